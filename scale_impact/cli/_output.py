@@ -1,0 +1,34 @@
+"""What the verbs print: errors to the error stream, results plainly."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from scale_impact.core.yaml_file import parse_scalar
+from scale_impact.errors import ScaleImpactError, UsageError
+
+
+def show_error(error: ScaleImpactError) -> None:
+    """Print an expected error."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(Text("error: ", style="bold red") + Text(str(error)))
+
+
+def leave_with(errors: Sequence[ScaleImpactError]) -> None:
+    """Show all errors and end with the exit code of the first; nothing where there is none."""
+    for error in errors:
+        show_error(error)
+    if errors:
+        sys.exit(errors[0].exit_code)
+
+
+def settings(pairs: Sequence[str]) -> dict[str, object]:
+    """``key=value`` pairs with values as YAML 1.2 reads them."""
+    wrong = [p for p in pairs if "=" not in p or p.startswith("=")]
+    if wrong:
+        raise UsageError([f"--set {p}: write key=value, such as level=0.9." for p in wrong])
+    return {key: parse_scalar(value) for key, _, value in (p.partition("=") for p in pairs)}

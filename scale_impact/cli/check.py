@@ -1,0 +1,30 @@
+"""``scale-impact check``: everything that can be wrong before a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def check(
+    studies: Annotated[list[str] | None, typer.Argument(help="Slugs under studies/ or paths; none means all.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value: change a scalar of study.yaml.")] = None,
+) -> None:
+    """Find everything that can be wrong before a run, all problems at once; nothing is executed.
+
+    Example: scale-impact check indiana-enterprise-zones
+    """
+    from scale_impact.cli._output import leave_with, settings
+    from scale_impact.workflow.preflight import notes, preflight
+    from scale_impact.workflow.runs import expand
+
+    runs, errors = expand(studies or [], settings(set_ or []))
+    for run in runs:
+        found = preflight(run)
+        errors += found
+        if not found:
+            typer.echo(f"{run.name}: ready to run")
+            for note in notes(run):
+                typer.echo(f"  note: {note}")
+    leave_with(errors)

@@ -1,0 +1,68 @@
+"""``scale-impact evidence``: all studies' results as one table."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ["study", "variant", "outcome", "estimator", "role", "estimate", "ci_low", "ci_high", "p_value"]
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def evidence(
+    where: Annotated[str | None, typer.Option("--where", help="Condition on estimates, such as \"role = 'primary'\".")] = None,
+    sql: Annotated[str | None, typer.Option("--sql", help="A whole query over the tables estimates and checks.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="table for reading; the others hold all columns.")] = Format.table,
+) -> None:
+    """Show all studies' results as one table (by default the overall estimates).
+
+    Example: scale-impact evidence --where "kind = 'event_time' and estimator = 'callaway_santanna'" --format csv
+    """
+    from scale_impact.core.project import Project
+    from scale_impact.evidence.query import query
+
+    frame = query(Project.find().studies, where=where, sql=sql)
+    if format_ is Format.table:
+        _table(frame if sql else frame[[*SHOWN[:4], *_labels(frame), *SHOWN[4:]]])
+    elif format_ is Format.csv:
+        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+    elif format_ is Format.json:
+        typer.echo(frame.to_json(orient="records", indent=1, double_precision=15))
+    else:
+        frame.to_parquet(sys.stdout.buffer)
+
+
+def _labels(frame: pd.DataFrame) -> list[str]:
+    """The label column, where rows are of other kinds than overall."""
+    return ["label"] if (frame["kind"] != "overall").any() else []
+
+
+def _table(frame: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*map(str, frame.columns), box=None, pad_edge=False)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    console = Console()
+    console.print(table if len(frame) else "No results yet. Run a study: scale-impact run", soft_wrap=not console.is_terminal)
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

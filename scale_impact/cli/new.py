@@ -1,0 +1,22 @@
+"""``scale-impact new``: a study folder that runs as it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def new(
+    slug: Annotated[str, typer.Argument(help="Name of the study: small letters, digits and hyphens.")],
+    template: Annotated[str, typer.Option("--template", "-t", help="A notebook under notebooks/, without .ipynb.")],
+    city: Annotated[str | None, typer.Option("--city", help="The city it is about, for the title.")] = None,
+) -> None:
+    """Make a study folder with a commented study.yaml that runs as it is.
+
+    Example: scale-impact new my-city --template staggered_did --city Springfield
+    """
+    from scale_impact.workflow.scaffold import new_study
+
+    new_study(slug, template, city)
+    typer.echo(f"studies/{slug}/study.yaml is written. Next: scale-impact check {slug}, then scale-impact run {slug}.")

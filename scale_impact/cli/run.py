@@ -1,0 +1,82 @@
+"""``scale-impact run``: execute what is out of date and publish it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from scale_impact.errors import ScaleImpactError
+    from scale_impact.workflow.runs import Run
+
+
+def run(
+    studies: Annotated[list[str] | None, typer.Argument(help="Slugs under studies/ or paths; none means all.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value: change a scalar of study.yaml.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this folder instead of studies/<slug>/results.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Execute even what is up to date.")] = False,
+) -> None:
+    """Execute what is out of date, publish its results and print the answer.
+
+    Example: scale-impact run indiana-enterprise-zones --set level=0.9 --out /tmp/try
+    """
+    from scale_impact.cli._output import leave_with, settings
+    from scale_impact.workflow.runs import expand
+
+    runs, errors = expand(studies or [], settings(set_ or []), out)
+    for each in runs:
+        errors += _run_one(each, force)
+    leave_with(errors)
+
+
+def _run_one(run: Run, force: bool) -> list[ScaleImpactError]:
+    """Check, execute and report one run; what went wrong."""
+    from scale_impact.errors import ScaleImpactError
+    from scale_impact.workflow.execute import execute
+    from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
+    from scale_impact.workflow.preflight import preflight
+
+    if problems := preflight(run):
+        return problems
+    if not force and is_current(run, run_id(inputs_of(run))):
+        _report(run, "up to date")
+        return []
+    try:
+        with _busy(run):
+            done = execute(run)
+    except ScaleImpactError as error:
+        return [error]
+    _report(run, f"done in {done.seconds:.1f} s")
+    return []
+
+
+def _busy(run: Run):  # type: ignore[no-untyped-def]
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{run.name}: executing {run.template.name}")
+
+
+def _report(run: Run, state: str) -> None:
+    """Print the primary estimate and where the results lie."""
+    from scale_impact.evidence.reading import in_words, numbers
+    from scale_impact.evidence.store import read_rows
+
+    rows = read_rows(run.results / "estimates.jsonl")
+    primary = next(r for r in rows if r["role"] == "primary" and r["kind"] == "overall")
+    where = run.study.project.relative(run.results)
+    typer.echo(f"{run.name}: {state}")
+    typer.echo(f"  {run.study.settings.title}")
+    typer.echo(f"  {in_words(primary)}")
+    typer.echo(f"  {primary['estimand']} by {primary['estimator']}, {primary['outcome_unit']}: {numbers(primary)}")
+    typer.echo(f"  {primary['n_treated']} treated of {primary['n_units']}; {primary['inference']}")
+    typer.echo(f"  Checks: {_verdicts(run)}")
+    typer.echo(f"  Results: {where}/ (executed.ipynb, estimates.jsonl, checks.jsonl, figures/, manifest.json)")
+
+
+def _verdicts(run: Run) -> str:
+    from scale_impact.evidence.store import read_rows
+
+    first = [r for r in read_rows(run.results / "checks.jsonl") if r["outcome"] == run.study.outcomes[0].column]
+    return "; ".join(f"{r['check']} {r['verdict']}" for r in first) or "none asked for"

@@ -1,0 +1,40 @@
+"""From a study and its data to panel and design."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scale_impact.core.design import Design
+from scale_impact.core.panel import Panel
+from scale_impact.core.study import Outcome, Study
+
+
+def panel_of(study: Study, frame: pd.DataFrame, outcome: Outcome) -> Panel:
+    """The panel of one outcome of a study; errors as ``Panel.from_frame``."""
+    settings = study.settings
+    return Panel.from_frame(
+        frame,
+        unit=settings.unit,
+        period=settings.period,
+        outcome=outcome.column,
+        covariates=settings.covariates,
+        missing=settings.design.missing,
+    )
+
+
+def design_of(study: Study, panel: Panel) -> Design:
+    """The design of a study; errors as ``Design.from_panel``."""
+    treatment, design = study.settings.treatment, study.settings.design
+    return Design.from_panel(
+        panel,
+        first_treated=treatment.first_treated,
+        treated=treatment.treated,
+        cohorts=treatment.cohorts,
+        group=treatment.group,
+        starts=treatment.starts,
+        control=design.control,
+        anticipation=design.anticipation,
+        base_period=design.base_period,
+        balance=design.balance,
+        cluster=design.cluster,
+    )

@@ -1,0 +1,421 @@
+"""Cohort moments: counts, mean paths and second moments, all that linear estimators need.
+
+For each cohort g (units first treated in g; the never treated are one too) the moments are the
+number of units n_g, the mean outcome path m_g (length T) and the scatter matrix around it. They
+come from one pass over the data and add up over chunks, files and machines: ``a + b``.
+
+An estimate is a set of weights over cohort x period applied to the means. Its sampling error is
+described by *scores*: what each unit adds to the error,
+
+    score_i = A_g' (y_i - m_g) + b_g        for unit i of cohort g,
+
+with loadings A (the weights per unit) and offsets b (where a cohort's mean departs from the
+model's fit, or where the weights use estimated cohort shares). Variances and covariances are
+sums of products of scores, which the scatter matrices give without going back to the data.
+
+Second moments are kept in the basis (level in the first period, changes since the first
+period). Difference-in-differences weights sum to zero over time, so levels drop out exactly,
+however large they are beside the changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.core.design import Design
+from scale_impact.core.panel import Panel
+
+Floats = NDArray[np.float64]
+
+CHUNK_ELEMENTS = 1 << 16
+"""Elements handled at once: half a megabyte, so that a chunk stays in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What each unit adds to the error of K estimates.
+
+    Attributes
+    ----------
+    loadings:
+        Array [K, G, T]: weight on a unit's deviation from its cohort's mean path.
+    offsets:
+        Array [K, G] in panels, [K, G, T] in cross-sections: constant of each unit of a cohort
+        (each observation of a cell).
+    """
+
+    loadings: Floats
+    offsets: Floats
+
+    def map(self, matrix: Floats) -> Scores:
+        """Scores of linear combinations: ``matrix`` is [L, K]."""
+        return Scores(np.tensordot(matrix, self.loadings, 1), np.tensordot(matrix, self.offsets, 1))
+
+    def __add__(self, other: Scores) -> Scores:
+        return Scores(self.loadings + other.loadings, self.offsets + other.offsets)
+
+
+@dataclass(frozen=True)
+class ClusterSums:
+    """Counts and outcome sums by cluster, cohort and period, for clusters above the unit.
+
+    Attributes
+    ----------
+    labels:
+        Cluster codes (length C).
+    counts, sums:
+        Arrays [C, G, T]; ``sums`` are of deviations from ``Cohorts.origin``.
+    """
+
+    labels: NDArray[np.int64]
+    counts: Floats
+    sums: Floats
+
+    def __add__(self, other: ClusterSums) -> ClusterSums:
+        labels = np.union1d(self.labels, other.labels)
+        total = [np.zeros((len(labels), *self.counts.shape[1:])) for _ in range(2)]
+        for part in (self, other):
+            at = np.searchsorted(labels, part.labels)
+            total[0][at] += part.counts
+            total[1][at] += part.sums
+        return ClusterSums(labels, *total)
+
+
+@dataclass(frozen=True, eq=False)
+class Cohorts:
+    """Moments of G cohorts over T periods.
+
+    Attributes
+    ----------
+    starts:
+        Position of each cohort's first treated period; T for the never treated.
+    clock:
+        The periods as numbers (length T).
+    counts:
+        Observations of each cell, [G, T]; in a panel the same in each period.
+    centres:
+        Means in the inner basis, [G, T].
+    scatter:
+        Sums of squares and products around the means in the inner basis, [G, T, T].
+    followed:
+        True in a balanced panel (basis: first level, then changes); False in cross-sections,
+        where each observation counts in one cell (basis: levels; scatter is diagonal).
+    origin:
+        Path [T] subtracted before sums are formed, the same in all parts that are added.
+    clusters:
+        Sums by cluster where the cluster is above the unit.
+    """
+
+    starts: NDArray[np.int64]
+    clock: Floats
+    counts: Floats
+    centres: Floats
+    scatter: Floats
+    followed: bool
+    origin: Floats
+    clusters: ClusterSums | None = None
+
+    @classmethod
+    def from_matrix(
+        cls,
+        y: Floats,
+        codes: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        *,
+        clock: Floats | None = None,
+        clusters: NDArray[np.int64] | None = None,
+        origin: Floats | None = None,
+    ) -> Cohorts:
+        """Moments of a balanced panel.
+
+        Parameters
+        ----------
+        y:
+            Outcomes, units x periods [N, T].
+        codes:
+            Cohort of each unit, 0 to G - 1; negative: left out.
+        starts:
+            Position of each cohort's first treated period (length G).
+        clock:
+            Periods as numbers; default 0 to T - 1.
+        clusters:
+            Cluster code of each unit, where clusters are above the unit.
+        origin:
+            Path to measure from (numerical stability only); default the first unit's.
+        """
+        t, g = y.shape[1], len(starts)
+        clock = np.arange(t, dtype=float) if clock is None else clock
+        origin = _first_path(y, codes) if origin is None else origin
+        counts, sums, products = _accumulate(y, codes, g, _inner(origin))
+        n = np.maximum(counts, 1)[:, None]
+        mean = sums / n
+        scatter = products - n[:, :, None] * mean[:, :, None] * mean[:, None, :]
+        by_cluster = None if clusters is None else _panel_clusters(y - origin, codes, clusters, g)
+        return cls(
+            starts, clock, np.repeat(counts[:, None], t, axis=1), mean + _inner(origin) * (counts > 0)[:, None],
+            scatter, True, origin, by_cluster,
+        )  # fmt: skip
+
+    @classmethod
+    def from_cells(
+        cls,
+        values: Floats,
+        codes: NDArray[np.int64],
+        periods: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        *,
+        clock: Floats,
+        clusters: NDArray[np.int64] | None = None,
+    ) -> Cohorts:
+        """Moments of repeated cross-sections: each observation counts in its own cell.
+
+        ``values``, ``codes`` (cohort; negative: left out), ``periods`` (position) and
+        ``clusters`` have one entry an observation.
+        """
+        g, t = len(starts), len(clock)
+        kept = codes >= 0
+        values, codes, periods = values[kept], codes[kept], periods[kept]
+        cell = codes * t + periods
+        origin = np.full(t, values.mean() if len(values) else 0.0)
+        deviation = values - origin[periods]
+        counts = np.bincount(cell, minlength=g * t).astype(float)
+        mean = np.bincount(cell, deviation, g * t) / np.maximum(counts, 1)
+        square = np.bincount(cell, (deviation - mean[cell]) ** 2, g * t).reshape(g, t)
+        by_cluster = None if clusters is None else _cell_clusters(deviation, cell, clusters[kept], (g, t))
+        centres = (mean.reshape(g, t) + origin) * (counts.reshape(g, t) > 0)
+        return cls(starts, clock, counts.reshape(g, t), centres, square[:, :, None] * np.eye(t), False, origin, by_cluster)
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods, T."""
+        return self.counts.shape[1]
+
+    @property
+    def units(self) -> Floats:
+        """Units of each cohort, [G]; in cross-sections, observations."""
+        return self.counts[:, 0] if self.followed else self.counts.sum(axis=1)
+
+    @cached_property
+    def means(self) -> Floats:
+        """Mean outcome paths, [G, T]."""
+        if not self.followed:
+            return self.centres
+        return self.centres + np.where(np.arange(self.n_periods) > 0, self.centres[:, :1], 0.0)
+
+    @property
+    def second_moments(self) -> Floats:
+        """Covariance matrices of the outcome paths around the means, divisor n_g, [G, T, T]."""
+        back = np.eye(self.n_periods)
+        if self.followed:
+            back[:, 0] = 1.0
+        n = self.counts if not self.followed else self.counts[:, :1]
+        return (back @ self.scatter @ back.T) / np.maximum(n, 1)[:, :, None]
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters that the standard errors rest on."""
+        if self.clusters is not None:
+            return int((self.clusters.counts.sum(axis=(1, 2)) > 0).sum())
+        return int(self.units.sum())
+
+    def __add__(self, other: Cohorts) -> Cohorts:
+        """Moments of the units of both, which must not share a unit."""
+        self._same_frame(other)
+        n = self.counts + other.counts
+        share = other.counts / np.maximum(n, 1)
+        gap = other.centres - self.centres
+        weight = self.counts * share
+        between = np.einsum("gt,gt,gs->gts", weight, gap, gap) if self.followed else np.einsum("gt,gt,ts->gts", weight, gap**2, np.eye(self.n_periods))
+        return replace(
+            self,
+            counts=n,
+            centres=self.centres + share * gap,
+            scatter=self.scatter + other.scatter + between,
+            clusters=_add(self.clusters, other.clusters),
+        )
+
+    def subtract(self, other: Cohorts) -> Cohorts:
+        """Moments without the units of ``other``, which are among these (inverse of ``+``)."""
+        self._same_frame(other)
+        n = self.counts - other.counts
+        centres = self.centres + other.counts / np.maximum(n, 1) * (self.centres - other.centres) * (n > 0)
+        rest = replace(self, counts=n, centres=centres, scatter=np.zeros_like(self.scatter), clusters=None)
+        both = rest + replace(other, clusters=None)
+        minus = None if other.clusters is None else replace(other.clusters, counts=-other.clusters.counts, sums=-other.clusters.sums)
+        return replace(rest, scatter=self.scatter - both.scatter, clusters=_add(self.clusters, minus))
+
+    def keep(self, cohorts: NDArray[np.int64]) -> Cohorts:
+        """Moments of some cohorts (positions)."""
+        clusters = self.clusters and replace(self.clusters, counts=self.clusters.counts[:, cohorts], sums=self.clusters.sums[:, cohorts])
+        return replace(
+            self, starts=self.starts[cohorts], counts=self.counts[cohorts], centres=self.centres[cohorts],
+            scatter=self.scatter[cohorts], clusters=clusters,
+        )  # fmt: skip
+
+    def covariance(self, scores: Scores) -> Floats:
+        """Sum over clusters of products of scores, [K, K]."""
+        if self.clusters is not None:
+            return self._clustered(scores)
+        a = self._inner_loadings(scores.loadings).transpose(1, 0, 2)
+        within = (a @ self.scatter @ a.transpose(0, 2, 1)).sum(axis=0)
+        b = scores.offsets.reshape(len(scores.offsets), -1)
+        n = self.units if self.followed else self.counts.ravel()
+        return np.asarray(within + (b * n) @ b.T)
+
+    def variance(self, scores: Scores) -> Floats:
+        """Diagonal of ``covariance`` without the rest, [K]."""
+        if self.clusters is not None:
+            return np.diag(self._clustered(scores))
+        a = self._inner_loadings(scores.loadings).transpose(1, 0, 2)
+        within = ((a @ self.scatter) * a).sum(axis=(0, 2))
+        b = scores.offsets.reshape(len(scores.offsets), -1)
+        n = self.units if self.followed else self.counts.ravel()
+        return np.asarray(within + (b * b) @ n)
+
+    def _clustered(self, scores: Scores) -> Floats:
+        clusters = self.clusters
+        assert clusters is not None
+        deviations = clusters.sums - clusters.counts * (self.means - self.origin)
+        total = np.einsum("kgt,cgt->ck", scores.loadings, deviations, optimize=True)
+        n = clusters.counts[:, :, 0] if self.followed else clusters.counts.reshape(len(clusters.counts), -1)
+        total += n @ scores.offsets.reshape(len(scores.offsets), -1).T
+        return np.asarray(total.T @ total)
+
+    def _inner_loadings(self, loadings: Floats) -> Floats:
+        """Loadings in the inner basis: y_t is the first level plus the change since then."""
+        if not self.followed:
+            return loadings
+        inner = loadings.copy()
+        inner[:, :, 0] = loadings.sum(axis=2)
+        return inner
+
+    def _same_frame(self, other: Cohorts) -> None:
+        same = (
+            self.followed == other.followed
+            and np.array_equal(self.starts, other.starts)
+            and np.array_equal(self.clock, other.clock)
+            and (self.clusters is None) == (other.clusters is None)
+        )
+        if not same:
+            raise ValueError("Moments add up only over the same cohorts, periods and kind of clusters.")
+        if self.clusters is not None and not np.array_equal(self.origin, other.origin):
+            raise ValueError("Moments with clusters add up only when they were formed with the same `origin`.")
+
+
+_MEMO: WeakKeyDictionary[Panel, WeakKeyDictionary[Design, Cohorts]] = WeakKeyDictionary()
+
+
+def cohort_moments(panel: Panel, design: Design) -> Cohorts:
+    """Moments of a panel under a design; computed once and remembered."""
+    known = _MEMO.setdefault(panel, WeakKeyDictionary())
+    if design not in known:
+        known[design] = _moments_of(panel, design, None)
+    return known[design]
+
+
+def leave_out(panel: Panel, design: Design, units: NDArray[np.int64]) -> Design:
+    """The design without some units; its moments follow from the known ones, not from a new pass."""
+    reduced = design.without(units)
+    whole = cohort_moments(panel, design)
+    _MEMO[panel][reduced] = whole.subtract(_moments_of(panel, design, units, whole.origin))
+    return reduced
+
+
+def _moments_of(panel: Panel, design: Design, units: NDArray[np.int64] | None, origin: Floats | None = None) -> Cohorts:
+    if design.cross_sections:
+        return _cross_section_moments(panel, design, units)
+    y, codes, clusters = _complete(panel, design, units)
+    return Cohorts.from_matrix(y, codes, design.starts, clock=panel.clock, clusters=clusters, origin=origin)
+
+
+def _complete(
+    panel: Panel, design: Design, units: NDArray[np.int64] | None
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64] | None]:
+    """Outcome matrix, cohort codes and clusters of the units asked for (None: all kept)."""
+    codes, clusters = design.cohort_codes, design.cluster_codes
+    if panel.balanced and units is None:
+        return panel.matrix, codes, clusters
+    rows = np.flatnonzero(codes >= 0) if units is None else units
+    y = panel.matrix[rows] if panel.balanced else _rows(panel, rows)
+    return y, codes[rows], None if clusters is None else clusters[rows]
+
+
+def _rows(panel: Panel, units: NDArray[np.int64]) -> Floats:
+    first = np.concatenate([[0], np.cumsum(panel.cell_counts())[:-1]])
+    return panel.values[first[units][:, None] + np.arange(panel.n_periods)]
+
+
+def _cross_section_moments(panel: Panel, design: Design, units: NDArray[np.int64] | None) -> Cohorts:
+    owner = panel.unit_codes
+    chosen = np.ones(panel.n_obs, dtype=bool) if units is None else np.isin(owner, units)
+    codes = np.where(chosen, design.cohort_codes[owner], -1)
+    clusters = None if design.cluster_codes is None else design.cluster_codes[owner]
+    return Cohorts.from_cells(panel.values, codes, panel.period_codes, design.starts, clock=panel.clock, clusters=clusters)
+
+
+def _first_path(y: Floats, codes: NDArray[np.int64]) -> Floats:
+    kept = int(np.argmax(codes >= 0)) if len(codes) else 0
+    return y[kept].astype(float) if len(y) else np.zeros(y.shape[1])
+
+
+def _inner(path: Floats) -> Floats:
+    changes = path - path[0]
+    changes[0] = path[0]
+    return changes
+
+
+def _accumulate(y: Floats, codes: NDArray[np.int64], g: int, shift: Floats) -> tuple[Floats, Floats, Floats]:
+    """Counts [G], sums [G, T] and products [G, T, T] of the shifted inner outcomes, one pass."""
+    t = y.shape[1]
+    counts, sums, products = np.zeros(g), np.zeros((g, t)), np.zeros((g, t, t))
+    for block, groups in _sorted_chunks(y, codes, g):
+        changes = block[:, 1:]
+        changes -= block[:, :1]
+        block -= shift
+        for k, rows in groups:
+            part = block[rows]
+            counts[k] += len(part)
+            sums[k] += np.ones(len(part)) @ part
+            products[k] += part.T @ part
+    return counts, sums, products
+
+
+def _sorted_chunks(
+    y: Floats, codes: NDArray[np.int64], g: int
+) -> Iterator[tuple[Floats, list[tuple[int, slice]]]]:
+    """Chunks of rows gathered by cohort, with the slice of each cohort that is present."""
+    small = codes.astype(np.int16 if g < 2**15 else np.int64)
+    step = max(CHUNK_ELEMENTS // y.shape[1], 64)
+    for start in range(0, len(y), step):
+        here = small[start : start + step]
+        order = np.argsort(here, kind="stable")
+        edges = np.searchsorted(here[order], np.arange(g + 1))
+        block = y[start : start + step].take(order, axis=0)
+        yield block, [(k, slice(edges[k], edges[k + 1])) for k in range(g) if edges[k] < edges[k + 1]]
+
+
+def _panel_clusters(deviation: Floats, codes: NDArray[np.int64], clusters: NDArray[np.int64], g: int) -> ClusterSums:
+    kept = codes >= 0
+    t = deviation.shape[1]
+    cell = (codes[kept, None] * t + np.arange(t)).ravel()
+    return _cell_clusters(deviation[kept].ravel(), cell, np.repeat(clusters[kept], t), (g, t))
+
+
+def _cell_clusters(deviation: Floats, cell: NDArray[np.int64], clusters: NDArray[np.int64], shape: tuple[int, int]) -> ClusterSums:
+    labels, at = np.unique(clusters, return_inverse=True)
+    size = shape[0] * shape[1]
+    key, total = at * size + cell, len(labels) * size
+    counts = np.bincount(key, minlength=total).astype(float)
+    sums = np.bincount(key, deviation, total)
+    return ClusterSums(labels, counts.reshape(-1, *shape), sums.reshape(-1, *shape))
+
+
+def _add(a: ClusterSums | None, b: ClusterSums | None) -> ClusterSums | None:
+    return a if b is None else b if a is None else a + b

@@ -1,0 +1,435 @@
+"""Design: who is treated from when, who is compared with whom, and what had to be left out.
+
+A design is made from a panel once; estimators and checks receive both. What it leaves out is
+written in ``notes``, so that no city disappears in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scale_impact.core.panel import Panel
+from scale_impact.core.words import counted, nearest, plain, some
+from scale_impact.errors import DesignError, UsageError
+
+Control = Literal["never", "not_yet"]
+BasePeriod = Literal["varying", "universal"]
+Balance = Literal["strict", "drop", "pairwise", "repeated_cross_sections"]
+
+LEFT_OUT = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Cohorts of a panel and the comparison asked of them.
+
+    Attributes
+    ----------
+    first_treated:
+        Label of the first treated period of each of the G cohorts, in order of time; the
+        never treated are last, with ``inf``.
+    starts:
+        Position in ``panel.periods`` of each cohort's first treated period; T for the never
+        treated; 0 for units that are treated from the first period on.
+    cohort_codes:
+        Cohort of each unit (N values; in repeated cross-sections of each observation, n
+        values); -1 where the unit is left out.
+    control, anticipation, base_period, balance, cluster:
+        As asked; see ``from_panel``.
+    cluster_codes:
+        Cluster of each unit or observation; None where the unit is the cluster.
+    notes:
+        What was left out or read in a particular way, in sentences.
+    """
+
+    first_treated: tuple[Any, ...]
+    starts: NDArray[np.int64]
+    cohort_codes: NDArray[np.int64]
+    control: Control
+    anticipation: int
+    base_period: BasePeriod
+    balance: Balance
+    cluster: str | None
+    cluster_codes: NDArray[np.int64] | None
+    notes: tuple[str, ...]
+    _panel: Panel
+
+    @classmethod
+    def from_panel(
+        cls,
+        panel: Panel,
+        *,
+        first_treated: str | None = None,
+        treated: str | None = None,
+        cohorts: Mapping[Any, Any] | None = None,
+        group: str | None = None,
+        starts: Any = None,
+        control: Control = "never",
+        anticipation: int = 0,
+        base_period: BasePeriod = "varying",
+        balance: Balance = "strict",
+        cluster: str | None = None,
+    ) -> Design:
+        """Read who is treated from when; say it in one of four ways.
+
+        Parameters
+        ----------
+        first_treated:
+            Column with the first treated period; missing, infinite or 0 for never treated.
+        treated:
+            0/1 column that stays 1 once it is 1.
+        cohorts:
+            Mapping of unit to first treated period; units not named are never treated.
+        group, starts:
+            0/1 column of the treated group, and the one period in which treatment starts.
+        control:
+            ``"never"``: compare with never-treated units; ``"not_yet"``: also with units that
+            are treated later.
+        anticipation:
+            Periods before treatment in which units may already react.
+        base_period:
+            ``"varying"``: pre-treatment effects are changes from the period before;
+            ``"universal"``: all effects are changes from the last period before treatment.
+        balance:
+            ``"strict"`` refuses a panel with missing cells; ``"drop"`` leaves out units that
+            are not observed in each period; ``"repeated_cross_sections"`` uses each
+            observation as it is; ``"pairwise"`` is for estimators with their own rule.
+        cluster:
+            Column of the clusters, constant within a unit; None: the unit is the cluster.
+
+        Raises
+        ------
+        DesignError
+            Treatment switches off, varies within a unit, is not 0/1 or not known; nobody or
+            everybody is treated; no control is left; the panel is not balanced under
+            ``strict``.
+        """
+        _options(control=control, base_period=base_period, balance=balance, anticipation=anticipation)
+        begin = _adoption(panel, first_treated=first_treated, treated=treated, cohorts=cohorts, group=group, starts=starts)
+        kept, said = _balanced(panel, balance)
+        codes, labels, positions, more = _cohorts(panel, begin, kept, anticipation)
+        clusters = _clusters(panel, cluster, balance)
+        design = cls(labels, positions, codes, control, anticipation, base_period, balance,
+                     cluster, clusters, (*begin.notes, *said, *more), panel)  # fmt: skip
+        _refuse_hopeless(design)
+        return replace(design, notes=(*design.notes, *_small_cohorts(design)))
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods, T."""
+        return self._panel.n_periods
+
+    @property
+    def never_treated(self) -> int | None:
+        """Position of the never-treated cohort; None where there is none."""
+        return len(self.starts) - 1 if len(self.starts) and self.starts[-1] == self.n_periods else None
+
+    @property
+    def adopting(self) -> NDArray[np.int64]:
+        """Positions of the cohorts that start treatment after the first period."""
+        return np.flatnonzero((self.starts > 0) & (self.starts < self.n_periods))
+
+    @property
+    def always_treated(self) -> NDArray[np.int64]:
+        """Positions of cohorts that are treated from the first period on (at most one)."""
+        return np.flatnonzero(self.starts == 0)
+
+    @property
+    def cross_sections(self) -> bool:
+        """Whether each observation stands for itself (no unit followed over time)."""
+        return not self._panel.followed or self.balance == "repeated_cross_sections"
+
+    def cohort_name(self, code: int) -> str:
+        """The first treated period of a cohort as text, or ``never treated``."""
+        return "never treated" if self.starts[code] == self.n_periods else plain(self.first_treated[code])
+
+    def members(self, code: int) -> list[str]:
+        """Names of the units of a cohort."""
+        return [self._panel.unit_name(int(u)) for u in np.flatnonzero(self.cohort_codes == code)]
+
+    def without(self, units: NDArray[np.int64]) -> Design:
+        """The same design with some units (positions) left out."""
+        codes = self.cohort_codes.copy()
+        codes[units] = LEFT_OUT
+        return replace(self, cohort_codes=codes)
+
+
+@dataclass(frozen=True)
+class _Adoption:
+    """First treated period of each unit as a float position on the panel's clock; inf: never."""
+
+    start: NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+
+
+def _options(**given: Any) -> None:
+    kinds = {"control": get_args(Control), "base_period": get_args(BasePeriod), "balance": get_args(Balance)}
+    problems = [
+        f"{name} is {given[name]!r}; it has to be one of {', '.join(allowed)}. {nearest(given[name], allowed)}"
+        for name, allowed in kinds.items()
+        if given[name] not in allowed
+    ]
+    whole = isinstance(given["anticipation"], (int, np.integer)) and not isinstance(given["anticipation"], bool)
+    if not whole or given["anticipation"] < 0:
+        problems.append(f"anticipation is {given['anticipation']!r}; it has to be a whole number of periods, 0 or more.")
+    if problems:
+        raise DesignError(problems)
+
+
+def _adoption(panel: Panel, *, first_treated: Any, treated: Any, cohorts: Any, group: Any, starts: Any) -> _Adoption:
+    ways = {"first_treated": first_treated, "treated": treated, "cohorts": cohorts, "group": group}
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) != 1:
+        raise UsageError(
+            "Say who is treated in exactly one way: first_treated, treated, cohorts, or group with starts "
+            f"(given: {', '.join(given) or 'none'})."
+        )
+    if (group is None) != (starts is None):
+        raise UsageError("group and starts go together: the column of the treated group and the period in which treatment starts.")
+    if group is not None:
+        return _from_group(panel, group, starts)
+    if treated is not None:
+        return _from_indicator(panel, treated)
+    if cohorts is not None:
+        return _from_mapping(panel, cohorts)
+    return _from_first_treated(panel, first_treated)
+
+
+def _from_first_treated(panel: Panel, name: str) -> _Adoption:
+    raw = panel.unit_column(name)
+    codes, labels = pd.factorize(raw, sort=False, use_na_sentinel=True)
+    zero = [_is_zero(v) and panel.clock[0] > 0 for v in labels]
+    where = [np.inf if z else _position(panel, v, name) for v, z in zip(labels, zero, strict=True)]
+    start = np.array([*where, np.inf])[codes]
+    read_as_never = int(np.isin(codes, np.flatnonzero(zero)).sum())
+    said = [f"{name} is 0 for {counted(read_as_never, _thing(panel))}: read as never treated."] if read_as_never else []
+    return _Adoption(start, (*said, *_between_periods(panel, name, labels, where)))
+
+
+def _is_zero(label: Any) -> bool:
+    return isinstance(label, (int, float, np.number)) and label == 0
+
+
+def _between_periods(panel: Panel, name: str, labels: Any, where: list[float]) -> list[str]:
+    """Say which adoption dates fall between two observed periods."""
+    if not _numeric(panel):
+        return []
+    inside = [(v, int(p)) for v, p in zip(labels, where, strict=True) if 0 < p < panel.n_periods]
+    return [
+        f"{name} {plain(v)} is no observed period: treatment counts from {plain(panel.periods[p])}."
+        for v, p in inside
+        if float(v) != panel.clock[p]
+    ]
+
+
+def _numeric(panel: Panel) -> bool:
+    return bool(np.issubdtype(panel.periods.dtype, np.number))
+
+
+def _position(panel: Panel, label: Any, name: str) -> float:
+    """Position of the first observed period that is not before ``label``; inf for never."""
+    if pd.isna(label) or (isinstance(label, float) and np.isinf(label)):
+        return np.inf
+    try:
+        if _numeric(panel):
+            return float(np.searchsorted(panel.clock, float(label)))
+        return float(np.searchsorted(panel.periods, np.asarray([label]).astype(panel.periods.dtype))[0])
+    except (TypeError, ValueError) as error:
+        first, last = plain(panel.periods[0]), plain(panel.periods[-1])
+        raise DesignError(f"{name} holds {label!r}, which cannot be compared with the periods {first} to {last}.") from error
+
+
+def _from_indicator(panel: Panel, name: str) -> _Adoption:
+    values = panel.column(name)
+    on = _zero_one(panel, name, values)
+    if not panel.followed:
+        raise DesignError(
+            f"treated: {name} needs units followed over time; these are repeated cross-sections. "
+            "Use group and starts, or first_treated."
+        )
+    codes, periods = panel.unit_codes, panel.period_codes
+    start = np.full(panel.n_units, np.inf)
+    np.minimum.at(start, codes[on], periods[on].astype(float))
+    reversed_ = ~on & (periods > start[codes])
+    if reversed_.any():
+        raise DesignError(_switches_off(panel, name, reversed_))
+    return _Adoption(start)
+
+
+def _zero_one(panel: Panel, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
+    gone = pd.isna(values)
+    wrong = np.array([v not in (0, 1) for v in pd.unique(values[~gone])]) if values.dtype == object else ~np.isin(values[~gone], (0, 1))
+    if gone.any():
+        raise DesignError(f"{name} is missing in {counted(int(gone.sum()), 'row')}. Say 0 or 1 in each row.")
+    if wrong.any():
+        seen = [v for v in pd.unique(values) if v not in (0, 1)]
+        raise DesignError(f"{name} has to be 0 or 1; it holds {some([repr(plain(v)) if isinstance(v, str) else plain(v) for v in seen], 3)}.")
+    return values.astype(bool)
+
+
+def _switches_off(panel: Panel, name: str, bad: NDArray[np.bool_]) -> str:
+    units = np.unique(panel.unit_codes[bad])
+    first = {int(u): panel.periods[panel.period_codes[bad & (panel.unit_codes == u)][0]] for u in units[:3]}
+    shown = ", ".join(f"{panel.unit_name(u)} in {plain(p)}" for u, p in first.items())
+    return (
+        f"Treatment {name!r} switches off in {counted(len(units), 'unit')} ({shown}{', ...' if len(units) > 3 else ''}). "
+        "These designs need treatment that stays on. Correct the column, leave these units out, or use an estimator for "
+        "treatment that switches on and off (chaisemartin_dhaultfoeuille)."
+    )
+
+
+def _from_mapping(panel: Panel, cohorts: Mapping[Any, Any]) -> _Adoption:
+    if not panel.followed:
+        raise DesignError("cohorts names units, and repeated cross-sections have none. Use group and starts.")
+    names = [panel.unit_name(u) for u in range(panel.n_units)]
+    known = {name: u for u, name in enumerate(names)}
+    unknown = [u for u in cohorts if plain(u) not in known]
+    if unknown:
+        raise DesignError([f"cohorts names {plain(u)!r}, which is no {panel.unit} in the data. {nearest(plain(u), names)}" for u in unknown])
+    start = np.full(panel.n_units, np.inf)
+    for unit, label in cohorts.items():
+        start[known[plain(unit)]] = _cohort_position(panel, unit, label)
+    return _Adoption(start)
+
+
+def _cohort_position(panel: Panel, unit: Any, label: Any) -> float:
+    position = _position(panel, label, f"cohorts.{unit}")
+    if np.isfinite(position) and position >= panel.n_periods:
+        raise DesignError(
+            f"cohorts.{plain(unit)} starts in {plain(label)}, after the last period ({plain(panel.periods[-1])}). "
+            "Correct the period, use newer data, or leave the unit out to call it never treated."
+        )
+    return position
+
+
+def _from_group(panel: Panel, group: str, starts: Any) -> _Adoption:
+    member = _zero_one(panel, group, panel.unit_column(group) if panel.followed else panel.column(group))
+    position = _position(panel, starts, "starts")
+    if not 0 < position < panel.n_periods:
+        first, last = plain(panel.periods[0]), plain(panel.periods[-1])
+        raise DesignError(f"starts is {plain(starts)}; it has to lie after the first period ({first}) and not after the last ({last}).")
+    return _Adoption(np.where(member, position, np.inf))
+
+
+def _balanced(panel: Panel, balance: Balance) -> tuple[NDArray[np.bool_], list[str]]:
+    """Which units stay, and what to say about it."""
+    everyone = np.ones(panel.n_units, dtype=bool)
+    said = [f"{counted(panel.missing, 'row')} without an outcome left out."] if panel.missing else []
+    if not panel.followed or panel.balanced:
+        return everyone, said
+    complete = panel.cell_counts() == panel.n_periods
+    n = int((~complete).sum())
+    if balance in ("strict", "pairwise"):
+        raise DesignError(_unbalanced(panel, complete, balance))
+    if balance == "drop":
+        names = [panel.unit_name(int(u)) for u in np.flatnonzero(~complete)[:6]]
+        said.append(f"{counted(n, 'unit')} not observed in each period left out ({some(names) if n < 7 else ', '.join(names[:5]) + ', ...'}).")
+        return complete, said
+    said.append(f"{counted(n, 'unit')} are not observed in each period; each observation is used as it is.")
+    return everyone, said
+
+
+def _unbalanced(panel: Panel, complete: NDArray[np.bool_], balance: str) -> str:
+    lacking = np.flatnonzero(~complete)
+    shown = [f"{panel.unit_name(int(u))} lacks {some([plain(panel.periods[p]) for p in _absent(panel, int(u))], 3)}" for u in lacking[:5]]
+    more = f" and {len(lacking) - 5:,} more units" if len(lacking) > 5 else ""
+    advice = "Complete the data, or say `balance: drop` to leave these units out or `balance: repeated_cross_sections` to use each observation as it is."
+    if balance == "pairwise":
+        advice = "No estimator takes `balance: pairwise` for an incomplete panel yet. " + advice
+    return f"The panel is not balanced: {counted(len(lacking), 'unit')} of {panel.n_units:,} {'is' if len(lacking) == 1 else 'are'} not observed in each period ({'; '.join(shown)}{more}). {advice}"
+
+
+def _absent(panel: Panel, unit: int) -> NDArray[np.int64]:
+    seen = panel.period_codes[panel.unit_codes == unit]
+    return np.setdiff1d(np.arange(panel.n_periods), seen)
+
+
+def _cohorts(
+    panel: Panel, begin: _Adoption, kept: NDArray[np.bool_], anticipation: int
+) -> tuple[NDArray[np.int64], tuple[Any, ...], NDArray[np.int64], list[str]]:
+    """Number the cohorts by time, the never treated last."""
+    t = panel.n_periods
+    start = np.where(np.isfinite(begin.start), begin.start, np.inf)
+    later = np.isfinite(start) & (start >= t)
+    start[later] = np.inf
+    kept = kept & ~(later & (anticipation > 0))
+    positions = np.unique(start[kept])
+    codes = np.where(kept, np.searchsorted(positions, start), LEFT_OUT)
+    labels = tuple(panel.periods[int(p)] if np.isfinite(p) else np.inf for p in positions)
+    where = np.where(np.isfinite(positions), positions, t).astype(np.int64)
+    return codes.astype(np.int64), labels, where, _said_of_cohorts(panel, codes, where, later, anticipation)
+
+
+def _said_of_cohorts(
+    panel: Panel, codes: NDArray[np.int64], where: NDArray[np.int64], later: NDArray[np.bool_], anticipation: int
+) -> list[str]:
+    said = []
+    thing = _thing(panel)
+    if later.any():
+        reading = "left out, because they may already anticipate it" if anticipation else "not treated in these data, so counted as never treated"
+        said.append(f"{counted(int(later.sum()), thing)} first treated after the last period ({plain(panel.periods[-1])}): {reading}.")
+    if len(where) and where[0] == 0:
+        n = int((codes == 0).sum())
+        first = plain(panel.periods[0])
+        said.append(f"{counted(n, thing)} treated in the first period ({first}) already left out: there is no period before treatment to compare with.")
+    return said
+
+
+def _thing(panel: Panel) -> str:
+    return "unit" if panel.followed else "observation"
+
+
+def _clusters(panel: Panel, cluster: str | None, balance: Balance) -> NDArray[np.int64] | None:
+    if cluster is None or cluster == panel.unit:
+        pooled = panel.followed and balance == "repeated_cross_sections"
+        return np.arange(panel.n_units) if pooled else None
+    values = panel.unit_column(cluster) if panel.followed else panel.column(cluster)
+    codes, _ = pd.factorize(values, sort=False)
+    if (codes < 0).any():
+        raise DesignError(f"Cluster column {cluster!r} is missing for {counted(int((codes < 0).sum()), _thing(panel))}. Fill it or leave them out.")
+    if codes.max() == 0:
+        raise DesignError(f"Cluster column {cluster!r} has one value ({plain(values[0])}); a standard error needs at least two clusters.")
+    return codes.astype(np.int64)
+
+
+def _refuse_hopeless(design: Design) -> None:
+    adopting, never = design.adopting, design.never_treated
+    if not len(adopting):
+        raise DesignError(_nobody(design))
+    if never is not None:
+        return
+    last = design.cohort_name(int(adopting[-1]))
+    if len(adopting) == 1:
+        raise DesignError(
+            f"Everyone is treated, all from {last} on: nobody is left to compare with. Add units that are not treated."
+        )
+    if design.control == "never":
+        raise DesignError(
+            "No unit is never treated, and `control: never` needs some. Use `control: not_yet` to compare with units "
+            f"that are treated later (up to {last}), or add untreated units."
+        )
+
+
+def _nobody(design: Design) -> str:
+    if len(design.always_treated):
+        first = plain(design.first_treated[0])
+        return f"No unit starts treatment after the first period: the treated ones are treated in {first} already. Use data that begin earlier."
+    return "No unit is treated within the data. Check the treatment column and its periods."
+
+
+def _small_cohorts(design: Design) -> list[str]:
+    if design.cross_sections:
+        return []
+    counts = np.bincount(design.cohort_codes[design.cohort_codes >= 0], minlength=len(design.starts))
+    alone = [int(g) for g in np.flatnonzero(counts == 1) if design.starts[g] > 0]
+    return [
+        f"Cohort {design.cohort_name(g)} is one unit ({design.members(g)[0]}): its own variation cannot be seen, so no "
+        "standard error rests on it alone."
+        for g in alone
+    ]

@@ -1,0 +1,266 @@
+"""Estimates: a number with its uncertainty, families of them with their covariance, an Effect.
+
+"No number" is a value too: an Estimate without a standard error, or without a value, says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.core.words import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Kind = Literal["overall", "event_time", "cohort", "period", "cohort_period", "unit", "subgroup"]
+
+ROW_FIELDS = (
+    "kind", "label", "cohort", "period", "event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high",
+    "p_value", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters", "inference",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, its standard error and what the two are worth.
+
+    Attributes
+    ----------
+    value:
+        The estimate, in the outcome's unit; None where there is none.
+    std_error:
+        Its standard error; None where it cannot be had.
+    df:
+        Degrees of freedom of the t distribution; None for the normal distribution.
+    reason:
+        Why there is no value or no standard error.
+    """
+
+    value: float | None
+    std_error: float | None = None
+    df: float | None = None
+    reason: str | None = None
+
+    def interval(self, level: float = 0.95) -> tuple[float, float] | None:
+        """Confidence interval at a level between 0 and 1; None without a standard error."""
+        if not 0 < level < 1:
+            raise ValueError(f"level is {level!r}; it has to lie between 0 and 1, such as 0.95.")
+        if self.value is None or self.std_error is None:
+            return None
+        half = _quantile(0.5 + level / 2, self.df) * self.std_error
+        return self.value - half, self.value + half
+
+    @property
+    def p_value(self) -> float | None:
+        """Two-sided p-value of no effect; None without a standard error."""
+        if self.value is None or not self.std_error:
+            return None
+        return 2 * _upper_tail(abs(self.value / self.std_error), self.df)
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Estimates of one kind, with their covariance: a path by event time, effects by cohort, ...
+
+    Attributes
+    ----------
+    kind:
+        What the estimates are indexed by.
+    values:
+        The K estimates.
+    covariance:
+        K x K; None where it was not kept (then ``variances`` still has its diagonal).
+    variances:
+        The K squared standard errors.
+    event_times, cohorts, periods:
+        The labels that the kind uses; empty tuples otherwise.
+    reasons:
+        Why an estimate has no standard error; None where it has one.
+    df:
+        Degrees of freedom of the t distribution; None for the normal distribution.
+    weights:
+        [K, G, T] on the cohorts' mean paths, where the estimator is linear.
+    """
+
+    kind: Kind
+    values: Floats
+    variances: Floats
+    covariance: Floats | None
+    reasons: tuple[str | None, ...]
+    event_times: tuple[Any, ...] = ()
+    cohorts: tuple[Any, ...] = ()
+    periods: tuple[Any, ...] = ()
+    df: float | None = None
+    weights: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Estimate]:
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, k: int) -> Estimate:
+        """The k-th estimate."""
+        reason = self.reasons[k]
+        se = None if reason else math.sqrt(self.variances[k])
+        return Estimate(float(self.values[k]), se, self.df, reason)
+
+    def at(self, event_time: float) -> Estimate:
+        """The estimate of an event time."""
+        if event_time not in self.event_times:
+            raise KeyError(f"no event time {event_time}; there are {', '.join(plain(e) for e in self.event_times)}")
+        return self[self.event_times.index(event_time)]
+
+    @property
+    def std_errors(self) -> list[float | None]:
+        """Standard errors, None where there is none."""
+        return [e.std_error for e in self]
+
+    def select(self, chosen: NDArray[Any]) -> Family:
+        """Some of the estimates (positions), with their covariance."""
+        index = np.asarray(chosen, dtype=int)
+        some = lambda labels: tuple(labels[k] for k in index) if labels else ()  # noqa: E731
+        return replace(
+            self,
+            values=self.values[index],
+            variances=self.variances[index],
+            covariance=None if self.covariance is None else self.covariance[np.ix_(index, index)],
+            reasons=some(self.reasons),
+            event_times=some(self.event_times),
+            cohorts=some(self.cohorts),
+            periods=some(self.periods),
+            weights=None if self.weights is None else self.weights[index],
+        )
+
+    def labels(self, k: int) -> dict[str, Any]:
+        """The label fields of the k-th row."""
+        fields = {"cohort": self.cohorts, "period": self.periods, "event_time": self.event_times}
+        return {name: (_label(labels[k]) if labels else None) for name, labels in fields.items()}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What an effect rests on: counts after everything that was left out."""
+
+    n_units: int
+    n_treated: int
+    n_periods: int
+    n_obs: int
+    n_clusters: int
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """The result of every estimator.
+
+    Attributes
+    ----------
+    estimator:
+        Key of the estimator.
+    estimand:
+        What is estimated: ATT unless the estimator says otherwise.
+    overall:
+        One number for the whole.
+    path:
+        By event time, with covariance; None where there is none.
+    by_cohort, by_period, cells:
+        By cohort, by calendar period, by cohort and period; None where there is none.
+    weights:
+        Frame, cohorts x periods: weight of each cohort's mean in ``overall``; None where the
+        estimator is not linear in them.
+    summaries:
+        Other one-number summaries by name (for example the mean over event times).
+    decomposition:
+        Frame of the Goodman-Bacon comparisons, for two-way fixed effects.
+    inference:
+        How the standard errors were made, in words.
+    notes:
+        What a reader of the number has to know.
+    """
+
+    estimator: str
+    overall: Estimate
+    sample: Sample
+    inference: str
+    estimand: str = "ATT"
+    path: Family | None = None
+    by_cohort: Family | None = None
+    by_period: Family | None = None
+    cells: Family | None = None
+    weights: pd.DataFrame | None = None
+    summaries: dict[str, Estimate] = field(default_factory=dict)
+    decomposition: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
+
+    def families(self) -> list[Family]:
+        """The families that this effect has."""
+        return [f for f in (self.path, self.by_cohort, self.by_period, self.cells) if f is not None]
+
+    def rows(self, level: float = 0.95) -> list[dict[str, Any]]:
+        """One flat row a number, from ``kind`` on, as in estimates.jsonl."""
+        overall = self._row("overall", "overall", {}, self.overall, level)
+        rest = [
+            self._row(f.kind, _row_label(f, k), f.labels(k), estimate, level)
+            for f in self.families()
+            for k, estimate in enumerate(f)
+        ]
+        return [overall, *rest]
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """The rows of ``estimates.jsonl`` from ``kind`` on, as a frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows(level), columns=list(ROW_FIELDS))
+
+    def _row(self, kind: str, label: str, labels: dict[str, Any], estimate: Estimate, level: float) -> dict[str, Any]:
+        low, high = estimate.interval(level) or (None, None)
+        inference = f"{self.inference}; {estimate.reason}" if estimate.reason else self.inference
+        filled = {
+            "kind": kind,
+            "label": label,
+            **labels,
+            "estimate": estimate.value,
+            "std_error": estimate.std_error,
+            "df": estimate.df,
+            "level": level,
+            "ci_low": low,
+            "ci_high": high,
+            "p_value": estimate.p_value,
+            **vars(self.sample),
+            "inference": inference,
+        }
+        return {name: filled.get(name) for name in ROW_FIELDS}
+
+
+def _row_label(family: Family, k: int) -> str:
+    parts = [f"{name} {plain(value)}" for name, value in family.labels(k).items() if value is not None]
+    return ", ".join(parts).replace("event_time", "event time")
+
+
+def _label(value: Any) -> Any:
+    """A label as JSON knows it: whole numbers as int, dates as ISO text."""
+    number = value.item() if isinstance(value, np.generic) else value
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    if isinstance(value, np.datetime64):
+        return str(value.astype("datetime64[D]"))
+    return number if isinstance(number, (int, float, str)) else str(number)
+
+
+def _quantile(p: float, df: float | None) -> float:
+    from scipy import special
+
+    return float(special.ndtri(p) if df is None else special.stdtrit(df, p))
+
+
+def _upper_tail(t: float, df: float | None) -> float:
+    from scipy import special
+
+    return float(special.ndtr(-t) if df is None else special.stdtr(df, -t))

@@ -1,0 +1,84 @@
+"""Evidence row: the flat, versioned form in which every number of every study is kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from scale_impact.core.check import Check
+from scale_impact.core.effect import ROW_FIELDS, Effect
+from scale_impact.core.study import Outcome, Study
+
+SCHEMA = 1
+
+ESTIMATE_FIELDS = (
+    "schema", "study", "variant", "run_id", "measure", "outcome", "indicator", "dimension", "direction",
+    "outcome_unit", "estimator", "role", "estimand", *ROW_FIELDS,
+)  # fmt: skip
+
+CHECK_FIELDS = (
+    "schema", "study", "variant", "run_id", "measure", "outcome", "estimator",
+    "check", "verdict", "reason", "statistic", "p_value", "details",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which study, run and outcome a row belongs to."""
+
+    study: Study
+    run_id: str | None
+    outcome: Outcome
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that all rows of an outcome share."""
+        indicator = self.study.indicator(self.outcome)
+        return {
+            "schema": SCHEMA,
+            "study": self.study.slug,
+            "variant": self.study.variant,
+            "run_id": self.run_id,
+            "measure": self.study.settings.measure,
+            "outcome": self.outcome.column,
+            "indicator": indicator.indicator,
+            "dimension": indicator.dimension,
+            "direction": indicator.direction,
+            "outcome_unit": self.study.unit_of(self.outcome),
+        }
+
+
+def estimate_rows(origin: Origin, effect: Effect, *, primary: bool) -> list[dict[str, Any]]:
+    """Rows of estimates.jsonl for one effect."""
+    head = {
+        **origin.fields(),
+        "estimator": effect.estimator,
+        "role": "primary" if primary else "secondary",
+        "estimand": effect.estimand,
+    }
+    rows = [{**head, **row} for row in effect.rows(origin.study.settings.level)]
+    return [{name: row[name] for name in ESTIMATE_FIELDS} for row in rows]
+
+
+def check_row(origin: Origin, check: Check, estimator: str) -> dict[str, Any]:
+    """Row of checks.jsonl for one check."""
+    row = {**origin.fields(), "estimator": estimator, **check.row()}
+    return {name: row[name] for name in CHECK_FIELDS}
+
+
+def to_line(row: dict[str, Any]) -> str:
+    """A row as one line of JSON; numbers in full precision, never NaN."""
+    return json.dumps(_plain(row), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    number = value.item() if hasattr(value, "item") else value
+    if isinstance(number, float) and not math.isfinite(number):
+        return None
+    return number

@@ -1,0 +1,107 @@
+"""Two-way fixed-effects regression from cohort moments.
+
+With unit and period effects and regressors that are functions of cohort and period alone, least
+squares needs only the cohorts' mean paths, and its variance clustered by unit only their
+scatter matrices. Nothing of the size of the data is formed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.core.cohorts import Cohorts, Floats, Scores
+
+
+@dataclass(frozen=True)
+class SmallSample:
+    """Small-sample correction in the words of fixest's ``ssc`` (Berge 2018).
+
+    ``K_adj``: multiply by (n - 1) / (n - K). ``K_fixef``: which fixed effects count in K:
+    ``nonnested`` (those not nested in the clusters), ``full`` or ``none``. ``G_adj``: multiply
+    by G / (G - 1), G the number of clusters.
+    """
+
+    K_adj: bool = True
+    K_fixef: str = "nonnested"
+    G_adj: bool = True
+
+    def factor(self, n_obs: int, n_regressors: int, n_units: int, n_periods: int, n_clusters: int) -> float:
+        """Factor on the variance."""
+        counted = {"nonnested": n_periods, "full": n_units + n_periods - 1, "none": 0}
+        k = n_regressors + counted[self.K_fixef]
+        factor = (n_obs - 1) / (n_obs - k) if self.K_adj else 1.0
+        return factor * n_clusters / (n_clusters - 1) if self.G_adj else factor
+
+    def words(self) -> str:
+        """The correction as it stands in results."""
+        parts = [f"K.fixef={self.K_fixef}" if self.K_adj else "K.adj=FALSE"]
+        return ", ".join([*parts, *([] if self.G_adj else ["G.adj=FALSE"])])
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Coefficients of P regressors with scores and weights.
+
+    Attributes
+    ----------
+    coefficients:
+        Length P.
+    scores:
+        Their scores, without small-sample correction.
+    weights:
+        [P, G, T] on the cohorts' mean paths.
+    """
+
+    coefficients: Floats
+    scores: Scores
+    weights: Floats
+
+
+def two_way(moments: Cohorts, regressors: Floats) -> Regression:
+    """Least squares with unit and period effects; ``regressors`` is [P, G, T], full rank.
+
+    Source: Frisch-Waugh-Lovell on cohort means; the variance is the cluster sandwich of
+    Liang and Zeger (1986).
+    """
+    n = moments.units
+    x = demeaned(regressors, n)
+    bread = np.linalg.inv(np.einsum("g,pgt,qgt->pq", n, x, x))
+    loadings = np.tensordot(bread, x, 1)
+    weights = loadings * n[:, None]
+    means = moments.means
+    # changes from the first period: levels cancel before they can swamp the sum
+    coefficients = np.einsum("pgt,gt->p", weights, means - means[:, :1])
+    fit = np.einsum("p,pgt->gt", coefficients, x)
+    residual = demeaned(means[None] - means[None, :, :1], n)[0] - fit
+    offsets = np.einsum("pgt,gt->pg", loadings, residual)
+    return Regression(coefficients, Scores(loadings, offsets), weights)
+
+
+def demeaned(x: Floats, n: Floats) -> Floats:
+    """Take out unit and period means: ``x`` is [P, G, T], ``n`` the units of each cohort."""
+    within = x - x.mean(axis=2, keepdims=True)
+    share = n / n.sum()
+    return np.asarray(within - np.einsum("g,pgt->pt", share, within)[:, None, :])
+
+
+def independent(regressors: Floats, n: Floats, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions of regressors that are not combinations of those before them in ``order``."""
+    x = demeaned(regressors, n) * np.sqrt(n)[:, None]
+    flat = x.reshape(len(x), -1)
+    kept: list[int] = []
+    basis = np.zeros((0, flat.shape[1]))
+    for p in order:
+        rest = flat[p] - basis.T @ (basis @ flat[p])
+        rest = rest - basis.T @ (basis @ rest)
+        if np.linalg.norm(rest) > 1e-8 * max(np.linalg.norm(flat[p]), 1e-300):
+            basis = np.vstack([basis, rest / np.linalg.norm(rest)])
+            kept.append(int(p))
+    return np.array(sorted(kept), dtype=np.int64)
+
+
+def treated_cells(moments: Cohorts) -> NDArray[np.bool_]:
+    """Which cohort x period cells are treated, [G, T]."""
+    return np.arange(moments.n_periods) >= moments.starts[:, None]

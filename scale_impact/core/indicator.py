@@ -1,0 +1,72 @@
+"""Indicator: what is measured, in which unit, and which direction is better."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from scale_impact.errors import StudyError
+
+Direction = Literal["+", "-", "0", "target", "context"]
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One line of the catalogue.
+
+    Attributes
+    ----------
+    indicator:
+        Key, as studies name it.
+    name, definition, unit:
+        In words.
+    dimension:
+        Such as economy, environment, participation.
+    direction:
+        ``+`` more is better, ``-`` less is better, ``0`` neither, ``target`` best at a value,
+        ``context`` never judged.
+    """
+
+    indicator: str
+    name: str
+    dimension: str
+    definition: str
+    unit: str
+    direction: Direction
+
+
+@cache
+def load_indicators(path: Path) -> dict[str, Indicator]:
+    """The catalogue by key.
+
+    Raises
+    ------
+    StudyError
+        The catalogue is missing, lacks a column, repeats a key or has an unknown direction.
+    """
+    if not path.is_file():
+        raise StudyError("There is no indicator catalogue.", where=path.name)
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    fields = list(Indicator.__dataclass_fields__)
+    if rows and (absent := [f for f in fields if f not in rows[0]]):
+        raise StudyError(f"The catalogue lacks the column {', '.join(absent)}.", where=path.name)
+    if problems := _problems(rows):
+        raise StudyError(problems, where=path.name)
+    return {r["indicator"]: Indicator(**{f: r[f] for f in fields}) for r in rows}  # type: ignore[arg-type]
+
+
+def _problems(rows: list[dict[str, str]]) -> list[str]:
+    seen: set[str] = set()
+    problems = []
+    for row in rows:
+        key = row["indicator"]
+        if key in seen:
+            problems.append(f"{key}: this key stands twice.")
+        if row["direction"] not in get_args(Direction):
+            problems.append(f"{key}: direction is {row['direction']!r}; it has to be one of {', '.join(get_args(Direction))}.")
+        seen.add(key)
+    return problems

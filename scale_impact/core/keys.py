@@ -1,0 +1,41 @@
+"""The file name is the key: which estimators, checks, figures, sources a room holds."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from scale_impact.core.words import nearest
+from scale_impact.errors import UsageError
+
+
+@cache
+def names(room: str) -> tuple[str, ...]:
+    """Keys of a room: its modules, but for those that start with an underscore."""
+    path = import_module(f"scale_impact.{room}").__path__
+    return tuple(sorted(m.name for m in iter_modules(path) if not m.name.startswith("_")))
+
+
+def load(room: str, name: str, function: str) -> Callable[..., Any]:
+    """The function of a key, such as ``fit`` of an estimator."""
+    if name not in names(room):
+        thing = room.removesuffix("s")
+        raise UsageError(f"There is no {thing} {name!r}. {nearest(name, names(room))}")
+    found: Callable[..., Any] = getattr(import_module(f"scale_impact.{room}.{name}"), function)
+    return found
+
+
+def options(room: str, name: str, function: str) -> tuple[str, ...]:
+    """Options of a key: the keyword-only parameters of its function."""
+    parameters = inspect.signature(load(room, name, function)).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
+def unknown_options(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the names of options given to a key."""
+    known = options(room, name, function)
+    return [f"{name} takes no option {o!r}. {nearest(o, known)}" for o in given if o not in known]

@@ -1,0 +1,107 @@
+"""Where things lie: the project's folders, found from where the user stands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from scale_impact.core.words import nearest
+from scale_impact.errors import StudyError, UsageError
+
+ROOT_VARIABLE = "SCALE_IMPACT_ROOT"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder with notebooks/, studies/ and data/."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """The project around a folder (default: the working folder), or the one this package lies in.
+
+        Raises
+        ------
+        UsageError
+            There is none.
+        """
+        named = os.environ.get(ROOT_VARIABLE)
+        here = (start or Path.cwd()).resolve()
+        candidates = [Path(named)] if named else [here, *here.parents, Path(__file__).resolve().parents[2]]
+        for folder in candidates:
+            if (folder / "notebooks").is_dir() and (folder / "data" / "sources").is_dir():
+                return cls(folder)
+        raise UsageError(
+            f"No project found from {here} upwards: a project has notebooks/, studies/ and data/sources/. Go to its folder, "
+            f"or name it in {ROOT_VARIABLE}."
+        )
+
+    @property
+    def studies(self) -> Path:
+        """The folder of all studies."""
+        return self.root / "studies"
+
+    def template(self, name: str) -> Path:
+        """The notebook of a template."""
+        return self.root / "notebooks" / f"{name}.ipynb"
+
+    def source(self, name: str) -> Path:
+        """The card of a source."""
+        return self.root / "data" / "sources" / f"{name}.yaml"
+
+    def measure(self, name: str) -> Path:
+        """The card of a measure."""
+        return self.root / "data" / "measures" / f"{name}.yaml"
+
+    @property
+    def indicators(self) -> Path:
+        """The indicator catalogue."""
+        return self.root / "data" / "indicators" / "catalogue.csv"
+
+    def keys(self, kind: str) -> tuple[str, ...]:
+        """Names of what there is of a kind: templates, sources, measures or studies."""
+        if kind == "studies":
+            return tuple(sorted(p.parent.name for p in self.studies.glob("*/study.yaml")))
+        folder, ending = {
+            "templates": (self.root / "notebooks", ".ipynb"),
+            "sources": (self.root / "data" / "sources", ".yaml"),
+            "measures": (self.root / "data" / "measures", ".yaml"),
+        }[kind]
+        return tuple(sorted(p.name.removesuffix(ending) for p in folder.glob(f"*{ending}")))
+
+    def relative(self, path: Path) -> str:
+        """A path as a user of the project writes it."""
+        try:
+            return path.resolve().relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+
+def study_folder(name: str | Path) -> Path:
+    """The folder of a study: a slug under studies/, a folder, or its study.yaml.
+
+    Raises
+    ------
+    StudyError
+        There is none; the nearest slug is offered.
+    """
+    given = Path(name)
+    folder = given.parent if given.name == "study.yaml" else given
+    places = [folder]
+    try:
+        project = Project.find()
+        places += [project.root / folder, project.studies / folder]
+        known = project.keys("studies")
+    except UsageError:
+        known = ()
+    for place in places:
+        if (place / "study.yaml").is_file():
+            return place.resolve()
+    raise StudyError(f"There is no study {str(name)!r}: no study.yaml in {', '.join(map(str, _tidy(places)))}. {nearest(given.name, known)}")
+
+
+def _tidy(places: list[Path]) -> list[str]:
+    here = Path.cwd()
+    return [p.relative_to(here).as_posix() if p.is_absolute() and p.is_relative_to(here) else p.as_posix() for p in places]

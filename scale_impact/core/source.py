@@ -1,0 +1,70 @@
+"""Source: where numbers come from, under which licence, and how to know that they did not change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from scale_impact.core.yaml_file import Record, read_yaml, validate
+from scale_impact.errors import SourceError
+
+
+class Column(Record):
+    """A column of a source: its unit, what it means, and whether codes stay text."""
+
+    unit: str
+    meaning: str
+    type: Literal["number", "text", "date"] | None = None
+
+
+class Source(Record):
+    """A card of ``data/sources/``.
+
+    Attributes
+    ----------
+    title, origin, licence, citation:
+        What it is, where it comes from, what one may do with it, how to cite it.
+    kind:
+        A file of ``scale_impact/sources/``: ``package`` or ``csv``.
+    package:
+        For ``package``: the installed package that ships the file.
+    file:
+        The file, within the package or beside the project.
+    sha256:
+        Hash of the file; a file with another hash is refused.
+    separator, decimal, encoding, missing:
+        How to read a CSV file; ``missing`` lists texts that mean "no value".
+    columns:
+        The columns that studies may use, with unit and meaning.
+    """
+
+    title: str
+    origin: str
+    licence: str
+    citation: str | None = None
+    kind: str
+    package: str | None = None
+    file: str
+    sha256: str | None = None
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    missing: tuple[str, ...] = ("", "NA", "NaN", "nan")
+    columns: dict[str, Column]
+
+
+def load_source(path: Path) -> Source:
+    """Read a source card; all problems at once.
+
+    Raises
+    ------
+    SourceError
+        The card is missing or not as it should be.
+    """
+    if not path.is_file():
+        raise SourceError(f"There is no source card {path.name}.")
+    raw, problems = read_yaml(path)
+    source, more = validate(Source, raw) if not problems else (None, [])
+    if source is None:
+        raise SourceError([*problems, *more], where=path.name)
+    return source

@@ -1,0 +1,35 @@
+"""Small helpers for messages: the nearest known name, a few of many, plain numbers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Say which known name was probably meant, or list them all."""
+    names = sorted(known)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return "Known: " + ", ".join(names) + "." if names else "None is known."
+
+
+def some(items: Sequence[object], most: int = 5) -> str:
+    """List a few of many: ``a, b, c and 7 more``."""
+    shown = ", ".join(plain(item) for item in items[:most])
+    more = len(items) - most
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def plain(value: object) -> str:
+    """Write a label as its user would: 1984, not 1984.0 or np.int64(1984)."""
+    number = value.item() if hasattr(value, "item") else value
+    if isinstance(number, float) and number.is_integer():
+        return str(int(number))
+    return str(number)
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """``1 unit``, ``3 units``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -1,0 +1,99 @@
+"""Reading YAML 1.2 files, and turning what a model finds wrong into sentences for their author."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scale_impact.core.words import nearest
+
+Model = TypeVar("Model", bound="Record")
+
+
+class Record(BaseModel):
+    """A frozen record read from a file; keys that it does not know are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The mapping of a YAML 1.2 file, and what is wrong with it as YAML."""
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        return {}, [_yaml_problem(error)]
+    except UnicodeDecodeError:
+        return {}, ["The file is not UTF-8 text. Save it as UTF-8."]
+    if not isinstance(raw, dict):
+        return {}, [f"The file holds {'nothing' if raw is None else type(raw).__name__}, not keys and values."]
+    return raw, []
+
+
+def parse_scalar(text: str) -> Any:
+    """A scalar as YAML 1.2 reads it: ``0.9`` a number, ``true`` a truth value, ``no`` a text."""
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        return text
+
+
+def validate(model: type[Model], raw: Mapping[str, Any]) -> tuple[Model | None, list[str]]:
+    """The record, or all problems in sentences."""
+    try:
+        return model.model_validate(dict(raw)), []
+    except ValidationError as error:
+        return None, [_sentence(model, dict(e)) for e in error.errors(include_url=False)]
+
+
+def _yaml_problem(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark is not None else ""
+    what = str(getattr(error, "problem", None) or error).splitlines()[0]
+    return f"{where}not readable as YAML: {what}."
+
+
+def _sentence(model: type[BaseModel], error: dict[str, Any]) -> str:
+    location = [str(part) for part in error["loc"] if not _is_tag(part)]
+    where, key = ".".join(location), location[-1] if location else ""
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(model, error["loc"][:-1])
+        return f"{where}: there is no such key. {nearest(key, known)}"
+    if error["type"] == "missing":
+        return f"{where}: this key is missing."
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    seen = error.get("input")
+    shown = f" (it is {seen!r})" if not isinstance(seen, (Mapping, Sequence)) or isinstance(seen, str) else ""
+    text = message if error["type"] == "value_error" else f"{message[:1].lower()}{message[1:]}{shown}."
+    return f"{where}: {text}" if where else text
+
+
+def _is_tag(part: Any) -> bool:
+    """Whether pydantic put the part into the location for a kind of type, not for a key."""
+    return isinstance(part, str) and ("[" in part or part.startswith("function-"))
+
+
+def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Names of the fields of the record at a location."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        inner = _record_in(field.annotation) if field is not None else None
+        if inner is not None:
+            model = inner
+    return list(model.model_fields)
+
+
+def _record_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        found = _record_in(part)
+        if found is not None:
+            return found
+    return None

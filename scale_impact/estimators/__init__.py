@@ -1,0 +1,52 @@
+"""Estimators: one file each, and the file name is the key.
+
+``fit(panel, design, *, options) -> Effect``; options are keyword-only and checked by signature.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scale_impact.core import keys
+from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect
+from scale_impact.core.panel import Panel
+from scale_impact.errors import UsageError
+
+
+def names() -> tuple[str, ...]:
+    """Keys of all estimators."""
+    return keys.names("estimators")
+
+
+def option_names(name: str) -> tuple[str, ...]:
+    """Options that an estimator takes."""
+    return keys.options("estimators", name, "fit")
+
+
+def estimate(name: str, panel: Panel, design: Design, **options: Any) -> Effect:
+    """Estimate the effect of a measure.
+
+    Parameters
+    ----------
+    name:
+        Key of the estimator: a file of ``scale_impact/estimators/``.
+    panel, design:
+        The data, and who is compared with whom.
+    options:
+        Options of the estimator.
+
+    Raises
+    ------
+    UsageError
+        No such estimator, or no such option.
+    DesignError
+        The estimator cannot answer this design; the message names one that can.
+    EstimationError
+        The estimate does not exist for these data.
+    """
+    fit = keys.load("estimators", name, "fit")
+    if problems := keys.unknown_options("estimators", name, "fit", options):
+        raise UsageError(problems)
+    effect: Effect = fit(panel, design, **options)
+    return effect

@@ -1,0 +1,386 @@
+"""Group-time average treatment effects of Callaway and Sant'Anna (2021), and their averages.
+
+Each cohort's change since its base period is compared with the change of units that are not
+treated (never, or not yet). Right for several adoption dates and effects that differ by cohort
+and grow over time, where trends would have been parallel without treatment.
+
+Standard errors are analytic (from the influence function, no small-sample correction, normal
+reference distribution), clustered by unit or by the design's cluster; those of averages include
+that the cohorts' shares are estimated. They equal those of R's ``did`` with ``bstrap = FALSE``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.core.cohorts import Cohorts, Floats, Scores, cohort_moments
+from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect, Estimate, Family
+from scale_impact.core.inference import (
+    analysed,
+    clustered_by,
+    estimate_from,
+    labels_of,
+    one_cluster,
+    reasons_for,
+    sample_of,
+    weight_frame,
+)
+from scale_impact.core.panel import Panel
+from scale_impact.core.words import counted, plain
+from scale_impact.errors import DesignError
+
+Aggregation = Literal["simple", "event_time", "cohort", "period"]
+
+FULL_COVARIANCE = 1500
+"""Up to so many cohort x period effects their whole covariance is kept."""
+
+REFERENCE = "the reference period: 0 by construction"
+ALONE = "no standard error: it rests on one treated or one control unit, whose own variation cannot be seen"
+
+
+def fit(panel: Panel, design: Design, *, aggregation: Aggregation = "simple") -> Effect:
+    """Callaway and Sant'Anna's effects without covariates.
+
+    Parameters
+    ----------
+    panel, design:
+        A balanced panel, or cross-sections. ``control``, ``base_period`` and ``anticipation``
+        are the design's.
+    aggregation:
+        Which average is ``overall``: ``simple`` (over cohort x period cells, by cohort size),
+        ``event_time``, ``cohort`` or ``period`` (the mean of those effects after treatment).
+        All four are in ``summaries``.
+
+    Returns
+    -------
+    Effect in the outcome's unit, with path, effects by cohort, by period and by cell.
+
+    Raises
+    ------
+    DesignError
+        No cohort has both a base period and a control.
+
+    Source: Callaway and Sant'Anna (2021), equations 2.4 (never), 2.5 (not yet) and section 3.
+    """
+    moments, positions = analysed(cohort_moments(panel, design), design)
+    cells = _all_cells(moments, design)
+    if not cells.post.any():
+        raise DesignError(_no_cell(design))
+    averages = _averages(cells, moments)
+    scores = _average_scores(moments, design, cells, averages)
+    values = averages.matrix @ cells.values
+    overall = _estimates(averages, values, moments.variance(scores), moments)
+    chosen = overall[aggregation]
+    families = _families(averages, values, scores, moments, labels_of(design, positions), panel)
+    weights = moments_weights(scores, moments)[averages.names.index(aggregation)]
+    treated = np.isin(np.arange(len(moments.starts)), cells.cohort)
+    return Effect(
+        estimator="callaway_santanna",
+        overall=chosen,
+        sample=sample_of(moments, treated),
+        inference=f"analytic, clustered by {clustered_by(design, panel)}",
+        path=families["event_time"],
+        by_cohort=families["cohort"],
+        by_period=families["period"],
+        cells=_cell_family(cells, moments, design, labels_of(design, positions), panel),
+        weights=weight_frame(weights, design, positions, panel),
+        summaries=overall,
+        notes=(*design.notes, *_notes(cells, averages, moments, design, positions, aggregation)),
+    )
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cohort x period effects; every array has one entry an effect."""
+
+    cohort: NDArray[np.int64]
+    period: NDArray[np.int64]
+    base: NDArray[np.int64]
+    values: Floats
+    event_time: Floats
+    post: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
+
+    @property
+    def reference(self) -> NDArray[np.bool_]:
+        """Cells that compare a period with itself."""
+        return self.period == self.base
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Weights of averages over cells, and how they move with the cohorts' shares.
+
+    ``matrix`` is [K, cells], ``jacobian`` [K, G] the derivative of each average with respect to
+    the cohorts' shares of units; ``names`` are the overall averages, followed by ``kinds``.
+    """
+
+    matrix: Floats
+    jacobian: Floats
+    names: tuple[str, ...]
+    kinds: tuple[tuple[str, float], ...]
+    alone: NDArray[np.bool_]
+    reference: NDArray[np.bool_]
+
+    def of_kind(self, kind: str) -> NDArray[np.int64]:
+        """Rows of the averages of one kind."""
+        shift = len(self.names)
+        return np.array([shift + k for k, (name, _) in enumerate(self.kinds) if name == kind], dtype=int)
+
+
+def moments_weights(scores: Scores, moments: Cohorts) -> Floats:
+    """Weights on the cohorts' means, [K, G, T], that belong to the loadings."""
+    return scores.loadings * moments.counts
+
+
+# ---- cohort x period effects -------------------------------------------------------------------
+
+
+def _block(moments: Cohorts, design: Design, g: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Periods, base periods and control cohorts [cells, G] of one cohort's effects."""
+    start, t = int(moments.starts[g]), moments.n_periods
+    before = start - 1 - design.anticipation
+    universal = design.base_period == "universal"
+    period = np.arange(0 if universal else 1, t)
+    base = np.where(universal | (period >= start), before, period - 1)
+    control = _controls(moments, design, g, np.maximum(period, base))
+    seen = (moments.counts[g, period] > 0) & (moments.counts[g, base] > 0)
+    size = np.minimum((control * moments.counts[:, period].T).sum(1), (control * moments.counts[:, base].T).sum(1))
+    usable = (base >= 0) & seen & (size > 0)
+    return period[usable], base[usable], control[usable]
+
+
+def _controls(moments: Cohorts, design: Design, g: int, latest: NDArray[np.int64]) -> NDArray[np.bool_]:
+    never = moments.starts == moments.n_periods
+    if design.control == "never":
+        return np.tile(never, (len(latest), 1))
+    later = moments.starts[None, :] > latest[:, None] + design.anticipation
+    others = np.arange(len(moments.starts)) != g
+    return np.asarray((never | later) & others)
+
+
+def _cell_scores(
+    moments: Cohorts, g: int, period: NDArray[np.int64], base: NDArray[np.int64], control: NDArray[np.bool_]
+) -> tuple[Floats, Scores]:
+    """Values and scores of one cohort's effects."""
+    c, cohorts = np.arange(len(period)), np.arange(len(moments.starts))
+    paths = moments.means - moments.means[:, :1] if moments.followed else moments.means
+    loadings = np.zeros((len(c), *moments.counts.shape))
+    offsets = np.zeros_like(loadings)
+    values = np.zeros(len(c))
+    for when, sign in ((period, 1.0), (base, -1.0)):
+        n = moments.counts[:, when].T * control
+        total = n.sum(axis=1, keepdims=True)
+        level = paths[:, when].T
+        middle = (n * level).sum(axis=1, keepdims=True) / total
+        values += sign * (level[:, g] - middle[:, 0])
+        loadings[c, g, when] += sign / moments.counts[g, when]
+        loadings[c[:, None], cohorts, when[:, None]] -= sign * control / total
+        offsets[c[:, None], cohorts, when[:, None]] -= sign * control * (level - middle) / total
+    return values, Scores(loadings, offsets.sum(axis=2) if moments.followed else offsets)
+
+
+def _cohorts_with_base(moments: Cohorts, design: Design) -> Iterator[int]:
+    for g in range(len(moments.starts)):
+        if design.anticipation < moments.starts[g] < moments.n_periods:
+            yield g
+
+
+def _all_cells(moments: Cohorts, design: Design) -> Cells:
+    parts = []
+    for g in _cohorts_with_base(moments, design):
+        period, base, control = _block(moments, design, g)
+        values, _ = _cell_scores(moments, g, period, base, control)
+        alone = _one_unit(moments, g, period, control) | _one_unit(moments, g, base, control)
+        start = int(moments.starts[g])
+        elapsed = moments.clock[period] - moments.clock[start]
+        parts.append((np.full(len(period), g), period, base, values, elapsed, period >= start, alone))
+    if not parts:
+        raise DesignError(_no_cell(design))
+    return Cells(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _one_unit(moments: Cohorts, g: int, when: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether an effect compares with one observed unit on a side."""
+    return (moments.counts[g, when] == 1) | ((control * moments.counts[:, when].T).sum(axis=1) == 1)
+
+
+def _no_cell(design: Design) -> str:
+    if design.anticipation:
+        return (
+            f"No cohort has a period before treatment and its anticipation of {design.anticipation}. "
+            "Shorten the anticipation or use data that begin earlier."
+        )
+    return "No treated cohort can be compared: no control is observed in the same periods. Use `control: not_yet` or add untreated units."
+
+
+# ---- averages ----------------------------------------------------------------------------------
+
+
+def _averages(cells: Cells, moments: Cohorts) -> Averages:
+    """Simple, event-time, cohort and period averages; all weights are shares of units.
+
+    Source: Callaway and Sant'Anna (2021), section 3.2 and corollary 2.
+    """
+    share = moments.units / moments.units.sum()
+    families = _family_rows(cells, share)
+    kinds = tuple(key for key, _, _ in families)
+    w = np.array([row for _, row, _ in families])
+    j = np.array([slope for _, _, slope in families])
+    simple, simple_slope = _share_average(cells.post, cells, share)
+    event = np.array([k for k, (kind, label) in enumerate(kinds) if kind == "event_time" and label >= 0])
+    period = np.array([k for k, (kind, _) in enumerate(kinds) if kind == "period"])
+    cohort = np.array([k for k, (kind, _) in enumerate(kinds) if kind == "cohort"])
+    by_cohort, cohort_slope = _over_cohorts(w[cohort], cells, share, [int(kinds[k][1]) for k in cohort])
+    tops = [(simple, simple_slope), (w[event].mean(0), j[event].mean(0)), (by_cohort, cohort_slope), (w[period].mean(0), j[period].mean(0))]
+    matrix = np.vstack([*(top for top, _ in tops), w])
+    used = (matrix != 0) & ~cells.reference
+    return Averages(
+        matrix=matrix,
+        jacobian=np.vstack([*(slope for _, slope in tops), j]),
+        names=("simple", "event_time", "cohort", "period"),
+        kinds=kinds,
+        alone=~(used & ~cells.alone).any(axis=1),
+        reference=~used.any(axis=1),
+    )
+
+
+def _family_rows(cells: Cells, share: Floats) -> list[tuple[tuple[str, float], Floats, Floats]]:
+    rows = []
+    for e in np.unique(cells.event_time):
+        rows.append((("event_time", float(e)), *_share_average(cells.event_time == e, cells, share)))
+    for g in np.unique(cells.cohort[cells.post]):
+        inside = cells.post & (cells.cohort == g)
+        rows.append((("cohort", float(g)), inside / inside.sum(), np.zeros(len(share))))
+    for t in np.unique(cells.period[cells.post]):
+        rows.append((("period", float(t)), *_share_average(cells.post & (cells.period == t), cells, share)))
+    return rows
+
+
+def _share_average(inside: NDArray[np.bool_], cells: Cells, share: Floats) -> tuple[Floats, Floats]:
+    """Average over cells by cohort share, and its derivative with respect to the shares."""
+    total = share[cells.cohort[inside]].sum()
+    row = np.where(inside, share[cells.cohort], 0.0) / total
+    average = row @ cells.values
+    slope = np.zeros(len(share))
+    np.add.at(slope, cells.cohort[inside], (cells.values[inside] - average) / total)
+    return row, slope
+
+
+def _over_cohorts(rows: Floats, cells: Cells, share: Floats, cohorts: list[int]) -> tuple[Floats, Floats]:
+    """Average of the cohorts' effects by share."""
+    p = share[cohorts]
+    row = (p / p.sum()) @ rows
+    slope = np.zeros(len(share))
+    slope[cohorts] = (rows @ cells.values - row @ cells.values) / p.sum()
+    return row, slope
+
+
+def _share_scores(moments: Cohorts) -> Scores:
+    """Scores of the cohorts' shares of units."""
+    n = moments.units.sum()
+    g, t = moments.counts.shape
+    offsets = (np.eye(g) - (moments.units / n)[:, None]) / n
+    return Scores(np.zeros((g, g, t)), offsets if moments.followed else np.repeat(offsets[:, :, None], t, axis=2))
+
+
+def _average_scores(moments: Cohorts, design: Design, cells: Cells, averages: Averages) -> Scores:
+    """Scores of all averages, one cohort's cells at a time."""
+    total = _share_scores(moments).map(averages.jacobian)
+    for g in np.unique(cells.cohort):
+        _, block = _cell_scores(moments, int(g), *_block(moments, design, int(g)))
+        total = total + block.map(averages.matrix[:, cells.cohort == g])
+    return total
+
+
+# ---- results -----------------------------------------------------------------------------------
+
+
+def _reasons(averages: Averages, variances: Floats, moments: Cohorts) -> list[str | None]:
+    plainly = reasons_for(variances, moments)
+    return [REFERENCE if r else ALONE if a else p for r, a, p in zip(averages.reference, averages.alone, plainly, strict=True)]
+
+
+def _estimates(averages: Averages, values: Floats, variances: Floats, moments: Cohorts) -> dict[str, Estimate]:
+    reasons = _reasons(averages, variances, moments)
+    return {name: estimate_from(values[k], variances[k], reasons[k]) for k, name in enumerate(averages.names)}
+
+
+def _families(
+    averages: Averages, values: Floats, scores: Scores, moments: Cohorts, labels: tuple[object, ...], panel: Panel
+) -> dict[str, Family]:
+    covariance = moments.covariance(scores)
+    reasons = _reasons(averages, np.diag(covariance), moments)
+    weights = moments_weights(scores, moments)
+    families = {}
+    for kind in ("event_time", "cohort", "period"):
+        rows = averages.of_kind(kind)
+        marks = [averages.kinds[k - len(averages.names)][1] for k in rows]
+        families[kind] = Family(
+            kind=kind,
+            values=values[rows],
+            variances=np.diag(covariance)[rows],
+            covariance=covariance[np.ix_(rows, rows)],
+            reasons=tuple(reasons[k] for k in rows),
+            event_times=tuple(marks) if kind == "event_time" else (),
+            cohorts=tuple(labels[int(m)] for m in marks) if kind == "cohort" else (),
+            periods=tuple(panel.periods[int(m)] for m in marks) if kind == "period" else (),
+            weights=weights[rows],
+        )
+    return families
+
+
+def _cell_family(cells: Cells, moments: Cohorts, design: Design, labels: tuple[object, ...], panel: Panel) -> Family:
+    blocks = (_cell_scores(moments, int(g), *_block(moments, design, int(g)))[1] for g in np.unique(cells.cohort))
+    if len(cells.values) <= FULL_COVARIANCE:
+        parts = list(blocks)
+        every = Scores(np.concatenate([b.loadings for b in parts]), np.concatenate([b.offsets for b in parts]))
+        covariance = moments.covariance(every)
+        variances, weights = np.diag(covariance), moments_weights(every, moments)
+    else:
+        covariance, weights = None, None
+        variances = np.concatenate([moments.variance(block) for block in blocks])
+    plainly = reasons_for(variances, moments)
+    reasons = tuple(REFERENCE if r else ALONE if a else p for r, a, p in zip(cells.reference, cells.alone, plainly, strict=True))
+    return Family(
+        kind="cohort_period",
+        values=cells.values,
+        variances=variances,
+        covariance=covariance,
+        reasons=reasons,
+        event_times=tuple(cells.event_time),
+        cohorts=tuple(labels[int(g)] for g in cells.cohort),
+        periods=tuple(panel.periods[int(t)] for t in cells.period),
+        weights=weights,
+    )
+
+
+def _notes(
+    cells: Cells,
+    averages: Averages,
+    moments: Cohorts,
+    design: Design,
+    positions: NDArray[np.int64],
+    aggregation: Aggregation,
+) -> list[str]:
+    notes = []
+    row = averages.matrix[averages.names.index(aggregation)]
+    alone = float(row[cells.alone].sum())
+    if 1e-12 < alone < 1 - 1e-12:
+        notes.append(
+            f"{alone:.0%} of the overall effect's weight rests on one treated or one control unit, whose own variation "
+            "cannot be seen: read its standard error as a lower bound."
+        )
+    notes += one_cluster(moments, design, positions)
+    lost = [g for g in design.adopting if g not in positions[np.unique(cells.cohort[cells.post])] and g in positions]
+    for g in lost:
+        name = plain(design.first_treated[int(g)])
+        n = counted(len(design.members(int(g))), "unit")
+        notes.append(f"Cohort {name} ({n}) has no effect of its own: no base period or no control is left for it.")
+    return notes

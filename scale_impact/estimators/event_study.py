@@ -1,0 +1,166 @@
+"""Event study by two-way fixed effects: one coefficient for each period before and after adoption.
+
+Right for one adoption date, or several with the same effect at each event time. With several
+dates and effects that differ by cohort, coefficients mix other event times (Sun and Abraham
+2021); callaway_santanna gives a path free of that.
+
+Standard errors are clustered by unit (or the design's cluster) with fixest's default
+small-sample correction, t distribution with G - 1 degrees of freedom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.core.cohorts import Cohorts, Floats, cohort_moments
+from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect, Family
+from scale_impact.core.fixed_effects import independent
+from scale_impact.core.inference import (
+    analysed,
+    clustered_by,
+    estimate_from,
+    one_cluster,
+    one_unit,
+    reasons_for,
+    sample_of,
+    several_dates,
+    weight_frame,
+)
+from scale_impact.core.panel import Panel
+from scale_impact.core.words import plain, some
+from scale_impact.errors import DesignError
+from scale_impact.estimators._regression import Fit, KFixef, needs_panel, regress, small_sample
+
+REFERENCE = "the reference period: 0 by construction"
+
+
+def fit(
+    panel: Panel,
+    design: Design,
+    *,
+    window: Sequence[float] | None = None,
+    covariates: Sequence[str] = (),
+    K_adj: bool = True,
+    K_fixef: KFixef = "nonnested",
+    G_adj: bool = True,
+) -> Effect:
+    """Coefficients by event time; the reference is the last period before (anticipated) treatment.
+
+    Parameters
+    ----------
+    panel, design:
+        A balanced panel. ``anticipation`` moves the reference period.
+    window:
+        First and last event time; cells beyond are counted with these (binned ends). None:
+        all event times.
+    covariates:
+        Columns that vary over time; the estimate then goes through linearmodels.
+    K_adj, K_fixef, G_adj:
+        Small-sample correction in the words of fixest's ``ssc``.
+
+    Returns
+    -------
+    Effect in the outcome's unit: ``path`` with its covariance, ``overall`` the mean of the
+    coefficients from event time 0 on.
+
+    Raises
+    ------
+    DesignError
+        Cross-sections; no period before treatment; a window without the reference or event time 0.
+
+    Source: Sun and Abraham (2021), equation 3; standard errors as fixest (Berge 2018).
+    """
+    needs_panel("event_study", design)
+    small = small_sample(K_adj, K_fixef, G_adj)
+    moments, positions = analysed(cohort_moments(panel, design), design)
+    elapsed = _event_times(moments, design, window)
+    levels, reference, extra = _levels(elapsed, moments, design)
+    fitted = regress(panel, design, moments, positions, _dummies(elapsed, levels), covariates, small)
+    treated = moments.starts < moments.n_periods
+    df = moments.n_clusters - 1
+    reason = one_unit(moments, treated)
+    path = _path(fitted, levels, reference, moments, df, reason)
+    after = np.array([0 <= e for e in levels]) / sum(e >= 0 for e in levels)
+    variance = after @ fitted.covariance @ after
+    overall_reason = reason or reasons_for(np.array([variance]), moments)[0]
+    weights = None if fitted.weights is None else np.tensordot(after, fitted.weights, 1)
+    return Effect(
+        estimator="event_study",
+        overall=estimate_from(after @ fitted.coefficients, variance, overall_reason, df),
+        sample=sample_of(moments, treated),
+        inference=f"clustered by {clustered_by(design, panel)}, CR1 ({small.words()})",
+        path=path,
+        weights=None if weights is None else weight_frame(weights, design, positions, panel),
+        notes=(*design.notes, *one_cluster(moments, design, positions), *_notes(design, extra, window)),
+    )
+
+
+def _event_times(moments: Cohorts, design: Design, window: Sequence[float] | None) -> Floats:
+    """Event time of each cell, [G, T]; NaN for the never treated."""
+    start = np.where(moments.starts < moments.n_periods, moments.starts, 0)
+    elapsed = moments.clock[None, :] - moments.clock[start][:, None]
+    elapsed[moments.starts == moments.n_periods] = np.nan
+    if window is None:
+        return elapsed
+    low, high = _window(window, design)
+    return np.clip(elapsed, low, high)
+
+
+def _window(window: Sequence[float], design: Design) -> tuple[float, float]:
+    if len(window) != 2 or not window[0] < 0 <= window[1]:
+        raise DesignError(f"window is {list(window)}; it has to be [first, last] event time with first < 0 <= last, such as [-4, 4].")
+    if window[0] > -1 - design.anticipation:
+        raise DesignError(f"window starts at {window[0]}, after the reference period {-1 - design.anticipation}. Start it earlier.")
+    return float(window[0]), float(window[1])
+
+
+def _levels(elapsed: Floats, moments: Cohorts, design: Design) -> tuple[list[float], float, list[float]]:
+    """Event times with a coefficient, the reference, and those that had to become references too."""
+    seen = np.unique(elapsed[~np.isnan(elapsed)])
+    before = seen[seen < -design.anticipation]
+    if not len(before):
+        raise DesignError(f"No period lies before treatment and its anticipation of {design.anticipation}; an event study needs one.")
+    reference = float(before[-1])
+    levels = [float(e) for e in seen if e != reference]
+    # far leads go first where the event times are collinear (no never-treated unit)
+    order = np.argsort([-e if e < 0 else -np.inf for e in levels], kind="stable")
+    kept = independent(_dummies(elapsed, levels), moments.units, order)
+    return [levels[k] for k in kept], reference, [e for k, e in enumerate(levels) if k not in kept]
+
+
+def _dummies(elapsed: Floats, levels: Sequence[float]) -> Floats:
+    return np.array([elapsed == e for e in levels], dtype=float)
+
+
+def _path(fitted: Fit, levels: list[float], reference: float, moments: Cohorts, df: int, reason: str | None) -> Family:
+    """The coefficients with the reference period put in its place."""
+    at = int(np.searchsorted(levels, reference))
+    p = len(levels)
+    index = [k for k in range(p + 1) if k != at]
+    variances = np.diag(fitted.covariance)[:p]
+    covariance, values = np.zeros((p + 1, p + 1)), np.zeros(p + 1)
+    covariance[np.ix_(index, index)] = fitted.covariance[:p, :p]
+    values[index] = fitted.coefficients[:p]
+    reasons: list[str | None] = [reason or r for r in reasons_for(variances, moments)]
+    reasons.insert(at, REFERENCE)
+    weights = None if fitted.weights is None else np.insert(fitted.weights, at, 0.0, axis=0)
+    times = (*levels[:at], reference, *levels[at:])
+    return Family("event_time", values, np.diag(covariance), covariance, tuple(reasons), event_times=times, df=df, weights=weights)
+
+
+def _notes(design: Design, extra: list[float], window: Sequence[float] | None) -> list[str]:
+    notes = []
+    if extra:
+        shown = some([plain(e) for e in extra])
+        notes.append(f"Event time {shown} is a second reference: without never-treated units a trend in event time cannot be told apart.")
+    if window is not None:
+        notes.append(f"Event times before {plain(window[0])} and after {plain(window[1])} are counted with these ends.")
+    if len(design.adopting) > 1:
+        notes.append(f"{several_dates(design)}: coefficients mix event times where effects differ by cohort; compare with callaway_santanna.")
+    return notes
+
+

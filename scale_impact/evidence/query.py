@@ -1,0 +1,76 @@
+"""All studies' results as tables, by DuckDB, without a server or a copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+import pandas as pd
+
+from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS
+from scale_impact.evidence.store import result_files
+from scale_impact.errors import UsageError
+
+NUMBERS = ("event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high", "p_value", "statistic")
+COUNTS = ("schema", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters")
+TABLES = {"estimates": ESTIMATE_FIELDS, "checks": CHECK_FIELDS}
+
+
+def query(studies: Path, *, where: str | None = None, sql: str | None = None) -> pd.DataFrame:
+    """Rows of the tables ``estimates`` and ``checks``.
+
+    Parameters
+    ----------
+    studies:
+        The folder of all studies.
+    where:
+        A condition on estimates, such as ``kind = 'overall' and role = 'primary'``.
+    sql:
+        A whole query, instead.
+
+    Raises
+    ------
+    UsageError
+        The query is not SQL that DuckDB can answer over these tables, or both are given.
+    """
+    import duckdb
+
+    if where and sql:
+        raise UsageError("Give --where or --sql, not both.")
+    with duckdb.connect(":memory:") as connection:
+        for table, fields in TABLES.items():
+            connection.execute(_view(table, fields, result_files(studies, f"{table}.jsonl")))
+        connection.execute("SET enable_external_access = true")
+        try:
+            return connection.sql(sql or _select(where)).df()
+        except (duckdb.Error, AttributeError) as error:
+            raise UsageError(f"The query cannot be answered: {_first_line(error)} Tables: estimates, checks.") from error
+
+
+def _select(where: str | None) -> str:
+    condition = f"WHERE {where}" if where else "WHERE kind = 'overall'"
+    return f"SELECT * FROM estimates {condition}"
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, AttributeError):
+        return "it gives no table."
+    text = str(error).splitlines()[0]
+    return text if text.endswith(".") else text + "."
+
+
+def _type(field: str) -> str:
+    if field in NUMBERS:
+        return "DOUBLE"
+    return "BIGINT" if field in COUNTS else "JSON" if field == "details" else "VARCHAR"
+
+
+def _view(table: str, fields: tuple[str, ...], files: list[Path]) -> str:
+    columns = ", ".join(f"'{f}': '{_type(f)}'" for f in fields)
+    if not files:
+        empty = ", ".join(f"NULL::{_type(f)} AS \"{f}\"" for f in fields)
+        return f"CREATE TABLE {table} AS SELECT {empty} WHERE false"
+    paths = ", ".join("'" + p.as_posix().replace("'", "''") + "'" for p in files)
+    return f"CREATE TABLE {table} AS SELECT * FROM read_json([{paths}], format = 'newline_delimited', columns = {{{columns}}})"
+
+

@@ -1,0 +1,286 @@
+"""The one module that a notebook imports: a study's data, estimates, checks, figures and results.
+
+    session = open_session(study, variant=variant, overrides=overrides, given=globals())
+    panel, design = session.panel(), session.design()
+    effects = session.estimate()
+    checks = session.check()
+    session.save()
+
+Each answer is computed once an outcome and remembered. Files are written only where the notebook
+was told to (``out``), or by ``scale-impact run``, which publishes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scale_impact.checks import check as run_check
+from scale_impact.core.assemble import design_of, panel_of
+from scale_impact.core.check import Check
+from scale_impact.core.cohorts import cohort_moments
+from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect
+from scale_impact.core.evidence import Origin, check_row, estimate_rows
+from scale_impact.core.indicator import Indicator
+from scale_impact.core.panel import Panel
+from scale_impact.core.source import load_source
+from scale_impact.core.study import Choice, Outcome, Study, scalar_keys
+from scale_impact.errors import EstimationError, UsageError
+from scale_impact.estimators import estimate, option_names
+from scale_impact.evidence.reading import in_words
+from scale_impact.evidence.store import write_rows
+from scale_impact.sources import read
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.display import Markdown
+    from matplotlib.figure import Figure
+
+OUT_VARIABLE = "SCALE_IMPACT_OUT"
+RUN_VARIABLE = "SCALE_IMPACT_RUN_ID"
+
+
+def open_session(
+    study: str,
+    *,
+    variant: str | None = None,
+    out: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> Session:
+    """Open a study for a notebook.
+
+    Parameters
+    ----------
+    study:
+        A slug under studies/ or a path.
+    variant:
+        One of its variants.
+    out:
+        Folder for results; None writes nothing, unless ``scale-impact run`` asks for it.
+    overrides:
+        Scalars of study.yaml to change, by key.
+    given:
+        The notebook's variables: those named like a scalar of study.yaml override it. That is
+        how ``papermill -p level 0.9`` works.
+
+    Raises
+    ------
+    StudyError
+        The study, or a value given for it, is not as it should be.
+    """
+    scalars = {k: v for k, v in (given or {}).items() if k in scalar_keys() and _is_scalar(v)}
+    loaded = Study.load(study, variant=variant, overrides={**scalars, **(overrides or {})})
+    if variant is None and loaded.variants:
+        raise UsageError(f"{loaded.slug} has variants; name one: {', '.join(loaded.variants)}.")
+    return Session(loaded, out or os.environ.get(OUT_VARIABLE))
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool))
+
+
+class Session:
+    """A study at work. Methods take an outcome's column; default the primary outcome."""
+
+    def __init__(self, study: Study, out: str | None) -> None:
+        self.study = study
+        self.out = Path(out) if out else None
+        self._known: dict[tuple[str, str], Any] = {}
+
+    # ---- what the study asks ----------------------------------------------------------------
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Columns of the outcomes, the primary one first."""
+        return [o.column for o in self.study.outcomes]
+
+    def question(self) -> Markdown:
+        """Title, question, measure and outcome, as text."""
+        from scale_impact.core.measure import load_measure
+
+        settings = self.study.settings
+        measure = load_measure(self.study.project.measure(settings.measure))
+        outcomes = "; ".join(f"**{self.indicator(o).name}** (column `{o}`, {self.unit(o)})" for o in self.outcomes)
+        return _markdown(
+            f"## {settings.title}\n\n{settings.question}\n\n"
+            f"**The measure: {measure.title}.** {measure.what.strip()}\n\n"
+            f"**How it should work.** {measure.mechanism.strip()}\n\n"
+            f"**Outcomes.** {outcomes}"
+        )
+
+    def source_note(self) -> Markdown:
+        """Where the data come from and what the columns mean."""
+        source = load_source(self.study.project.source(self.study.settings.source))
+        rows = "\n".join(f"| `{name}` | {c.unit} | {c.meaning} |" for name, c in source.columns.items())
+        return _markdown(
+            f"**{source.title}.** {source.origin}. Licence: {source.licence}\n\n| column | unit | meaning |\n|---|---|---|\n{rows}"
+        )
+
+    def indicator(self, outcome: str | None = None) -> Indicator:
+        """The catalogue's entry of an outcome."""
+        return self.study.indicator(self._outcome(outcome))
+
+    def unit(self, outcome: str | None = None) -> str:
+        """The unit of effects on an outcome."""
+        return self.study.unit_of(self._outcome(outcome))
+
+    # ---- data, estimates, checks ------------------------------------------------------------
+
+    def data(self) -> pd.DataFrame:
+        """The source's columns, after its hash was compared with the card's."""
+        project = self.study.project
+        frame: pd.DataFrame = self._once("data", "", lambda: read(project.source(self.study.settings.source), project.root))
+        return frame
+
+    def panel(self, outcome: str | None = None) -> Panel:
+        """The panel of an outcome."""
+        chosen = self._outcome(outcome)
+        panel: Panel = self._once("panel", chosen.column, lambda: panel_of(self.study, self.data(), chosen))
+        return panel
+
+    def design(self, outcome: str | None = None) -> Design:
+        """Who is compared with whom."""
+        column = self._outcome(outcome).column
+        design: Design = self._once("design", column, lambda: design_of(self.study, self.panel(column)))
+        return design
+
+    def estimate(self, outcome: str | None = None) -> list[Effect]:
+        """One effect an estimator of the study, the primary one first."""
+        column = self._outcome(outcome).column
+        chosen = self.study.settings.estimators
+        effects: list[Effect] = self._once("effects", column, lambda: [self._fit(c, self.panel(column), self.design(column)) for c in chosen])
+        return effects
+
+    def check(self, outcome: str | None = None) -> list[Check]:
+        """One check of the primary estimate for each check of the study."""
+        column = self._outcome(outcome).column
+        checks: list[Check] = self._once("checks", column, lambda: [self._check(c, column) for c in self.study.settings.checks])
+        return checks
+
+    def _fit(self, choice: Choice, panel: Panel, design: Design) -> Effect:
+        options = dict(choice.options)
+        covariates = self.study.settings.covariates
+        known = option_names(choice.name)
+        if covariates and "covariates" not in known:
+            raise EstimationError(f"{choice.name} takes no covariates; the study names {', '.join(covariates)}. Leave them out or use another estimator.")
+        if covariates:
+            options.setdefault("covariates", covariates)
+        if "seed" in known:
+            options.setdefault("seed", self.study.settings.seed)
+        return estimate(choice.name, panel, design, **options)
+
+    def _check(self, choice: Choice, outcome: str) -> Check:
+        primary = self.study.settings.estimators[0]
+        panel, design = self.panel(outcome), self.design(outcome)
+        return run_check(choice.name, panel, design, lambda p, d: self._fit(primary, p, d), **choice.options)
+
+    # ---- to read ----------------------------------------------------------------------------
+
+    def design_note(self, outcome: str | None = None) -> Markdown:
+        """Who is treated when, who is compared, and what was left out, as text."""
+        return _markdown(_describe(self.panel(outcome), self.design(outcome)))
+
+    def means(self, outcome: str | None = None) -> pd.DataFrame:
+        """Mean outcome by cohort and period: what every estimate is made from."""
+        import pandas as pd
+
+        panel, design = self.panel(outcome), self.design(outcome)
+        rows = pd.Index([design.cohort_name(g) for g in range(len(design.starts))], name="first treated")
+        return pd.DataFrame(cohort_moments(panel, design).means, index=rows, columns=pd.Index(panel.periods, name=panel.period))
+
+    def estimates(self, outcome: str | None = None) -> pd.DataFrame:
+        """The overall effects side by side."""
+        import pandas as pd
+
+        rows = [r for r in self._estimate_rows(self._outcome(outcome)) if r["kind"] == "overall"]
+        columns = ["estimator", "role", "estimate", "std_error", "ci_low", "ci_high", "p_value", "inference"]
+        return pd.DataFrame(rows, columns=columns).set_index("estimator")
+
+    def verdicts(self, outcome: str | None = None) -> pd.DataFrame:
+        """The checks with verdict and reason."""
+        import pandas as pd
+
+        found = [(c.check, c.verdict, c.reason) for c in self.check(outcome)]
+        frame = pd.DataFrame(found, columns=["check", "verdict", "reason"]).set_index("check")
+        pd.set_option("display.max_colwidth", None)
+        return frame
+
+    def notes(self, outcome: str | None = None) -> Markdown:
+        """What a reader of the numbers has to know, by estimator."""
+        lines = [f"- **{e.estimator}**: {note}" for e in self.estimate(outcome) for note in e.notes]
+        return _markdown("\n".join(dict.fromkeys(lines)) or "Nothing was left out and no estimator has a warning.")
+
+    def answer(self, outcome: str | None = None) -> Markdown:
+        """The primary estimate in words."""
+        row = self._estimate_rows(self._outcome(outcome))[0]
+        found = {v: sum(c.verdict == v for c in self.check(outcome)) for v in ("pass", "fail", "inconclusive", "inapplicable")}
+        tally = ", ".join(f"{n} {verdict}" for verdict, n in found.items() if n)
+        return _markdown(f"**{in_words(row)}**\n\n({row['estimator']}, {row['n_treated']} treated of {row['n_units']}; checks: {tally or 'none'})")
+
+    def figure(self, name: str, *values: Any, outcome: str | None = None, stem: str | None = None, **options: Any) -> Figure:
+        """Draw a figure; it is saved too where results are written."""
+        from scale_impact.figures import figure, save
+
+        column = self._outcome(outcome).column
+        source = load_source(self.study.project.source(self.study.settings.source))
+        drawn = figure(name, *values, unit=_axis(self, column), source=f"Source: {source.title}.", **options)
+        if self.out is not None:
+            save(drawn, self.out / "figures", stem or (name if column == self.outcomes[0] else f"{name}_{column}"))
+        return drawn
+
+    # ---- to keep ----------------------------------------------------------------------------
+
+    def save(self) -> str:
+        """Write estimates.jsonl and checks.jsonl of all outcomes; says where."""
+        if self.out is None:
+            return "Nothing was written: this notebook was not told where (out is None). `scale-impact run` publishes results."
+        estimates = [row for o in self.study.outcomes for row in self._estimate_rows(o)]
+        checks = [check_row(self._origin(o), c, self.study.settings.estimators[0].name) for o in self.study.outcomes for c in self.check(o.column)]
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_rows(self.out / "estimates.jsonl", estimates)
+        write_rows(self.out / "checks.jsonl", checks)
+        return f"{len(estimates)} estimates and {len(checks)} checks written."
+
+    def _estimate_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        first = outcome.column == self.outcomes[0]
+        effects = self.estimate(outcome.column)
+        return [row for k, e in enumerate(effects) for row in estimate_rows(self._origin(outcome), e, primary=first and k == 0)]
+
+    def _origin(self, outcome: Outcome) -> Origin:
+        return Origin(self.study, os.environ.get(RUN_VARIABLE), outcome)
+
+    def _outcome(self, column: str | None) -> Outcome:
+        found = [o for o in self.study.outcomes if column in (None, o.column)]
+        if not found:
+            raise UsageError(f"The study has no outcome {column!r}. It has {', '.join(self.outcomes)}.")
+        return found[0]
+
+    def _once(self, what: str, of: str, make: Any) -> Any:
+        if (what, of) not in self._known:
+            self._known[what, of] = make()
+        return self._known[what, of]
+
+
+def _markdown(text: str) -> Markdown:
+    from IPython.display import Markdown
+
+    return Markdown(text)
+
+
+def _axis(session: Session, outcome: str) -> str:
+    return f"{session.indicator(outcome).name}, {session.unit(outcome)}"
+
+
+def _describe(panel: Panel, design: Design) -> str:
+    thing = panel.unit or "observation"
+    codes = design.cohort_codes
+    lines = [f"| first treated | {thing}s |", "|---|---|"]
+    lines += [f"| {design.cohort_name(g)} | {int((codes == g).sum())} |" for g in range(len(design.starts))]
+    compared = "never treated" if design.control == "never" else "not treated yet"
+    text = f"{panel.n_periods} periods ({panel.period}); the treated are compared with those {compared}. Standard errors are clustered by {design.cluster or thing}."
+    said = "\n".join(f"- {note}" for note in design.notes) or "- Nothing was left out."
+    return "\n".join(lines) + f"\n\n{text}\n\n{said}"

@@ -1,0 +1,64 @@
+"""Publishing a run: a notebook without noise, and results swapped in whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from scale_impact.workflow.runs import Run
+
+NOISE = ("papermill", "execution", "ExecuteTime")
+
+
+def tidy(notebook: Path, root: Path) -> None:
+    """Take out times, paths and random cell names: the same run gives the same bytes."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    content["metadata"] = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in content["cells"]:
+        cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k not in NOISE}
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["id"] = "injected-parameters"
+        for output in cell.get("outputs", []):
+            output.get("metadata", {}).pop("papermill", None)
+    places = {str(root): ".", str(Path(sys.prefix)): "<python>", str(Path.home()): "~"}
+    text = json.dumps(_without_paths(content, places), indent=1, ensure_ascii=False, sort_keys=True)
+    notebook.write_text(text + "\n", encoding="utf-8")
+
+
+def _without_paths(value: Any, places: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_paths(v, places) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(v, places) for v in value]
+    if isinstance(value, str):
+        for path, name in places.items():
+            value = value.replace(path, name)
+    return value
+
+
+def publish(run: Run, folder: Path) -> None:
+    """Swap a run's results in whole; what stood there before is removed afterwards."""
+    run.results.parent.mkdir(parents=True, exist_ok=True)
+    old = folder.with_name(folder.name + "-old")
+    if run.results.exists():
+        os.rename(run.results, old)
+    os.rename(folder, run.results)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(run.failed, ignore_errors=True)
+    _remove_strays(run)
+
+
+def _remove_strays(run: Run) -> None:
+    """Results of variants that the study no longer has, or of the time before it had any."""
+    if run.study.variant is None:
+        return
+    for entry in run.results.parent.iterdir():
+        if entry.name not in run.study.variants:
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()

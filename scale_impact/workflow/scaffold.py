@@ -1,0 +1,69 @@
+"""A new study folder from a template, which runs as it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from scale_impact.core.project import Project
+from scale_impact.core.words import nearest
+from scale_impact.core.yaml_file import read_yaml
+from scale_impact.errors import UsageError
+from scale_impact.workflow.preflight import code_cells
+
+HEADER = """\
+# A study{of_city}. It runs as it is, on the data of {example}: try `scale-impact run {slug}` first.
+# Then make it yours, from top to bottom:
+#   1. title and question: what do you want to know?
+#   2. source: describe your data in data/sources/<name>.yaml and name it here
+#      (copy data/sources/{source}.yaml; `scale-impact check {slug}` tells you what is missing, the hash too)
+#   3. unit, period, outcomes, treatment: which columns hold them
+#   4. measure and indicator: cards in data/measures/ and lines in data/indicators/catalogue.csv
+#   5. `scale-impact check {slug}` finds everything that is wrong before anything runs
+"""
+
+
+def new_study(slug: str, template: str, city: str | None = None) -> Path:
+    """Write ``studies/<slug>/study.yaml`` from the study that a template runs by default.
+
+    Raises
+    ------
+    UsageError
+        The slug is no folder name or taken; there is no such template.
+    """
+    project = Project.find()
+    folder = project.studies / slug
+    _refuse(slug, folder, template, project)
+    example = _default_study(project.template(template))
+    text = (project.studies / example / "study.yaml").read_text(encoding="utf-8")
+    raw, _ = read_yaml(project.studies / example / "study.yaml")
+    header = HEADER.format(slug=slug, example=f"studies/{example}", source=raw["source"], of_city=f" of {city}" if city else "")
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(header + _retitled(text, slug, city), encoding="utf-8")
+    return folder
+
+
+def _refuse(slug: str, folder: Path, template: str, project: Project) -> None:
+    problems = []
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", slug):
+        problems.append(f"{slug!r} is no name for a study: use small letters, digits and hyphens, such as my-city.")
+    elif folder.exists():
+        problems.append(f"studies/{slug} is there already. Choose another name or remove it.")
+    if template not in project.keys("templates"):
+        problems.append(f"There is no template {template!r}. {nearest(template, project.keys('templates'))}")
+    if problems:
+        raise UsageError(problems)
+
+
+def _default_study(template: Path) -> str:
+    """The study named in a template's parameters cell."""
+    for source in code_cells(template):
+        if found := re.search(r"^study = [\"'](.+?)[\"']", source, flags=re.MULTILINE):
+            return found.group(1)
+    raise UsageError(f"{template.name} names no study in its parameters cell, so there is nothing to start from.")
+
+
+def _retitled(text: str, slug: str, city: str | None) -> str:
+    name = city or slug.replace("-", " ")
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return re.sub(r"^title: (.*)$", lambda m: f'title: "{m.group(1)} ({quoted})"', text, count=1, flags=re.MULTILINE)
