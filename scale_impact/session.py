@@ -26,6 +26,7 @@ from scale_impact.core.effect import Effect
 from scale_impact.core.evidence import Origin, check_row, estimate_rows
 from scale_impact.core.indicator import Indicator
 from scale_impact.core.panel import Panel
+from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.source import load_source
 from scale_impact.core.study import Choice, Outcome, Study, scalar_keys
 from scale_impact.errors import EstimationError, UsageError
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
     from matplotlib.figure import Figure
-
-OUT_VARIABLE = "SCALE_IMPACT_OUT"
-RUN_VARIABLE = "SCALE_IMPACT_RUN_ID"
 
 
 def open_session(
@@ -76,7 +74,22 @@ def open_session(
     loaded = Study.load(study, variant=variant, overrides={**scalars, **(overrides or {})})
     if variant is None and loaded.variants:
         raise UsageError(f"{loaded.slug} has variants; name one: {', '.join(loaded.variants)}.")
+    _prepare_display()
     return Session(loaded, out or os.environ.get(OUT_VARIABLE))
+
+
+def _prepare_display() -> None:
+    """In a notebook: figures as pictures (the same bytes each time), sentences in tables unshortened."""
+    import pandas as pd
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    from IPython.core.pylabtools import select_figure_formats
+
+    pd.set_option("display.max_colwidth", None)
+    select_figure_formats(shell, {"png"}, metadata={"Software": None})
 
 
 def _is_scalar(value: Any) -> bool:
@@ -133,7 +146,9 @@ class Session:
     def data(self) -> pd.DataFrame:
         """The source's columns, after its hash was compared with the card's."""
         project = self.study.project
-        frame: pd.DataFrame = self._once("data", "", lambda: read(project.source(self.study.settings.source), project.root))
+        frame: pd.DataFrame = self._once(
+            "data", "", lambda: read(project.source(self.study.settings.source), project.root)
+        )
         return frame
 
     def panel(self, outcome: str | None = None) -> Panel:
@@ -152,13 +167,17 @@ class Session:
         """One effect an estimator of the study, the primary one first."""
         column = self._outcome(outcome).column
         chosen = self.study.settings.estimators
-        effects: list[Effect] = self._once("effects", column, lambda: [self._fit(c, self.panel(column), self.design(column)) for c in chosen])
+        effects: list[Effect] = self._once(
+            "effects", column, lambda: [self._fit(c, self.panel(column), self.design(column)) for c in chosen]
+        )
         return effects
 
     def check(self, outcome: str | None = None) -> list[Check]:
         """One check of the primary estimate for each check of the study."""
         column = self._outcome(outcome).column
-        checks: list[Check] = self._once("checks", column, lambda: [self._check(c, column) for c in self.study.settings.checks])
+        checks: list[Check] = self._once(
+            "checks", column, lambda: [self._check(c, column) for c in self.study.settings.checks]
+        )
         return checks
 
     def _fit(self, choice: Choice, panel: Panel, design: Design) -> Effect:
@@ -166,7 +185,9 @@ class Session:
         covariates = self.study.settings.covariates
         known = option_names(choice.name)
         if covariates and "covariates" not in known:
-            raise EstimationError(f"{choice.name} takes no covariates; the study names {', '.join(covariates)}. Leave them out or use another estimator.")
+            raise EstimationError(
+                f"{choice.name} takes no covariates; the study names {', '.join(covariates)}. Leave them out or use another estimator."
+            )
         if covariates:
             options.setdefault("covariates", covariates)
         if "seed" in known:
@@ -190,7 +211,9 @@ class Session:
 
         panel, design = self.panel(outcome), self.design(outcome)
         rows = pd.Index([design.cohort_name(g) for g in range(len(design.starts))], name="first treated")
-        return pd.DataFrame(cohort_moments(panel, design).means, index=rows, columns=pd.Index(panel.periods, name=panel.period))
+        return pd.DataFrame(
+            cohort_moments(panel, design).means, index=rows, columns=pd.Index(panel.periods, name=panel.period)
+        )
 
     def estimates(self, outcome: str | None = None) -> pd.DataFrame:
         """The overall effects side by side."""
@@ -205,9 +228,7 @@ class Session:
         import pandas as pd
 
         found = [(c.check, c.verdict, c.reason) for c in self.check(outcome)]
-        frame = pd.DataFrame(found, columns=["check", "verdict", "reason"]).set_index("check")
-        pd.set_option("display.max_colwidth", None)
-        return frame
+        return pd.DataFrame(found, columns=["check", "verdict", "reason"]).set_index("check")
 
     def notes(self, outcome: str | None = None) -> Markdown:
         """What a reader of the numbers has to know, by estimator."""
@@ -217,11 +238,18 @@ class Session:
     def answer(self, outcome: str | None = None) -> Markdown:
         """The primary estimate in words."""
         row = self._estimate_rows(self._outcome(outcome))[0]
-        found = {v: sum(c.verdict == v for c in self.check(outcome)) for v in ("pass", "fail", "inconclusive", "inapplicable")}
+        found = {
+            v: sum(c.verdict == v for c in self.check(outcome))
+            for v in ("pass", "fail", "inconclusive", "inapplicable")
+        }
         tally = ", ".join(f"{n} {verdict}" for verdict, n in found.items() if n)
-        return _markdown(f"**{in_words(row)}**\n\n({row['estimator']}, {row['n_treated']} treated of {row['n_units']}; checks: {tally or 'none'})")
+        return _markdown(
+            f"**{in_words(row)}**\n\n({row['estimator']}, {row['n_treated']} treated of {row['n_units']}; checks: {tally or 'none'})"
+        )
 
-    def figure(self, name: str, *values: Any, outcome: str | None = None, stem: str | None = None, **options: Any) -> Figure:
+    def figure(
+        self, name: str, *values: Any, outcome: str | None = None, stem: str | None = None, **options: Any
+    ) -> Figure:
         """Draw a figure; it is saved too where results are written."""
         from scale_impact.figures import figure, save
 
@@ -239,7 +267,11 @@ class Session:
         if self.out is None:
             return "Nothing was written: this notebook was not told where (out is None). `scale-impact run` publishes results."
         estimates = [row for o in self.study.outcomes for row in self._estimate_rows(o)]
-        checks = [check_row(self._origin(o), c, self.study.settings.estimators[0].name) for o in self.study.outcomes for c in self.check(o.column)]
+        checks = [
+            check_row(self._origin(o), c, self.study.settings.estimators[0].name)
+            for o in self.study.outcomes
+            for c in self.check(o.column)
+        ]
         self.out.mkdir(parents=True, exist_ok=True)
         write_rows(self.out / "estimates.jsonl", estimates)
         write_rows(self.out / "checks.jsonl", checks)
@@ -248,7 +280,11 @@ class Session:
     def _estimate_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
         first = outcome.column == self.outcomes[0]
         effects = self.estimate(outcome.column)
-        return [row for k, e in enumerate(effects) for row in estimate_rows(self._origin(outcome), e, primary=first and k == 0)]
+        return [
+            row
+            for k, e in enumerate(effects)
+            for row in estimate_rows(self._origin(outcome), e, primary=first and k == 0)
+        ]
 
     def _origin(self, outcome: Outcome) -> Origin:
         return Origin(self.study, os.environ.get(RUN_VARIABLE), outcome)
@@ -276,11 +312,19 @@ def _axis(session: Session, outcome: str) -> str:
 
 
 def _describe(panel: Panel, design: Design) -> str:
-    thing = panel.unit or "observation"
-    codes = design.cohort_codes
-    lines = [f"| first treated | {thing}s |", "|---|---|"]
-    lines += [f"| {design.cohort_name(g)} | {int((codes == g).sum())} |" for g in range(len(design.starts))]
-    compared = "never treated" if design.control == "never" else "not treated yet"
-    text = f"{panel.n_periods} periods ({panel.period}); the treated are compared with those {compared}. Standard errors are clustered by {design.cluster or thing}."
+    counts = [int((design.cohort_codes == g).sum()) for g in range(len(design.starts))]
+    what = f"units ({panel.unit})" if panel.unit else "observations"
+    table = [
+        f"| first treated | {what} |",
+        "|---|---|",
+        *(f"| {design.cohort_name(g)} | {n:,} |" for g, n in enumerate(counts)),
+    ]
+    compared = "those never treated" if design.control == "never" else "those not treated yet"
+    text = f"{panel.n_periods} periods ({panel.period}). The treated are compared with {compared}. {_dependence(panel, design)}"
     said = "\n".join(f"- {note}" for note in design.notes) or "- Nothing was left out."
-    return "\n".join(lines) + f"\n\n{text}\n\n{said}"
+    return "\n".join(table) + f"\n\n{text}\n\n{said}"
+
+
+def _dependence(panel: Panel, design: Design) -> str:
+    by = design.cluster or panel.unit
+    return f"Standard errors are clustered by {by}." if by else "Each observation stands for itself."

@@ -135,7 +135,7 @@ def jackknifed(statistics, weight, blocks, step=1e-4):
 
 def dummy_regression(frame, regressors, cluster="id", *, K_fixef="nonnested"):
     """Coefficients and clustered covariance (fixest's correction) by least squares on dummies."""
-    effects = pd.get_dummies(frame["id"]).join(pd.get_dummies(frame["t"]), rsuffix="_t").to_numpy(float)
+    effects = np.hstack([pd.get_dummies(frame[c]).to_numpy(float) for c in ("id", "t")])
     x = np.column_stack([np.asarray(r, float) for r in regressors])
     y = frame["y"].to_numpy()
     rest = lambda v: v - effects @ np.linalg.lstsq(effects, v, rcond=None)[0]  # noqa: E731

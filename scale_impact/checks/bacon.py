@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from scale_impact.core.bacon import FORBIDDEN, decompose, forbidden_weight
-from scale_impact.core.check import Check
+from scale_impact.core.check import Check, Verdict
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
@@ -39,19 +39,32 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
     if design.cross_sections:
         return Check.inapplicable(NAME, "The decomposition needs a balanced panel of units followed over time.")
     if len(design.adopting) < 2:
-        return Check.inapplicable(NAME, "There is one adoption date, so no unit is compared with one that is treated already.")
+        return Check.inapplicable(
+            NAME, "There is one adoption date, so no unit is compared with one that is treated already."
+        )
     moments, positions = analysed(cohort_moments(panel, design), design)
     table = decompose(moments, labels_of(design, positions))
     share = forbidden_weight(table)
-    verdict = "fail" if share > tolerance else "pass"
-    return Check(NAME, verdict, _words(table, share, tolerance), share, None, {"comparisons": _rows(table), "tolerance": tolerance})  # type: ignore[arg-type]
+    verdict: Verdict = "fail" if share > tolerance else "pass"
+    return Check(
+        NAME,
+        verdict,
+        _words(table, share, tolerance),
+        share,
+        None,
+        {"comparisons": _rows(table), "tolerance": tolerance},
+    )
 
 
 def _words(table: pd.DataFrame, share: float, tolerance: float) -> str:
     total = float((table["estimate"] * table["weight"]).sum())
     clean = table[~table["type"].isin(FORBIDDEN)]
     fair = float((clean["estimate"] * clean["weight"]).sum() / clean["weight"].sum())
-    end = "too much to read the two-way estimate as an effect" if share > tolerance else "little enough for the two to be close"
+    end = (
+        "too much to read the two-way estimate as an effect"
+        if share > tolerance
+        else "little enough for the two to be close"
+    )
     return (
         f"{share:.1%} of the two-way estimate ({total:.3g}) compares with units that are treated already; the other "
         f"comparisons alone average {fair:.3g}. That is {end}."

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.check import Check
+from scale_impact.core.check import Check, Verdict
 from scale_impact.core.cohorts import cohort_moments, leave_out
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import counted, plain
+from scale_impact.core.words import number, plain
 from scale_impact.errors import ScaleImpactError
 
 NAME = "leave_one_out"
@@ -43,7 +43,9 @@ def run(
     ``details.rows`` has the estimate without each unit.
     """
     if design.cross_sections and design.cluster is None:
-        return Check.inapplicable(NAME, "Observations are not followed over time; name a cluster in the design to leave out whole clusters.")
+        return Check.inapplicable(
+            NAME, "Observations are not followed over time; name a cluster in the design to leave out whole clusters."
+        )
     effect = refit(panel, design)
     parts = _parts(panel, design)
     chosen = _most_influential(panel, design, effect, parts, limit)
@@ -57,7 +59,7 @@ def run(
         "rows": rows,
     }
     verdict, reason = _verdict(effect.overall, rows, level, str(details["left_out"]), len(parts))
-    return Check(NAME, verdict, reason, details=details)  # type: ignore[arg-type]
+    return Check(NAME, verdict, reason, details=details)
 
 
 def _parts(panel: Panel, design: Design) -> list[tuple[str, NDArray[np.int64]]]:
@@ -99,7 +101,12 @@ def _influence(panel: Panel, design: Design, effect: Effect) -> NDArray[np.float
 
 
 def _row(
-    panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], name: str, units: NDArray[np.int64], level: float
+    panel: Panel,
+    design: Design,
+    refit: Callable[[Panel, Design], Effect],
+    name: str,
+    units: NDArray[np.int64],
+    level: float,
 ) -> dict[str, Any]:
     try:
         estimate = refit(panel, leave_out(panel, design, units)).overall
@@ -117,16 +124,21 @@ def _sign(estimate: float | None, low: float | None, high: float | None) -> str:
     return "positive" if low > 0 else "negative" if high < 0 else "not told apart from zero"
 
 
-def _verdict(full: Estimate, rows: list[dict[str, Any]], level: float, thing: str, parts: int) -> tuple[str, str]:
+def _verdict(full: Estimate, rows: list[dict[str, Any]], level: float, thing: str, parts: int) -> tuple[Verdict, str]:
     low, high = full.interval(level) or (None, None)
     whole = _sign(full.value, low, high)
     changed = [r for r in rows if _sign(r["estimate"], r["ci_low"], r["ci_high"]) != whole]
     values = [r["estimate"] for r in rows if r["estimate"] is not None]
-    span = f"between {min(values):.3g} and {max(values):.3g}" if values else "not estimable"
-    many = counted(parts, f"{thing}") if len(rows) == parts else f"the {len(rows)} most influential of {parts:,} units"
+    span = f"between {number(min(values))} and {number(max(values))}" if values else "not estimable"
+    many = (
+        f"{parts:,} units ({thing})" if len(rows) == parts else f"the {len(rows)} most influential of {parts:,} units"
+    )
     if not changed:
         return "pass", f"Without any one of {many} the estimate stays {whole} ({span})."
     first = changed[0]
     now = _sign(first["estimate"], first["ci_low"], first["ci_high"])
     more = f", and {len(changed) - 1} more like it" if len(changed) > 1 else ""
-    return "fail", f"The estimate is {whole}; without {thing} {first['left_out']} it is {now}{more}. Over all it lies {span}."
+    return (
+        "fail",
+        f"The estimate is {whole}; without {thing} {first['left_out']} it is {now}{more}. Over all it lies {span}.",
+    )

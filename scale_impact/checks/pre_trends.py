@@ -38,13 +38,19 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
     """
     path = refit(panel, design).path
     if path is None:
-        return Check.inapplicable(NAME, "The estimator gives no path by event time; callaway_santanna and event_study do.")
+        return Check.inapplicable(
+            NAME, "The estimator gives no path by event time; callaway_santanna and event_study do."
+        )
     before = _before(path, design.anticipation)
     if not len(before):
-        return Check.inapplicable(NAME, "There is no effect before treatment to test: two periods before it are needed.")
+        return Check.inapplicable(
+            NAME, "There is no effect before treatment to test: two periods before it are needed."
+        )
     details = {"event_times": [plain(e) for e in before.event_times], "q": len(before), "df": before.df}
     if not _regular(before):
-        reason = f"{counted(len(before), 'effect')} before treatment cannot be told apart with so few units; no joint test."
+        reason = (
+            f"{counted(len(before), 'effect')} before treatment cannot be told apart with so few units; no joint test."
+        )
         return Check(NAME, "inconclusive", reason, details=details)
     statistic, p = _wald(before)
     return Check(NAME, "fail" if p < alpha else "pass", _words(before, p, alpha), statistic, p, details)
@@ -67,7 +73,8 @@ def _regular(before: Family) -> bool:
 def _wald(before: Family) -> tuple[float, float]:
     from scipy import stats
 
-    statistic = float(before.values @ np.linalg.solve(before.covariance, before.values))  # type: ignore[arg-type]
+    assert before.covariance is not None
+    statistic = float(before.values @ np.linalg.solve(before.covariance, before.values))
     q = len(before)
     if before.df is None:
         return statistic, float(stats.chi2.sf(statistic, q))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scale_impact.core.words import number
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,16 +26,23 @@ class Format(StrEnum):
 
 
 def evidence(
-    where: Annotated[str | None, typer.Option("--where", help="Condition on estimates, such as \"role = 'primary'\".")] = None,
-    sql: Annotated[str | None, typer.Option("--sql", help="A whole query over the tables estimates and checks.")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="table for reading; the others hold all columns.")] = Format.table,
+    where: Annotated[
+        str | None, typer.Option("--where", help="Condition on estimates, such as \"role = 'primary'\".")
+    ] = None,
+    sql: Annotated[
+        str | None, typer.Option("--sql", help="A whole query over the tables estimates and checks.")
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="table for reading; the others hold all columns.")
+    ] = Format.table,
 ) -> None:
     """Show all studies' results as one table (by default the overall estimates).
 
     Example: scale-impact evidence --where "kind = 'event_time' and estimator = 'callaway_santanna'" --format csv
     """
+    from scale_impact.core.evidence import to_line
     from scale_impact.core.project import Project
-    from scale_impact.evidence.query import query
+    from scale_impact.evidence.query import as_parquet, query
 
     frame = query(Project.find().studies, where=where, sql=sql)
     if format_ is Format.table:
@@ -41,9 +50,9 @@ def evidence(
     elif format_ is Format.csv:
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     elif format_ is Format.json:
-        typer.echo(frame.to_json(orient="records", indent=1, double_precision=15))
+        typer.echo("[\n" + ",\n".join(map(to_line, frame.to_dict(orient="records"))) + "\n]")
     else:
-        frame.to_parquet(sys.stdout.buffer)
+        sys.stdout.buffer.write(as_parquet(frame))
 
 
 def _labels(frame: pd.DataFrame) -> list[str]:
@@ -58,11 +67,11 @@ def _table(frame: pd.DataFrame) -> None:
     table = Table(*map(str, frame.columns), box=None, pad_edge=False)
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
-    console = Console()
-    console.print(table if len(frame) else "No results yet. Run a study: scale-impact run", soft_wrap=not console.is_terminal)
+    console = Console() if sys.stdout.isatty() else Console(width=1000)
+    console.print(table if len(frame) else "No results yet. Run a study: scale-impact run")
 
 
 def _cell(value: object) -> str:
     if value is None or value != value:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def run(
     studies: Annotated[list[str] | None, typer.Argument(help="Slugs under studies/ or paths; none means all.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value: change a scalar of study.yaml.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write to this folder instead of studies/<slug>/results.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write to this folder instead of studies/<slug>/results.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Execute even what is up to date.")] = False,
 ) -> None:
     """Execute what is out of date, publish its results and print the answer.

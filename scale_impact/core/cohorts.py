@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -190,12 +189,14 @@ class Cohorts:
         square = np.bincount(cell, (deviation - mean[cell]) ** 2, g * t).reshape(g, t)
         by_cluster = None if clusters is None else _cell_clusters(deviation, cell, clusters[kept], (g, t))
         centres = (mean.reshape(g, t) + origin) * (counts.reshape(g, t) > 0)
-        return cls(starts, clock, counts.reshape(g, t), centres, square[:, :, None] * np.eye(t), False, origin, by_cluster)
+        return cls(
+            starts, clock, counts.reshape(g, t), centres, square[:, :, None] * np.eye(t), False, origin, by_cluster
+        )
 
     @property
     def n_periods(self) -> int:
         """Number of periods, T."""
-        return self.counts.shape[1]
+        return int(self.counts.shape[1])
 
     @property
     def units(self) -> Floats:
@@ -232,7 +233,11 @@ class Cohorts:
         share = other.counts / np.maximum(n, 1)
         gap = other.centres - self.centres
         weight = self.counts * share
-        between = np.einsum("gt,gt,gs->gts", weight, gap, gap) if self.followed else np.einsum("gt,gt,ts->gts", weight, gap**2, np.eye(self.n_periods))
+        between = (
+            np.einsum("gt,gt,gs->gts", weight, gap, gap)
+            if self.followed
+            else np.einsum("gt,gt,ts->gts", weight, gap**2, np.eye(self.n_periods))
+        )
         return replace(
             self,
             counts=n,
@@ -248,12 +253,18 @@ class Cohorts:
         centres = self.centres + other.counts / np.maximum(n, 1) * (self.centres - other.centres) * (n > 0)
         rest = replace(self, counts=n, centres=centres, scatter=np.zeros_like(self.scatter), clusters=None)
         both = rest + replace(other, clusters=None)
-        minus = None if other.clusters is None else replace(other.clusters, counts=-other.clusters.counts, sums=-other.clusters.sums)
+        minus = (
+            None
+            if other.clusters is None
+            else replace(other.clusters, counts=-other.clusters.counts, sums=-other.clusters.sums)
+        )
         return replace(rest, scatter=self.scatter - both.scatter, clusters=_add(self.clusters, minus))
 
     def keep(self, cohorts: NDArray[np.int64]) -> Cohorts:
         """Moments of some cohorts (positions)."""
-        clusters = self.clusters and replace(self.clusters, counts=self.clusters.counts[:, cohorts], sums=self.clusters.sums[:, cohorts])
+        clusters = self.clusters and replace(
+            self.clusters, counts=self.clusters.counts[:, cohorts], sums=self.clusters.sums[:, cohorts]
+        )
         return replace(
             self, starts=self.starts[cohorts], counts=self.counts[cohorts], centres=self.centres[cohorts],
             scatter=self.scatter[cohorts], clusters=clusters,
@@ -357,7 +368,9 @@ def _cross_section_moments(panel: Panel, design: Design, units: NDArray[np.int64
     chosen = np.ones(panel.n_obs, dtype=bool) if units is None else np.isin(owner, units)
     codes = np.where(chosen, design.cohort_codes[owner], -1)
     clusters = None if design.cluster_codes is None else design.cluster_codes[owner]
-    return Cohorts.from_cells(panel.values, codes, panel.period_codes, design.starts, clock=panel.clock, clusters=clusters)
+    return Cohorts.from_cells(
+        panel.values, codes, panel.period_codes, design.starts, clock=panel.clock, clusters=clusters
+    )
 
 
 def _first_path(y: Floats, codes: NDArray[np.int64]) -> Floats:
@@ -366,7 +379,7 @@ def _first_path(y: Floats, codes: NDArray[np.int64]) -> Floats:
 
 
 def _inner(path: Floats) -> Floats:
-    changes = path - path[0]
+    changes: Floats = path - path[0]
     changes[0] = path[0]
     return changes
 
@@ -387,9 +400,7 @@ def _accumulate(y: Floats, codes: NDArray[np.int64], g: int, shift: Floats) -> t
     return counts, sums, products
 
 
-def _sorted_chunks(
-    y: Floats, codes: NDArray[np.int64], g: int
-) -> Iterator[tuple[Floats, list[tuple[int, slice]]]]:
+def _sorted_chunks(y: Floats, codes: NDArray[np.int64], g: int) -> Iterator[tuple[Floats, list[tuple[int, slice]]]]:
     """Chunks of rows gathered by cohort, with the slice of each cohort that is present."""
     small = codes.astype(np.int16 if g < 2**15 else np.int64)
     step = max(CHUNK_ELEMENTS // y.shape[1], 64)
@@ -408,12 +419,14 @@ def _panel_clusters(deviation: Floats, codes: NDArray[np.int64], clusters: NDArr
     return _cell_clusters(deviation[kept].ravel(), cell, np.repeat(clusters[kept], t), (g, t))
 
 
-def _cell_clusters(deviation: Floats, cell: NDArray[np.int64], clusters: NDArray[np.int64], shape: tuple[int, int]) -> ClusterSums:
+def _cell_clusters(
+    deviation: Floats, cell: NDArray[np.int64], clusters: NDArray[np.int64], shape: tuple[int, int]
+) -> ClusterSums:
     labels, at = np.unique(clusters, return_inverse=True)
     size = shape[0] * shape[1]
     key, total = at * size + cell, len(labels) * size
-    counts = np.bincount(key, minlength=total).astype(float)
-    sums = np.bincount(key, deviation, total)
+    counts = np.asarray(np.bincount(key, minlength=total), dtype=np.float64)
+    sums = np.asarray(np.bincount(key, deviation, total), dtype=np.float64)
     return ClusterSums(labels, counts.reshape(-1, *shape), sums.reshape(-1, *shape))
 
 

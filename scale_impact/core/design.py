@@ -111,7 +111,9 @@ class Design:
             ``strict``.
         """
         _options(control=control, base_period=base_period, balance=balance, anticipation=anticipation)
-        begin = _adoption(panel, first_treated=first_treated, treated=treated, cohorts=cohorts, group=group, starts=starts)
+        begin = _adoption(
+            panel, first_treated=first_treated, treated=treated, cohorts=cohorts, group=group, starts=starts
+        )
         kept, said = _balanced(panel, balance)
         codes, labels, positions, more = _cohorts(panel, begin, kept, anticipation)
         clusters = _clusters(panel, cluster, balance)
@@ -177,7 +179,9 @@ def _options(**given: Any) -> None:
     ]
     whole = isinstance(given["anticipation"], (int, np.integer)) and not isinstance(given["anticipation"], bool)
     if not whole or given["anticipation"] < 0:
-        problems.append(f"anticipation is {given['anticipation']!r}; it has to be a whole number of periods, 0 or more.")
+        problems.append(
+            f"anticipation is {given['anticipation']!r}; it has to be a whole number of periods, 0 or more."
+        )
     if problems:
         raise DesignError(problems)
 
@@ -191,7 +195,9 @@ def _adoption(panel: Panel, *, first_treated: Any, treated: Any, cohorts: Any, g
             f"(given: {', '.join(given) or 'none'})."
         )
     if (group is None) != (starts is None):
-        raise UsageError("group and starts go together: the column of the treated group and the period in which treatment starts.")
+        raise UsageError(
+            "group and starts go together: the column of the treated group and the period in which treatment starts."
+        )
     if group is not None:
         return _from_group(panel, group, starts)
     if treated is not None:
@@ -242,7 +248,9 @@ def _position(panel: Panel, label: Any, name: str) -> float:
         return float(np.searchsorted(panel.periods, np.asarray([label]).astype(panel.periods.dtype))[0])
     except (TypeError, ValueError) as error:
         first, last = plain(panel.periods[0]), plain(panel.periods[-1])
-        raise DesignError(f"{name} holds {label!r}, which cannot be compared with the periods {first} to {last}.") from error
+        raise DesignError(
+            f"{name} holds {label!r}, which cannot be compared with the periods {first} to {last}."
+        ) from error
 
 
 def _from_indicator(panel: Panel, name: str) -> _Adoption:
@@ -264,12 +272,18 @@ def _from_indicator(panel: Panel, name: str) -> _Adoption:
 
 def _zero_one(panel: Panel, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
     gone = pd.isna(values)
-    wrong = np.array([v not in (0, 1) for v in pd.unique(values[~gone])]) if values.dtype == object else ~np.isin(values[~gone], (0, 1))
+    wrong = (
+        np.array([v not in (0, 1) for v in pd.unique(values[~gone])])
+        if values.dtype == object
+        else ~np.isin(values[~gone], (0, 1))
+    )
     if gone.any():
         raise DesignError(f"{name} is missing in {counted(int(gone.sum()), 'row')}. Say 0 or 1 in each row.")
     if wrong.any():
         seen = [v for v in pd.unique(values) if v not in (0, 1)]
-        raise DesignError(f"{name} has to be 0 or 1; it holds {some([repr(plain(v)) if isinstance(v, str) else plain(v) for v in seen], 3)}.")
+        raise DesignError(
+            f"{name} has to be 0 or 1; it holds {some([repr(plain(v)) if isinstance(v, str) else plain(v) for v in seen], 3)}."
+        )
     return values.astype(bool)
 
 
@@ -291,7 +305,12 @@ def _from_mapping(panel: Panel, cohorts: Mapping[Any, Any]) -> _Adoption:
     known = {name: u for u, name in enumerate(names)}
     unknown = [u for u in cohorts if plain(u) not in known]
     if unknown:
-        raise DesignError([f"cohorts names {plain(u)!r}, which is no {panel.unit} in the data. {nearest(plain(u), names)}" for u in unknown])
+        raise DesignError(
+            [
+                f"cohorts names {plain(u)!r}, which is no {panel.unit} in the data. {nearest(plain(u), names)}"
+                for u in unknown
+            ]
+        )
     start = np.full(panel.n_units, np.inf)
     for unit, label in cohorts.items():
         start[known[plain(unit)]] = _cohort_position(panel, unit, label)
@@ -313,7 +332,9 @@ def _from_group(panel: Panel, group: str, starts: Any) -> _Adoption:
     position = _position(panel, starts, "starts")
     if not 0 < position < panel.n_periods:
         first, last = plain(panel.periods[0]), plain(panel.periods[-1])
-        raise DesignError(f"starts is {plain(starts)}; it has to lie after the first period ({first}) and not after the last ({last}).")
+        raise DesignError(
+            f"starts is {plain(starts)}; it has to lie after the first period ({first}) and not after the last ({last})."
+        )
     return _Adoption(np.where(member, position, np.inf))
 
 
@@ -329,7 +350,9 @@ def _balanced(panel: Panel, balance: Balance) -> tuple[NDArray[np.bool_], list[s
         raise DesignError(_unbalanced(panel, complete, balance))
     if balance == "drop":
         names = [panel.unit_name(int(u)) for u in np.flatnonzero(~complete)[:6]]
-        said.append(f"{counted(n, 'unit')} not observed in each period left out ({some(names) if n < 7 else ', '.join(names[:5]) + ', ...'}).")
+        said.append(
+            f"{counted(n, 'unit')} not observed in each period left out ({some(names) if n < 7 else ', '.join(names[:5]) + ', ...'})."
+        )
         return complete, said
     said.append(f"{counted(n, 'unit')} are not observed in each period; each observation is used as it is.")
     return everyone, said
@@ -337,12 +360,16 @@ def _balanced(panel: Panel, balance: Balance) -> tuple[NDArray[np.bool_], list[s
 
 def _unbalanced(panel: Panel, complete: NDArray[np.bool_], balance: str) -> str:
     lacking = np.flatnonzero(~complete)
-    shown = [f"{panel.unit_name(int(u))} lacks {some([plain(panel.periods[p]) for p in _absent(panel, int(u))], 3)}" for u in lacking[:5]]
+    shown = [
+        f"{panel.unit_name(int(u))} lacks {some([plain(panel.periods[p]) for p in _absent(panel, int(u))], 3)}"
+        for u in lacking[:5]
+    ]
     more = f" and {len(lacking) - 5:,} more units" if len(lacking) > 5 else ""
     advice = "Complete the data, or say `balance: drop` to leave these units out or `balance: repeated_cross_sections` to use each observation as it is."
     if balance == "pairwise":
         advice = "No estimator takes `balance: pairwise` for an incomplete panel yet. " + advice
-    return f"The panel is not balanced: {counted(len(lacking), 'unit')} of {panel.n_units:,} {'is' if len(lacking) == 1 else 'are'} not observed in each period ({'; '.join(shown)}{more}). {advice}"
+    many = f"{counted(len(lacking), 'unit')} of {panel.n_units:,} {'is' if len(lacking) == 1 else 'are'}"
+    return f"The panel is not balanced: {many} not observed in each period ({'; '.join(shown)}{more}). {advice}"
 
 
 def _absent(panel: Panel, unit: int) -> NDArray[np.int64]:
@@ -372,12 +399,20 @@ def _said_of_cohorts(
     said = []
     thing = _thing(panel)
     if later.any():
-        reading = "left out, because they may already anticipate it" if anticipation else "not treated in these data, so counted as never treated"
-        said.append(f"{counted(int(later.sum()), thing)} first treated after the last period ({plain(panel.periods[-1])}): {reading}.")
+        reading = (
+            "left out, because they may already anticipate it"
+            if anticipation
+            else "not treated in these data, so counted as never treated"
+        )
+        said.append(
+            f"{counted(int(later.sum()), thing)} first treated after the last period ({plain(panel.periods[-1])}): {reading}."
+        )
     if len(where) and where[0] == 0:
         n = int((codes == 0).sum())
         first = plain(panel.periods[0])
-        said.append(f"{counted(n, thing)} treated in the first period ({first}) already left out: there is no period before treatment to compare with.")
+        said.append(
+            f"{counted(n, thing)} treated in the first period ({first}) already left out: there is no period before treatment to compare with."
+        )
     return said
 
 
@@ -392,10 +427,14 @@ def _clusters(panel: Panel, cluster: str | None, balance: Balance) -> NDArray[np
     values = panel.unit_column(cluster) if panel.followed else panel.column(cluster)
     codes, _ = pd.factorize(values, sort=False)
     if (codes < 0).any():
-        raise DesignError(f"Cluster column {cluster!r} is missing for {counted(int((codes < 0).sum()), _thing(panel))}. Fill it or leave them out.")
+        raise DesignError(
+            f"Cluster column {cluster!r} is missing for {counted(int((codes < 0).sum()), _thing(panel))}. Fill it or leave them out."
+        )
     if codes.max() == 0:
-        raise DesignError(f"Cluster column {cluster!r} has one value ({plain(values[0])}); a standard error needs at least two clusters.")
-    return codes.astype(np.int64)
+        raise DesignError(
+            f"Cluster column {cluster!r} has one value ({plain(values[0])}); a standard error needs at least two clusters."
+        )
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _refuse_hopeless(design: Design) -> None:

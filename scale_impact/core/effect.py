@@ -126,16 +126,15 @@ class Family:
     def select(self, chosen: NDArray[Any]) -> Family:
         """Some of the estimates (positions), with their covariance."""
         index = np.asarray(chosen, dtype=int)
-        some = lambda labels: tuple(labels[k] for k in index) if labels else ()  # noqa: E731
         return replace(
             self,
             values=self.values[index],
             variances=self.variances[index],
             covariance=None if self.covariance is None else self.covariance[np.ix_(index, index)],
-            reasons=some(self.reasons),
-            event_times=some(self.event_times),
-            cohorts=some(self.cohorts),
-            periods=some(self.periods),
+            reasons=_pick(self.reasons, index),
+            event_times=_pick(self.event_times, index),
+            cohorts=_pick(self.cohorts, index),
+            periods=_pick(self.periods, index),
             weights=None if self.weights is None else self.weights[index],
         )
 
@@ -237,6 +236,10 @@ class Effect:
             "inference": inference,
         }
         return {name: filled.get(name) for name in ROW_FIELDS}
+
+
+def _pick(labels: tuple[Any, ...], index: NDArray[np.int64]) -> tuple[Any, ...]:
+    return tuple(labels[k] for k in index) if labels else ()
 
 
 def _row_label(family: Family, k: int) -> str:

@@ -96,8 +96,9 @@ def independent(regressors: Floats, n: Floats, order: NDArray[np.int64]) -> NDAr
     for p in order:
         rest = flat[p] - basis.T @ (basis @ flat[p])
         rest = rest - basis.T @ (basis @ rest)
-        if np.linalg.norm(rest) > 1e-8 * max(np.linalg.norm(flat[p]), 1e-300):
-            basis = np.vstack([basis, rest / np.linalg.norm(rest)])
+        size, left = float(np.linalg.norm(flat[p])), float(np.linalg.norm(rest))
+        if left > 1e-8 * max(size, 1e-300):
+            basis = np.vstack([basis, rest / left])
             kept.append(int(p))
     return np.array(sorted(kept), dtype=np.int64)
 

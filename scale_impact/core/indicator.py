@@ -67,6 +67,8 @@ def _problems(rows: list[dict[str, str]]) -> list[str]:
         if key in seen:
             problems.append(f"{key}: this key stands twice.")
         if row["direction"] not in get_args(Direction):
-            problems.append(f"{key}: direction is {row['direction']!r}; it has to be one of {', '.join(get_args(Direction))}.")
+            problems.append(
+                f"{key}: direction is {row['direction']!r}; it has to be one of {', '.join(get_args(Direction))}."
+            )
         seen.add(key)
     return problems

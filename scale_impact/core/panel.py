@@ -168,7 +168,7 @@ class Panel:
         """Another column of the frame, in the panel's order (n values)."""
         _refuse(_absent_columns(self.frame, [name]))
         values = self.frame[name].to_numpy()
-        return values if self._rows is None else values[self._rows]
+        return np.asarray(values if self._rows is None else values[self._rows])
 
     def unit_column(self, name: str) -> NDArray[Any]:
         """A column that does not vary within a unit, one value a unit (N values).
@@ -256,7 +256,9 @@ def _bad_labels(frame: pd.DataFrame, column: str) -> list[str]:
     if not gone.any():
         return []
     at = frame.index[gone.to_numpy()][0]
-    return [f"Column {column!r} is missing in {counted(int(gone.sum()), 'row')}, first at row {at}. Fill it or drop these rows."]
+    return [
+        f"Column {column!r} is missing in {counted(int(gone.sum()), 'row')}, first at row {at}. Fill it or drop these rows."
+    ]
 
 
 def _bad_outcomes(frame: pd.DataFrame, unit: str | None, period: str, outcome: str, missing: Missing) -> list[str]:
@@ -270,7 +272,9 @@ def _bad_outcomes(frame: pd.DataFrame, unit: str | None, period: str, outcome: s
     infinite, absent = np.isinf(values), np.isnan(values)
     problems = []
     if infinite.any():
-        problems.append(f"Outcome {outcome!r} is infinite {_where(frame, unit, period, infinite)}. Correct the value (the log of 0?).")
+        problems.append(
+            f"Outcome {outcome!r} is infinite {_where(frame, unit, period, infinite)}. Correct the value (the log of 0?)."
+        )
     if absent.any() and missing == "refuse":
         problems.append(
             f"Outcome {outcome!r} is missing {_where(frame, unit, period, absent)}. Fill it, or say `missing: drop` to "
@@ -367,7 +371,9 @@ def _factorize(column: pd.Series[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]
         codes, labels = pd.factorize(column, sort=True)
     except TypeError as error:
         kinds = sorted({type(v).__name__ for v in column.dropna().unique()})
-        raise DataError(f"Column {column.name!r} mixes {' and '.join(kinds)}, which do not sort. Use one type.") from error
+        raise DataError(
+            f"Column {column.name!r} mixes {' and '.join(kinds)}, which do not sort. Use one type."
+        ) from error
     return codes.astype(np.int64), np.asarray(labels)
 
 

@@ -10,6 +10,11 @@ from scale_impact.core.words import nearest
 from scale_impact.errors import StudyError, UsageError
 
 ROOT_VARIABLE = "SCALE_IMPACT_ROOT"
+"""Names the project's folder where it cannot be found from the working folder."""
+
+OUT_VARIABLE = "SCALE_IMPACT_OUT"
+RUN_VARIABLE = "SCALE_IMPACT_RUN_ID"
+"""Set by a run for its notebook: where results go, and which run they are of."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,13 @@ def study_folder(name: str | Path) -> Path:
     for place in places:
         if (place / "study.yaml").is_file():
             return place.resolve()
-    raise StudyError(f"There is no study {str(name)!r}: no study.yaml in {', '.join(map(str, _tidy(places)))}. {nearest(given.name, known)}")
+    raise StudyError(
+        f"There is no study {str(name)!r}: no study.yaml in {', '.join(map(str, _tidy(places)))}. {nearest(given.name, known)}"
+    )
 
 
 def _tidy(places: list[Path]) -> list[str]:
     here = Path.cwd()
-    return [p.relative_to(here).as_posix() if p.is_absolute() and p.is_relative_to(here) else p.as_posix() for p in places]
+    return [
+        p.relative_to(here).as_posix() if p.is_absolute() and p.is_relative_to(here) else p.as_posix() for p in places
+    ]

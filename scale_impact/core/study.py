@@ -200,7 +200,9 @@ def _once(problems: list[str]) -> list[str]:
 # ---- variants and overrides --------------------------------------------------------------------
 
 
-def _resolve(raw: dict[str, Any], variant: str | None, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _resolve(
+    raw: dict[str, Any], variant: str | None, overrides: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
     """The file with a variant's keys and the overrides laid over it."""
     problems = []
     resolved: dict[str, Any] = dict(raw)
@@ -240,7 +242,9 @@ def _set(raw: dict[str, Any], key: str, value: Any) -> tuple[dict[str, Any], lis
     if len(path) == 1 and path[0] not in scalar_keys().values():
         return raw, [f"{key}: there is no such scalar to set. {nearest(key, known)}"]
     changed = _put(raw, path, value)
-    return (raw, [f"{key}: there is no such scalar to set. {nearest(key, known)}"]) if changed is None else (changed, [])
+    return (
+        (raw, [f"{key}: there is no such scalar to set. {nearest(key, known)}"]) if changed is None else (changed, [])
+    )
 
 
 def _put(node: Any, path: list[str], value: Any) -> Any:
@@ -311,7 +315,11 @@ def _column_problems(project: Project, source: str, raw: Mapping[str, Any]) -> l
 def _columns_named(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Every place of a study that names a column."""
     named = [(k, raw.get(k)) for k in ("unit", "period")]
-    named += [(f"outcomes.{k}.column", o.get("column")) for k, o in enumerate(_items(raw, "outcomes")) if isinstance(o, Mapping)]
+    named += [
+        (f"outcomes.{k}.column", o.get("column"))
+        for k, o in enumerate(_items(raw, "outcomes"))
+        if isinstance(o, Mapping)
+    ]
     named += [(f"covariates.{k}", c) for k, c in enumerate(_items(raw, "covariates"))]
     treatment, design = raw.get("treatment"), raw.get("design")
     if isinstance(treatment, Mapping):
@@ -327,7 +335,11 @@ def _indicator_problems(project: Project, raw: Mapping[str, Any]) -> list[str]:
     except StudyError as error:
         return [str(error)]
     named = [(k, o.get("indicator")) for k, o in enumerate(_items(raw, "outcomes")) if isinstance(o, Mapping)]
-    return [f"outcomes.{k}.indicator: there is no indicator {name!r}. {nearest(name, known)}" for k, name in named if isinstance(name, str) and name not in known]
+    return [
+        f"outcomes.{k}.indicator: there is no indicator {name!r}. {nearest(name, known)}"
+        for k, name in named
+        if isinstance(name, str) and name not in known
+    ]
 
 
 def _choice_problems(room: str, function: str, k: int, item: Any) -> list[str]:
@@ -337,7 +349,9 @@ def _choice_problems(room: str, function: str, k: int, item: Any) -> list[str]:
     except ValueError:
         return []
     if choice.name not in keys.names(room):
-        return [f"{room}.{k}: there is no {room.removesuffix('s')} {choice.name!r}. {nearest(choice.name, keys.names(room))}"]
+        return [
+            f"{room}.{k}: there is no {room.removesuffix('s')} {choice.name!r}. {nearest(choice.name, keys.names(room))}"
+        ]
     return [f"{room}.{k}: {p}" for p in keys.unknown_options(room, choice.name, function, choice.options)]
 
 

@@ -33,3 +33,8 @@ def plain(value: object) -> str:
 def counted(n: int, one: str, many: str | None = None) -> str:
     """``1 unit``, ``3 units``."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def number(value: float) -> str:
+    """A number for reading: 21,920 or 0.1802, never 2.192e+04."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

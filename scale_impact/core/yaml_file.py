@@ -21,7 +21,8 @@ class Record(BaseModel):
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
     """The mapping of a YAML 1.2 file, and what is wrong with it as YAML."""
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -36,7 +37,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 def parse_scalar(text: str) -> Any:
     """A scalar as YAML 1.2 reads it: ``0.9`` a number, ``true`` a truth value, ``no`` a text."""
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
         return YAML(typ="safe", pure=True).load(text)

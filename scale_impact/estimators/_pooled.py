@@ -37,17 +37,23 @@ def with_covariates(
     if moments.followed:
         raise DesignError("did_2x2 takes covariates in repeated cross-sections only. Use twfe for a panel.")
     codes = design.cohort_codes[panel.unit_codes]
-    rows = np.isin(codes, positions) & masks.any(axis=0)[panel.period_codes]
+    rows = np.isin(codes, positions) & np.asarray(masks.any(axis=0))[panel.period_codes]
     after = masks[1][panel.period_codes].astype(float)
     group = (design.starts[codes] < design.n_periods).astype(float)
     columns = {"constant": np.ones(panel.n_obs), "group": group, "after": after, "effect": group * after}
     columns |= {name: covariate(panel, name) for name in covariates}
     x = pd.DataFrame(columns)[rows]
     if np.linalg.matrix_rank(x.to_numpy() / np.abs(x).max().to_numpy()) < x.shape[1]:
-        raise EstimationError(f"Covariates {', '.join(covariates)} are combinations of each other, of the group or of the period. Leave some out.")
+        raise EstimationError(
+            f"Covariates {', '.join(covariates)} are combinations of each other, of the group or of the period. Leave some out."
+        )
     value, error, df = _least_squares(panel.values[rows], x, _clusters(panel, design, rows), vcov)
     n, clusters = int(rows.sum()), int(df + 1) if design.cluster_codes is not None else int(rows.sum())
-    words = f"clustered by {clustered_by(design, panel)}, CR1" if design.cluster_codes is not None else f"{vcov}, observations independent"
+    words = (
+        f"clustered by {clustered_by(design, panel)}, CR1"
+        if design.cluster_codes is not None
+        else f"{vcov}, observations independent"
+    )
     return Effect(
         estimator="did_2x2",
         overall=Estimate(value, error, df),
@@ -61,13 +67,19 @@ def _clusters(panel: Panel, design: Design, rows: NDArray[np.bool_]) -> NDArray[
     return None if design.cluster_codes is None else design.cluster_codes[panel.unit_codes][rows]
 
 
-def _least_squares(y: Floats, x: pd.DataFrame, clusters: NDArray[np.int64] | None, vcov: str) -> tuple[float, float, float]:
+def _least_squares(
+    y: Floats, x: pd.DataFrame, clusters: NDArray[np.int64] | None, vcov: str
+) -> tuple[float, float, float]:
     """Coefficient, standard error and degrees of freedom of ``effect``."""
     from linearmodels.iv import IV2SLS
 
     if clusters is None and vcov not in COVARIANCES:
         raise UsageError(f"did_2x2 with covariates: vcov is {vcov!r}; it has to be {', '.join(COVARIANCES)}.")
-    options: dict[str, Any] = COVARIANCES.get(vcov, {}) if clusters is None else {"cov_type": "clustered", "clusters": clusters, "debiased": True}
+    options: dict[str, Any] = (
+        COVARIANCES.get(vcov, {})
+        if clusters is None
+        else {"cov_type": "clustered", "clusters": clusters, "debiased": True}
+    )
     result = IV2SLS(pd.Series(y, index=x.index), x, None, None).fit(**options)
     df = len(y) - x.shape[1] if clusters is None else len(np.unique(clusters)) - 1
     return float(result.params["effect"]), float(result.std_errors["effect"]), float(df)

@@ -85,7 +85,9 @@ def _with_covariates(
     _refuse_collinear(exog, covariates)
     model = PanelOLS(pd.Series(panel.values[mask], index=index), exog, entity_effects=True, time_effects=True)
     by = pd.DataFrame({"cluster": clusters[units]}, index=index)
-    result = model.fit(cov_type="clustered", clusters=by, group_debias=False, debiased=False, auto_df=False, count_effects=False)
+    result = model.fit(
+        cov_type="clustered", clusters=by, group_debias=False, debiased=False, auto_df=False, count_effects=False
+    )
     own = list(x)[: len(regressors)]
     return result.params[own].to_numpy(), result.cov.loc[own, own].to_numpy()
 
@@ -122,4 +124,6 @@ def _refuse_collinear(exog: pd.DataFrame, covariates: Sequence[str]) -> None:
             "out; to compare like with like on a fixed trait, interact it with the period."
         )
     if np.linalg.matrix_rank(flat) < flat.shape[1]:
-        raise EstimationError(f"Covariates {', '.join(covariates)} are combinations of each other or of treatment. Leave some out.")
+        raise EstimationError(
+            f"Covariates {', '.join(covariates)} are combinations of each other or of treatment. Leave some out."
+        )

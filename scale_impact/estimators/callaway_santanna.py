@@ -110,7 +110,7 @@ class Cells:
     @property
     def reference(self) -> NDArray[np.bool_]:
         """Cells that compare a period with itself."""
-        return self.period == self.base
+        return np.asarray(self.period == self.base)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _all_cells(moments: Cohorts, design: Design) -> Cells:
 
 def _one_unit(moments: Cohorts, g: int, when: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether an effect compares with one observed unit on a side."""
-    return (moments.counts[g, when] == 1) | ((control * moments.counts[:, when].T).sum(axis=1) == 1)
+    return np.asarray((moments.counts[g, when] == 1) | ((control * moments.counts[:, when].T).sum(axis=1) == 1))
 
 
 def _no_cell(design: Design) -> str:
@@ -238,7 +238,12 @@ def _averages(cells: Cells, moments: Cohorts) -> Averages:
     period = np.array([k for k, (kind, _) in enumerate(kinds) if kind == "period"])
     cohort = np.array([k for k, (kind, _) in enumerate(kinds) if kind == "cohort"])
     by_cohort, cohort_slope = _over_cohorts(w[cohort], cells, share, [int(kinds[k][1]) for k in cohort])
-    tops = [(simple, simple_slope), (w[event].mean(0), j[event].mean(0)), (by_cohort, cohort_slope), (w[period].mean(0), j[period].mean(0))]
+    tops = [
+        (simple, simple_slope),
+        (w[event].mean(0), j[event].mean(0)),
+        (by_cohort, cohort_slope),
+        (w[period].mean(0), j[period].mean(0)),
+    ]
     matrix = np.vstack([*(top for top, _ in tops), w])
     used = (matrix != 0) & ~cells.reference
     return Averages(
@@ -304,7 +309,10 @@ def _average_scores(moments: Cohorts, design: Design, cells: Cells, averages: Av
 
 def _reasons(averages: Averages, variances: Floats, moments: Cohorts) -> list[str | None]:
     plainly = reasons_for(variances, moments)
-    return [REFERENCE if r else ALONE if a else p for r, a, p in zip(averages.reference, averages.alone, plainly, strict=True)]
+    return [
+        REFERENCE if r else ALONE if a else p
+        for r, a, p in zip(averages.reference, averages.alone, plainly, strict=True)
+    ]
 
 
 def _estimates(averages: Averages, values: Floats, variances: Floats, moments: Cohorts) -> dict[str, Estimate]:
@@ -347,7 +355,9 @@ def _cell_family(cells: Cells, moments: Cohorts, design: Design, labels: tuple[o
         covariance, weights = None, None
         variances = np.concatenate([moments.variance(block) for block in blocks])
     plainly = reasons_for(variances, moments)
-    reasons = tuple(REFERENCE if r else ALONE if a else p for r, a, p in zip(cells.reference, cells.alone, plainly, strict=True))
+    reasons = tuple(
+        REFERENCE if r else ALONE if a else p for r, a, p in zip(cells.reference, cells.alone, plainly, strict=True)
+    )
     return Family(
         kind="cohort_period",
         values=cells.values,

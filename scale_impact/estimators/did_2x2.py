@@ -93,7 +93,9 @@ def fit(
         sample_of(moments, treated), n_periods=int(used.sum()), n_obs=int(moments.counts[:, used].sum())
     )  # fmt: skip
     if not moments.followed and design.cluster_codes is None:
-        sample = replace(sample, n_units=sample.n_obs, n_treated=int(moments.counts[treated][:, used].sum()), n_clusters=sample.n_obs)
+        sample = replace(
+            sample, n_units=sample.n_obs, n_treated=int(moments.counts[treated][:, used].sum()), n_clusters=sample.n_obs
+        )
     return Effect(
         estimator="did_2x2",
         overall=estimate_from(value, variance, reason, df),
@@ -113,19 +115,27 @@ class Sides:
 
 def _refuse_several(design: Design) -> None:
     if len(design.adopting) > 1:
-        raise DesignError(f"did_2x2 needs one adoption date; this design has {several_dates(design)}. Use callaway_santanna.")
+        raise DesignError(
+            f"did_2x2 needs one adoption date; this design has {several_dates(design)}. Use callaway_santanna."
+        )
 
 
-def _sides(panel: Panel, design: Design, moments: Cohorts, before: Sequence[Any] | None, after: Sequence[Any] | None) -> Sides:
+def _sides(
+    panel: Panel, design: Design, moments: Cohorts, before: Sequence[Any] | None, after: Sequence[Any] | None
+) -> Sides:
     start = int(moments.starts.min())
     position = np.arange(moments.n_periods)
     early = position < start - design.anticipation if before is None else _named(panel, before, "before")
     late = position >= start if after is None else _named(panel, after, "after")
     if not early.any() or not late.any():
-        raise DesignError(f"did_2x2 needs a period on each side of {plain(panel.periods[start])}; none is {'after' if early.any() else 'before'}.")
+        raise DesignError(
+            f"did_2x2 needs a period on each side of {plain(panel.periods[start])}; none is {'after' if early.any() else 'before'}."
+        )
     wrong = [plain(p) for p in panel.periods[(early & (position >= start)) | (late & (position < start))]]
     if wrong:
-        raise DesignError(f"did_2x2: {some(wrong)} lies on the wrong side of {plain(panel.periods[start])}. Correct before or after.")
+        raise DesignError(
+            f"did_2x2: {some(wrong)} lies on the wrong side of {plain(panel.periods[start])}. Correct before or after."
+        )
     return Sides(np.array([early, late]))
 
 
@@ -176,7 +186,11 @@ def _uncertainty(moments: Cohorts, sides: Sides, scores: Scores, vcov: str, by: 
     if moments.followed:
         small = SmallSample()
         n, t = int(moments.units.sum()), int(sides.masks.any(axis=0).sum())
-        return plain_variance * small.factor(n * t, 1, n, t, clusters), clusters - 1, f"clustered by {by}, CR1 ({small.words()})"
+        return (
+            plain_variance * small.factor(n * t, 1, n, t, clusters),
+            clusters - 1,
+            f"clustered by {by}, CR1 ({small.words()})",
+        )
     n_obs = int(moments.counts[:, sides.masks.any(axis=0)].sum())
     if moments.clusters is not None:
         factor = clusters / (clusters - 1) * (n_obs - 1) / (n_obs - 4)
@@ -186,7 +200,11 @@ def _uncertainty(moments: Cohorts, sides: Sides, scores: Scores, vcov: str, by: 
 
 def _by_cells(moments: Cohorts, sides: Sides, vcov: str, n_obs: int) -> float:
     """Covariance by name from the four cells' sums of squares."""
-    cells = [_cell(moments, group, mask) for mask in sides.masks for group in (moments.starts < moments.n_periods, moments.starts == moments.n_periods)]
+    cells = [
+        _cell(moments, group, mask)
+        for mask in sides.masks
+        for group in (moments.starts < moments.n_periods, moments.starts == moments.n_periods)
+    ]
     n, squares = (np.array(column) for column in zip(*cells, strict=True))
     if vcov == "iid":
         return float(squares.sum() / (n_obs - 4) * (1 / n).sum())

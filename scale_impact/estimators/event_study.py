@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scale_impact.core.cohorts import Cohorts, Floats, cohort_moments
 from scale_impact.core.design import Design
@@ -84,13 +83,13 @@ def fit(
     df = moments.n_clusters - 1
     reason = one_unit(moments, treated)
     path = _path(fitted, levels, reference, moments, df, reason)
-    after = np.array([0 <= e for e in levels]) / sum(e >= 0 for e in levels)
-    variance = after @ fitted.covariance @ after
+    after = np.array([e >= 0 for e in levels]) / sum(e >= 0 for e in levels)
+    variance = float(after @ fitted.covariance @ after)
     overall_reason = reason or reasons_for(np.array([variance]), moments)[0]
     weights = None if fitted.weights is None else np.tensordot(after, fitted.weights, 1)
     return Effect(
         estimator="event_study",
-        overall=estimate_from(after @ fitted.coefficients, variance, overall_reason, df),
+        overall=estimate_from(float(after @ fitted.coefficients), variance, overall_reason, df),
         sample=sample_of(moments, treated),
         inference=f"clustered by {clustered_by(design, panel)}, CR1 ({small.words()})",
         path=path,
@@ -112,9 +111,13 @@ def _event_times(moments: Cohorts, design: Design, window: Sequence[float] | Non
 
 def _window(window: Sequence[float], design: Design) -> tuple[float, float]:
     if len(window) != 2 or not window[0] < 0 <= window[1]:
-        raise DesignError(f"window is {list(window)}; it has to be [first, last] event time with first < 0 <= last, such as [-4, 4].")
+        raise DesignError(
+            f"window is {list(window)}; it has to be [first, last] event time with first < 0 <= last, such as [-4, 4]."
+        )
     if window[0] > -1 - design.anticipation:
-        raise DesignError(f"window starts at {window[0]}, after the reference period {-1 - design.anticipation}. Start it earlier.")
+        raise DesignError(
+            f"window starts at {window[0]}, after the reference period {-1 - design.anticipation}. Start it earlier."
+        )
     return float(window[0]), float(window[1])
 
 
@@ -123,7 +126,9 @@ def _levels(elapsed: Floats, moments: Cohorts, design: Design) -> tuple[list[flo
     seen = np.unique(elapsed[~np.isnan(elapsed)])
     before = seen[seen < -design.anticipation]
     if not len(before):
-        raise DesignError(f"No period lies before treatment and its anticipation of {design.anticipation}; an event study needs one.")
+        raise DesignError(
+            f"No period lies before treatment and its anticipation of {design.anticipation}; an event study needs one."
+        )
     reference = float(before[-1])
     levels = [float(e) for e in seen if e != reference]
     # far leads go first where the event times are collinear (no never-treated unit)
@@ -149,18 +154,22 @@ def _path(fitted: Fit, levels: list[float], reference: float, moments: Cohorts, 
     reasons.insert(at, REFERENCE)
     weights = None if fitted.weights is None else np.insert(fitted.weights, at, 0.0, axis=0)
     times = (*levels[:at], reference, *levels[at:])
-    return Family("event_time", values, np.diag(covariance), covariance, tuple(reasons), event_times=times, df=df, weights=weights)
+    return Family(
+        "event_time", values, np.diag(covariance), covariance, tuple(reasons), event_times=times, df=df, weights=weights
+    )
 
 
 def _notes(design: Design, extra: list[float], window: Sequence[float] | None) -> list[str]:
     notes = []
     if extra:
         shown = some([plain(e) for e in extra])
-        notes.append(f"Event time {shown} is a second reference: without never-treated units a trend in event time cannot be told apart.")
+        notes.append(
+            f"Event time {shown} is a second reference: without never-treated units a trend in event time cannot be told apart."
+        )
     if window is not None:
         notes.append(f"Event times before {plain(window[0])} and after {plain(window[1])} are counted with these ends.")
     if len(design.adopting) > 1:
-        notes.append(f"{several_dates(design)}: coefficients mix event times where effects differ by cohort; compare with callaway_santanna.")
+        notes.append(
+            f"{several_dates(design)}: coefficients mix event times where effects differ by cohort; compare with callaway_santanna."
+        )
     return notes
-
-

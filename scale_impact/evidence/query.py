@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS
-from scale_impact.evidence.store import result_files
 from scale_impact.errors import UsageError
+from scale_impact.evidence.store import result_files
 
 NUMBERS = ("event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high", "p_value", "statistic")
 COUNTS = ("schema", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters")
@@ -40,11 +40,24 @@ def query(studies: Path, *, where: str | None = None, sql: str | None = None) ->
     with duckdb.connect(":memory:") as connection:
         for table, fields in TABLES.items():
             connection.execute(_view(table, fields, result_files(studies, f"{table}.jsonl")))
-        connection.execute("SET enable_external_access = true")
+        connection.execute("SET enable_external_access = false")
         try:
             return connection.sql(sql or _select(where)).df()
         except (duckdb.Error, AttributeError) as error:
-            raise UsageError(f"The query cannot be answered: {_first_line(error)} Tables: estimates, checks.") from error
+            raise UsageError(
+                f"The query cannot be answered: {_first_line(error)} Tables: estimates, checks."
+            ) from error
+
+
+def as_parquet(frame: pd.DataFrame) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    import duckdb
+
+    with TemporaryDirectory() as folder, duckdb.connect(":memory:") as connection:
+        path = Path(folder) / "rows.parquet"
+        connection.register("rows", frame)
+        connection.execute(f"COPY rows TO '{path.as_posix()}' (FORMAT parquet)")
+        return path.read_bytes()
 
 
 def _select(where: str | None) -> str:
@@ -68,9 +81,7 @@ def _type(field: str) -> str:
 def _view(table: str, fields: tuple[str, ...], files: list[Path]) -> str:
     columns = ", ".join(f"'{f}': '{_type(f)}'" for f in fields)
     if not files:
-        empty = ", ".join(f"NULL::{_type(f)} AS \"{f}\"" for f in fields)
+        empty = ", ".join(f'NULL::{_type(f)} AS "{f}"' for f in fields)
         return f"CREATE TABLE {table} AS SELECT {empty} WHERE false"
     paths = ", ".join("'" + p.as_posix().replace("'", "''") + "'" for p in files)
     return f"CREATE TABLE {table} AS SELECT * FROM read_json([{paths}], format = 'newline_delimited', columns = {{{columns}}})"
-
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from scale_impact.core.words import number
+
 
 def in_words(row: dict[str, Any]) -> str:
     """One sentence for an estimate: size with its unit, interval, and whether zero is excluded."""
@@ -15,7 +17,7 @@ def in_words(row: dict[str, Any]) -> str:
         return f"{size}; no interval."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
     sure = "zero is excluded" if row["ci_low"] > 0 or row["ci_high"] < 0 else "zero is not excluded"
-    return f"{size}, {row['level']:.0%} interval {low} to {high}: {sure}."
+    return f"{size}, {row['level'] * 100:g} % interval {low} to {high}: {sure}."
 
 
 def numbers(row: dict[str, Any]) -> str:
@@ -23,8 +25,9 @@ def numbers(row: dict[str, Any]) -> str:
     if row["estimate"] is None:
         return "-"
     if row["ci_low"] is None:
-        return f"{row['estimate']:.4g}"
-    return f"{row['estimate']:.4g} [{row['ci_low']:.4g}, {row['ci_high']:.4g}], std. error {row['std_error']:.4g}"
+        return number(row["estimate"])
+    value, low, high, error = (number(row[k]) for k in ("estimate", "ci_low", "ci_high", "std_error"))
+    return f"{value} [{low}, {high}], std. error {error}"
 
 
 def is_log(row: dict[str, Any]) -> bool:
@@ -40,4 +43,5 @@ def _size(row: dict[str, Any]) -> str:
 def _amount(row: dict[str, Any], value: float) -> str:
     if is_log(row):
         return f"{math.expm1(value):+.1%}".replace("%", " %").replace("-", "−")
-    return f"{value:+,.4g} {row['outcome_unit']}".replace("-", "−", 1)
+    sign = "+" if value > 0 else ""
+    return f"{sign}{number(value)} {row['outcome_unit']}".replace("-", "−", 1)

@@ -114,9 +114,10 @@ def show(fig: Figure) -> None:
 
     A notebook shows a bare Figure as its ``repr`` unless pyplot was imported.
     """
-    from IPython.display import Image, display
+    from IPython import display
 
-    display(Image(render(fig, "png"), width=round(100 * fig.get_figwidth())))
+    page = display.Image(render(fig, "png"), width=round(100 * fig.get_figwidth()))  # type: ignore[no-untyped-call]
+    display.display(page)  # type: ignore[no-untyped-call]
 
 
 def render(fig: Figure, kind: Literal["svg", "png"] = "png") -> bytes:

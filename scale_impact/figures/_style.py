@@ -91,7 +91,7 @@ def labels(values: Sequence[Any] | NDArray[Any]) -> list[str]:
 
 
 def _is_date(value: Any) -> bool:
-    return isinstance(value, np.datetime64) or hasattr(value, "strftime") and hasattr(value, "day")
+    return isinstance(value, np.datetime64) or (hasattr(value, "strftime") and hasattr(value, "day"))
 
 
 def _dates(days: list[str]) -> list[str]:
@@ -241,7 +241,7 @@ def legend_above(ax: Axes, handles: Sequence[Any] = (), columns: int = 4, order:
     marks = zip(*ax.get_legend_handles_labels(), strict=True)
     shown = list(handles) or [mark for mark, _ in sorted(marks, key=lambda m: _rank(m[1], order))]
     if shown:
-        place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "borderaxespad": 0.0}
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "borderaxespad": 0.0}
         ax.legend(handles=shown, ncols=columns, handletextpad=0.5, columnspacing=1.6, **place)
 
 
@@ -255,7 +255,7 @@ def _rank(name: str, order: Sequence[str]) -> int:
 
 def dots(
     ax: Axes,
-    at: Sequence[float],
+    at: Sequence[float] | Floats,
     estimates: Sequence[Estimate],
     level: float,
     *,
@@ -278,7 +278,8 @@ def dots(
     if solid:
         x, y, low, high = np.array(solid, dtype=float).T
         reach: dict[str, Any] = {f"{along}err": np.array([y - low, high - y])}
-        ax.errorbar(*_ordered(x, y, along), **reach, **look, elinewidth=1.3, capsize=0, label=name)
+        across, up = _ordered(x, y, along)
+        ax.errorbar(across, up, **reach, **look, elinewidth=1.3, capsize=0, label=name)
     if bare:
         x, y = np.array(bare, dtype=float).T
         ax.plot(*_ordered(x, y, along), **look, markerfacecolor="white", label=f"{name}, no interval")

@@ -44,7 +44,10 @@ def read(card: Path, root: Path) -> pd.DataFrame:
     frame = keys.load("sources", source.kind, "parse")(path, source)
     absent = [c for c in source.columns if c not in frame.columns]
     if absent:
-        raise SourceError([f"There is no column {c!r} in {path.name}. {nearest(c, map(str, frame.columns))}" for c in absent], where=card.name)
+        raise SourceError(
+            [f"There is no column {c!r} in {path.name}. {nearest(c, map(str, frame.columns))}" for c in absent],
+            where=card.name,
+        )
     chosen: pd.DataFrame = frame[list(source.columns)]
     return chosen
 
@@ -63,7 +66,9 @@ def locate(source: Source, root: Path, card: str) -> Path:
 def _refuse_changed(source: Source, path: Path, card: str) -> None:
     seen = file_hash(path)
     if source.sha256 is None:
-        raise SourceError(f"The card has no sha256, so a changed file would not be noticed. Add: sha256: {seen}", where=card)
+        raise SourceError(
+            f"The card has no sha256, so a changed file would not be noticed. Add: sha256: {seen}", where=card
+        )
     if seen != source.sha256:
         raise SourceError(
             f"{path.name} is not the file that the card describes: sha256 is {seen}, the card says {source.sha256}. Get the "

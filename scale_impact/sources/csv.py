@@ -15,7 +15,9 @@ def locate(source: Source, root: Path) -> Path:
     """The file, named from the project's folder."""
     path = root / source.file
     if not path.is_file():
-        raise SourceError(f"There is no file {source.file} in the project's folder. Put it there, or correct the key `file`.")
+        raise SourceError(
+            f"There is no file {source.file} in the project's folder. Put it there, or correct the key `file`."
+        )
     return path
 
 
@@ -35,7 +37,9 @@ def parse(path: Path, source: Source) -> pd.DataFrame:
             **options,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path.name} cannot be read as CSV: {error}. Check separator, decimal and encoding in the card.") from error
+        raise SourceError(
+            f"{path.name} cannot be read as CSV: {error}. Check separator, decimal and encoding in the card."
+        ) from error
     for name in (n for n, kind in kinds.items() if kind == "date" and n in frame):
         frame[name] = pd.to_datetime(frame[name])
     return frame

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from scale_impact.core.manifest import Manifest, file_hash
+from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.errors import RunError
-from scale_impact.session import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.workflow.environment import environment
 from scale_impact.workflow.fingerprint import inputs_of, run_id
 from scale_impact.workflow.kernel import kernel_manager

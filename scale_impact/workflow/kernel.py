@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 
 
 def kernel_manager(cwd: Path, environment: Mapping[str, str]) -> type[Any]:
@@ -21,7 +27,7 @@ def kernel_manager(cwd: Path, environment: Mapping[str, str]) -> type[Any]:
     from jupyter_client.manager import AsyncKernelManager
     from traitlets import Unicode
 
-    class StudyKernelManager(AsyncKernelManager):  # type: ignore[misc]
+    class StudyKernelManager(AsyncKernelManager):
         """Starts kernels for one run."""
 
         transport = Unicode("ipc" if os.name == "posix" else "tcp")

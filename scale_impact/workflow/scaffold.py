@@ -37,7 +37,9 @@ def new_study(slug: str, template: str, city: str | None = None) -> Path:
     example = _default_study(project.template(template))
     text = (project.studies / example / "study.yaml").read_text(encoding="utf-8")
     raw, _ = read_yaml(project.studies / example / "study.yaml")
-    header = HEADER.format(slug=slug, example=f"studies/{example}", source=raw["source"], of_city=f" of {city}" if city else "")
+    header = HEADER.format(
+        slug=slug, example=f"studies/{example}", source=raw["source"], of_city=f" of {city}" if city else ""
+    )
     folder.mkdir(parents=True)
     (folder / "study.yaml").write_text(header + _retitled(text, slug, city), encoding="utf-8")
     return folder
