@@ -79,17 +79,18 @@ def open_session(
 
 
 def _prepare_display() -> None:
-    """In a notebook: figures as pictures (the same bytes each time), sentences in tables unshortened."""
+    """In a notebook: figures as the pictures that are saved, sentences in tables unshortened."""
     import pandas as pd
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
-    if shell is None:
+    if shell is None or shell.display_formatter is None:
         return
-    from IPython.core.pylabtools import select_figure_formats
+    from scale_impact.figures import render
 
     pd.set_option("display.max_colwidth", None)
-    select_figure_formats(shell, {"png"}, metadata={"Software": None})
+    pictures = shell.display_formatter.formatters["image/png"]
+    pictures.for_type_by_name("matplotlib.figure", "Figure", render)
 
 
 def _is_scalar(value: Any) -> bool:

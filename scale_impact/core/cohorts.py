@@ -147,11 +147,11 @@ class Cohorts:
         clusters:
             Cluster code of each unit, where clusters are above the unit.
         origin:
-            Path to measure from (numerical stability only); default the first unit's.
+            Path to measure from (numerical stability only); default the median of a few units'.
         """
         t, g = y.shape[1], len(starts)
         clock = np.arange(t, dtype=float) if clock is None else clock
-        origin = _first_path(y, codes) if origin is None else origin
+        origin = _middle_path(y, codes) if origin is None else origin
         counts, sums, products = _accumulate(y, codes, g, _inner(origin))
         n = np.maximum(counts, 1)[:, None]
         mean = sums / n
@@ -172,17 +172,19 @@ class Cohorts:
         *,
         clock: Floats,
         clusters: NDArray[np.int64] | None = None,
+        origin: Floats | None = None,
     ) -> Cohorts:
         """Moments of repeated cross-sections: each observation counts in its own cell.
 
         ``values``, ``codes`` (cohort; negative: left out), ``periods`` (position) and
-        ``clusters`` have one entry an observation.
+        ``clusters`` have one entry an observation; ``origin`` as in ``from_matrix``, default
+        the mean.
         """
         g, t = len(starts), len(clock)
         kept = codes >= 0
         values, codes, periods = values[kept], codes[kept], periods[kept]
         cell = codes * t + periods
-        origin = np.full(t, values.mean() if len(values) else 0.0)
+        origin = np.full(t, values.mean() if len(values) else 0.0) if origin is None else origin
         deviation = values - origin[periods]
         counts = np.bincount(cell, minlength=g * t).astype(float)
         mean = np.bincount(cell, deviation, g * t) / np.maximum(counts, 1)
@@ -341,7 +343,7 @@ def leave_out(panel: Panel, design: Design, units: NDArray[np.int64]) -> Design:
 
 def _moments_of(panel: Panel, design: Design, units: NDArray[np.int64] | None, origin: Floats | None = None) -> Cohorts:
     if design.cross_sections:
-        return _cross_section_moments(panel, design, units)
+        return _cross_section_moments(panel, design, units, origin)
     y, codes, clusters = _complete(panel, design, units)
     return Cohorts.from_matrix(y, codes, design.starts, clock=panel.clock, clusters=clusters, origin=origin)
 
@@ -363,19 +365,26 @@ def _rows(panel: Panel, units: NDArray[np.int64]) -> Floats:
     return panel.values[first[units][:, None] + np.arange(panel.n_periods)]
 
 
-def _cross_section_moments(panel: Panel, design: Design, units: NDArray[np.int64] | None) -> Cohorts:
+def _cross_section_moments(
+    panel: Panel, design: Design, units: NDArray[np.int64] | None, origin: Floats | None
+) -> Cohorts:
     owner = panel.unit_codes
     chosen = np.ones(panel.n_obs, dtype=bool) if units is None else np.isin(owner, units)
     codes = np.where(chosen, design.cohort_codes[owner], -1)
     clusters = None if design.cluster_codes is None else design.cluster_codes[owner]
     return Cohorts.from_cells(
-        panel.values, codes, panel.period_codes, design.starts, clock=panel.clock, clusters=clusters
+        panel.values, codes, panel.period_codes, design.starts, clock=panel.clock, clusters=clusters, origin=origin
     )
 
 
-def _first_path(y: Floats, codes: NDArray[np.int64]) -> Floats:
-    kept = int(np.argmax(codes >= 0)) if len(codes) else 0
-    return y[kept].astype(float) if len(y) else np.zeros(y.shape[1])
+def _middle_path(y: Floats, codes: NDArray[np.int64]) -> Floats:
+    """A path in the middle of the data: measured from one unusual unit's, the others would lose digits."""
+    kept = np.flatnonzero(codes >= 0)
+    if not len(kept):
+        return np.zeros(y.shape[1])
+    some = y[kept[:: len(kept) // 64 + 1]].astype(float)
+    changes = np.median(some - some[:, :1], axis=0)
+    return np.asarray(changes + np.median(some[:, 0]))
 
 
 def _inner(path: Floats) -> Floats:

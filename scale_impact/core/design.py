@@ -116,7 +116,7 @@ class Design:
         )
         kept, said = _balanced(panel, balance)
         codes, labels, positions, more = _cohorts(panel, begin, kept, anticipation)
-        clusters = _clusters(panel, cluster, balance)
+        clusters = _clusters(panel, cluster, balance, codes >= 0)
         design = cls(labels, positions, codes, control, anticipation, base_period, balance,
                      cluster, clusters, (*begin.notes, *said, *more), panel)  # fmt: skip
         _refuse_hopeless(design)
@@ -210,7 +210,12 @@ def _adoption(panel: Panel, *, first_treated: Any, treated: Any, cohorts: Any, g
 def _from_first_treated(panel: Panel, name: str) -> _Adoption:
     raw = panel.unit_column(name)
     codes, labels = pd.factorize(raw, sort=False, use_na_sentinel=True)
-    zero = [_is_zero(v) and panel.clock[0] > 0 for v in labels]
+    zero = [_is_zero(v) for v in labels]
+    if any(zero) and panel.clock[0] < 0 <= panel.clock[-1]:
+        raise DesignError(
+            f"{name} is 0, which could be the period 0 or mean never treated. Leave it empty for never treated; for "
+            "treatment that starts in period 0, shift the periods or give a 0/1 column as `treated`."
+        )
     where = [np.inf if z else _position(panel, v, name) for v, z in zip(labels, zero, strict=True)]
     start = np.array([*where, np.inf])[codes]
     read_as_never = int(np.isin(codes, np.flatnonzero(zero)).sum())
@@ -219,7 +224,11 @@ def _from_first_treated(panel: Panel, name: str) -> _Adoption:
 
 
 def _is_zero(label: Any) -> bool:
-    return isinstance(label, (int, float, np.number)) and label == 0
+    return _is_number(label) and label == 0
+
+
+def _is_number(label: Any) -> bool:
+    return isinstance(label, (int, float, np.number))
 
 
 def _between_periods(panel: Panel, name: str, labels: Any, where: list[float]) -> list[str]:
@@ -240,17 +249,32 @@ def _numeric(panel: Panel) -> bool:
 
 def _position(panel: Panel, label: Any, name: str) -> float:
     """Position of the first observed period that is not before ``label``; inf for never."""
-    if pd.isna(label) or (isinstance(label, float) and np.isinf(label)):
+    if pd.isna(label) or (_is_number(label) and np.isinf(label)):
         return np.inf
+    if isinstance(label, str) and panel.periods.dtype == object:
+        return _named_position(panel, label, name)
     try:
         if _numeric(panel):
             return float(np.searchsorted(panel.clock, float(label)))
+        if _is_number(label):
+            raise TypeError("a number is no date")
         return float(np.searchsorted(panel.periods, np.asarray([label]).astype(panel.periods.dtype))[0])
     except (TypeError, ValueError) as error:
         first, last = plain(panel.periods[0]), plain(panel.periods[-1])
         raise DesignError(
             f"{name} holds {label!r}, which cannot be compared with the periods {first} to {last}."
         ) from error
+
+
+def _named_position(panel: Panel, label: str, name: str) -> float:
+    """Position of a period given by its name; texts do not say what lies between two of them."""
+    names = [plain(p) for p in panel.periods]
+    if label not in names:
+        raise DesignError(
+            f"{name} holds {label!r}, which is not among the periods {names[0]} to {names[-1]}. Correct it, or leave it "
+            "empty for never treated."
+        )
+    return float(names.index(label))
 
 
 def _from_indicator(panel: Panel, name: str) -> _Adoption:
@@ -261,13 +285,22 @@ def _from_indicator(panel: Panel, name: str) -> _Adoption:
             f"treated: {name} needs units followed over time; these are repeated cross-sections. "
             "Use group and starts, or first_treated."
         )
+    start, on_then = _first_on(panel, on)
+    if not on_then:
+        raise DesignError(_switches_off(panel, name, ~on & (panel.period_codes > start[panel.unit_codes])))
+    return _Adoption(start)
+
+
+def _first_on(panel: Panel, on: NDArray[np.bool_]) -> tuple[NDArray[np.float64], bool]:
+    """First treated position of each unit (inf: never), and whether treatment stays on from there."""
+    if panel.balanced:
+        table = on.reshape(panel.n_units, panel.n_periods)
+        start = np.where(table.any(axis=1), table.argmax(axis=1), np.inf)
+        return start, bool((table == (np.arange(panel.n_periods) >= start[:, None])).all())
     codes, periods = panel.unit_codes, panel.period_codes
     start = np.full(panel.n_units, np.inf)
     np.minimum.at(start, codes[on], periods[on].astype(float))
-    reversed_ = ~on & (periods > start[codes])
-    if reversed_.any():
-        raise DesignError(_switches_off(panel, name, reversed_))
-    return _Adoption(start)
+    return start, not bool((~on & (periods > start[codes])).any())
 
 
 def _zero_one(panel: Panel, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -354,7 +387,7 @@ def _balanced(panel: Panel, balance: Balance) -> tuple[NDArray[np.bool_], list[s
             f"{counted(n, 'unit')} not observed in each period left out ({some(names) if n < 7 else ', '.join(names[:5]) + ', ...'})."
         )
         return complete, said
-    said.append(f"{counted(n, 'unit')} are not observed in each period; each observation is used as it is.")
+    said.append(f"{counted(n, 'unit is', 'units are')} not observed in each period; each observation is used as it is.")
     return everyone, said
 
 
@@ -420,7 +453,9 @@ def _thing(panel: Panel) -> str:
     return "unit" if panel.followed else "observation"
 
 
-def _clusters(panel: Panel, cluster: str | None, balance: Balance) -> NDArray[np.int64] | None:
+def _clusters(
+    panel: Panel, cluster: str | None, balance: Balance, kept: NDArray[np.bool_]
+) -> NDArray[np.int64] | None:
     if cluster is None or cluster == panel.unit:
         pooled = panel.followed and balance == "repeated_cross_sections"
         return np.arange(panel.n_units) if pooled else None
@@ -430,9 +465,9 @@ def _clusters(panel: Panel, cluster: str | None, balance: Balance) -> NDArray[np
         raise DesignError(
             f"Cluster column {cluster!r} is missing for {counted(int((codes < 0).sum()), _thing(panel))}. Fill it or leave them out."
         )
-    if codes.max() == 0:
+    if kept.any() and (codes[kept] == codes[kept][0]).all():
         raise DesignError(
-            f"Cluster column {cluster!r} has one value ({plain(values[0])}); a standard error needs at least two clusters."
+            f"Cluster column {cluster!r} has one value ({plain(values[kept][0])}); a standard error needs at least two clusters."
         )
     return np.asarray(codes, dtype=np.int64)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.words import plain
+from scale_impact.core.words import plain, to_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ class Family:
     def labels(self, k: int) -> dict[str, Any]:
         """The label fields of the k-th row."""
         fields = {"cohort": self.cohorts, "period": self.periods, "event_time": self.event_times}
-        return {name: (_label(labels[k]) if labels else None) for name, labels in fields.items()}
+        return {name: (to_label(labels[k]) if labels else None) for name, labels in fields.items()}
 
 
 @dataclass(frozen=True)
@@ -245,16 +245,6 @@ def _pick(labels: tuple[Any, ...], index: NDArray[np.int64]) -> tuple[Any, ...]:
 def _row_label(family: Family, k: int) -> str:
     parts = [f"{name} {plain(value)}" for name, value in family.labels(k).items() if value is not None]
     return ", ".join(parts).replace("event_time", "event time")
-
-
-def _label(value: Any) -> Any:
-    """A label as JSON knows it: whole numbers as int, dates as ISO text."""
-    number = value.item() if isinstance(value, np.generic) else value
-    if isinstance(number, float) and number.is_integer():
-        return int(number)
-    if isinstance(value, np.datetime64):
-        return str(value.astype("datetime64[D]"))
-    return number if isinstance(number, (int, float, str)) else str(number)
 
 
 def _quantile(p: float, df: float | None) -> float:

@@ -29,9 +29,11 @@ class SmallSample:
     G_adj: bool = True
 
     def factor(self, n_obs: int, n_regressors: int, n_units: int, n_periods: int, n_clusters: int) -> float:
-        """Factor on the variance."""
+        """Factor on the variance; NaN where nothing is left to estimate it from."""
         counted = {"nonnested": n_periods, "full": n_units + n_periods - 1, "none": 0}
         k = n_regressors + counted[self.K_fixef]
+        if (self.K_adj and n_obs <= k) or (self.G_adj and n_clusters < 2):
+            return float("nan")
         factor = (n_obs - 1) / (n_obs - k) if self.K_adj else 1.0
         return factor * n_clusters / (n_clusters - 1) if self.G_adj else factor
 

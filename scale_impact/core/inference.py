@@ -14,7 +14,11 @@ from scale_impact.core.effect import Estimate, Sample
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, plain, some
 
+MANY_CLUSTERS, MANY_TREATED = 40, 10
+"""From so many clusters, and treated clusters, on an interval is not called rough."""
+
 NO_VARIATION = "no standard error: the outcomes show no variation"
+NOTHING_LEFT = "no standard error: as many coefficients as observations, or one cluster"
 
 
 def analysed(moments: Cohorts, design: Design, *, always_treated: bool = False) -> tuple[Cohorts, NDArray[np.int64]]:
@@ -56,8 +60,9 @@ def spread(moments: Cohorts) -> float:
 
 def reasons_for(variances: Floats, moments: Cohorts) -> list[str | None]:
     """A reason where a variance is no more than rounding, None elsewhere."""
-    floor = (1e-12 * spread(moments)) ** 2
-    return [None if v > floor else NO_VARIATION for v in variances]
+    level = float(np.abs(moments.means).max(initial=0.0))
+    floor = (1e-12 * spread(moments) + 1e-15 * level) ** 2
+    return [NOTHING_LEFT if np.isnan(v) else None if v > floor else NO_VARIATION for v in variances]
 
 
 def one_unit(moments: Cohorts, treated: NDArray[np.bool_]) -> str | None:
@@ -78,6 +83,25 @@ def one_cluster(moments: Cohorts, design: Design, positions: NDArray[np.int64]) 
         "effects leave out its variation and are too small."
         for g in alone
     ]
+
+
+def few_clusters(moments: Cohorts, treated: NDArray[np.bool_]) -> list[str]:
+    """Say where an interval rests on few clusters (Cameron and Miller 2015, section VI)."""
+    if not moments.followed and moments.clusters is None:
+        return []
+    total, on_treated = moments.n_clusters, _treated_clusters(moments, treated)
+    if total >= MANY_CLUSTERS and on_treated >= MANY_TREATED:
+        return []
+    return [
+        f"{total:,} clusters, {on_treated} of them treated: with so few, intervals are rough and usually too narrow "
+        f"(trust begins at about {MANY_CLUSTERS} clusters, {MANY_TREATED} treated)."
+    ]
+
+
+def _treated_clusters(moments: Cohorts, treated: NDArray[np.bool_]) -> int:
+    if moments.clusters is None:
+        return int(moments.units[treated].sum())
+    return int((moments.clusters.counts[:, treated].sum(axis=(1, 2)) > 0).sum())
 
 
 def estimate_from(value: float, variance: float, reason: str | None, df: float | None = None) -> Estimate:

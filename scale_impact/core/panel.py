@@ -11,14 +11,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from scale_impact.core.words import counted, nearest, plain, some
-from scale_impact.errors import DataError
+from scale_impact.errors import DataError, UsageError
 
 Missing = Literal["refuse", "drop"]
 
@@ -87,17 +87,19 @@ class Panel:
             A column is missing; an outcome is no number, infinite or missing; a unit or period
             is missing; a unit has two rows in one period. All problems at once.
         """
+        if missing not in get_args(Missing):
+            raise UsageError(f"missing is {missing!r}; it has to be one of {', '.join(get_args(Missing))}.")
         covariates = (covariates,) if isinstance(covariates, str) else tuple(covariates)
         named = [unit, period, outcome, *covariates]
         _refuse(_absent_columns(frame, [c for c in named if c is not None]))
         _refuse(_bad_rows(frame, unit, period, outcome, missing))
         kept = _observed(frame, outcome) if missing == "drop" else None
-        data = frame if kept is None or kept.all() else frame.loc[kept]
+        data = _own(frame if kept is None or kept.all() else frame.loc[kept])
         gone = 0 if kept is None else int((~kept).sum())
         layout = _cross_sections(data, period) if unit is None else _followed(data, unit, period)
         y = _float(data[outcome])
         y = _readonly(y if layout.rows is None else y[layout.rows])
-        return cls(_own(data), unit, period, outcome, covariates, layout.units, layout.periods, y, gone,
+        return cls(data, unit, period, outcome, covariates, layout.units, layout.periods, y, gone,
                    layout.rows, layout.unit_codes, layout.period_codes)  # fmt: skip
 
     @property
@@ -160,8 +162,9 @@ class Panel:
         labels = [] if not self.followed else list(map(plain, self.units))
         for part in (labels, list(map(plain, self.periods))):
             h.update(repr(part).encode())
+        order = slice(None) if self.followed else np.lexsort((self.values, self.period_codes))
         for array in (self.unit_codes if self.followed else self.period_codes, self.period_codes, self.values):
-            h.update(np.ascontiguousarray(array).tobytes())
+            h.update(np.ascontiguousarray(array[order]).tobytes())
         return h.hexdigest()
 
     def column(self, name: str) -> NDArray[Any]:
@@ -240,7 +243,9 @@ def _refuse(problems: list[str]) -> None:
 
 def _absent_columns(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     known = [str(c) for c in frame.columns]
-    return [f"There is no column {n!r} in the data. {nearest(n, known)}" for n in names if n not in frame.columns]
+    absent = [f"There is no column {n!r} in the data. {nearest(n, known)}" for n in names if n not in frame.columns]
+    twice = [n for n in dict.fromkeys(names) if known.count(n) > 1]
+    return absent + [f"The data have {known.count(n)} columns named {n!r}. Rename or drop all but one." for n in twice]
 
 
 def _bad_rows(frame: pd.DataFrame, unit: str | None, period: str, outcome: str, missing: Missing) -> list[str]:
@@ -275,7 +280,9 @@ def _bad_outcomes(frame: pd.DataFrame, unit: str | None, period: str, outcome: s
         problems.append(
             f"Outcome {outcome!r} is infinite {_where(frame, unit, period, infinite)}. Correct the value (the log of 0?)."
         )
-    if absent.any() and missing == "refuse":
+    if absent.all():
+        problems.append(f"Outcome {outcome!r} is missing in every row. Use another column.")
+    elif absent.any() and missing == "refuse":
         problems.append(
             f"Outcome {outcome!r} is missing {_where(frame, unit, period, absent)}. Fill it, or say `missing: drop` to "
             "take these rows as cells that were not observed (`balance` then decides about their units)."
@@ -356,14 +363,23 @@ def _sorted_layout(frame: pd.DataFrame, unit: str, period: str) -> _Layout:
     unit_codes, units = _factorize(frame[unit])
     period_codes, periods = _factorize(frame[period])
     key = unit_codes * np.int64(len(periods)) + period_codes
+    if (rows := _permutation(key, len(units) * len(periods))) is not None:
+        return _Layout(units, periods, rows, None, None)
     rows = np.argsort(key, kind="stable")
     key = key[rows]
     twice = key[1:] == key[:-1]
     if twice.any():
         raise DataError(_duplicates(key[1:][twice], units, periods, unit, period))
-    if len(key) == len(units) * len(periods):
-        return _Layout(units, periods, rows, None, None)
     return _Layout(units, periods, rows, key // len(periods), key % len(periods))
+
+
+def _permutation(key: NDArray[np.int64], cells: int) -> NDArray[np.int64] | None:
+    """The row of each cell where every cell has exactly one; no sort is needed then."""
+    if len(key) != cells:
+        return None
+    rows = np.full(cells, -1)
+    rows[key] = np.arange(cells)
+    return None if (rows < 0).any() else rows
 
 
 def _factorize(column: pd.Series[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -389,5 +405,9 @@ def _duplicates(keys: NDArray[np.int64], units: NDArray[Any], periods: NDArray[A
 
 def _differ(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
     """Elementwise inequality in which two missing values are equal."""
-    unequal = np.asarray(a != b, dtype=bool)
+    try:
+        unequal = np.asarray(a != b, dtype=bool)
+    except TypeError:  # pandas.NA is neither equal nor unequal
+        a, b = (np.where(pd.isna(v), None, v) for v in (a, b))
+        unequal = np.asarray(a != b, dtype=bool)
     return unequal & ~(pd.isna(a) & pd.isna(b)) if unequal.any() else unequal

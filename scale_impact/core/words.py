@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -23,11 +24,24 @@ def some(items: Sequence[object], most: int = 5) -> str:
 
 
 def plain(value: object) -> str:
-    """Write a label as its user would: 1984, not 1984.0 or np.int64(1984)."""
+    """Write a label as its user would: 1984, not 1984.0 or np.int64(1984); 2020-03-01, not a time stamp."""
+    label = to_label(value)
+    return str(label)
+
+
+def to_label(value: Any) -> Any:
+    """A label as JSON knows it: whole numbers as int, dates as ISO text."""
+    if type(value).__module__.startswith(("numpy", "pandas")) and _is_date(value):
+        text = str(value.isoformat() if hasattr(value, "isoformat") else value.astype("datetime64[s]"))
+        return text.removesuffix("T00:00:00")
     number = value.item() if hasattr(value, "item") else value
     if isinstance(number, float) and number.is_integer():
-        return str(int(number))
-    return str(number)
+        return int(number)
+    return number if isinstance(number, (int, float, str)) else str(number)
+
+
+def _is_date(value: Any) -> bool:
+    return type(value).__name__ in ("datetime64", "Timestamp")
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:

@@ -80,7 +80,7 @@ def _with_covariates(
     index = pd.MultiIndex.from_arrays([units, periods])
     cohort = np.searchsorted(positions, design.cohort_codes)[units]
     x = {f"_{k}": regressors[k][cohort, periods] for k in range(len(regressors))}
-    x |= {name: covariate(panel, name)[mask] for name in covariates}
+    x |= {name: _unscaled(covariate(panel, name)[mask]) for name in covariates}
     exog = pd.DataFrame(x, index=index)
     _refuse_collinear(exog, covariates)
     model = PanelOLS(pd.Series(panel.values[mask], index=index), exog, entity_effects=True, time_effects=True)
@@ -101,13 +101,23 @@ def _kept(design: Design, positions: NDArray[np.int64]) -> tuple[NDArray[np.bool
 def covariate(panel: Panel, name: str) -> Floats:
     """A covariate as numbers, refused where it is none."""
     values = panel.column(name)
-    if not np.issubdtype(values.dtype, np.number):
+    if not np.issubdtype(values.dtype, np.number) and values.dtype != bool:
         raise DesignError(f"Covariate {name!r} is not numeric ({values.dtype}). Make 0/1 columns of its categories.")
     numbers = values.astype(float)
     if not np.isfinite(numbers).all():
         n = int((~np.isfinite(numbers)).sum())
         raise DesignError(f"Covariate {name!r} is missing or infinite in {n:,} rows. Fill it or leave these rows out.")
     return numbers
+
+
+def _unscaled(values: Floats) -> Floats:
+    """A covariate of size 1: inhabitants beside shares would otherwise look collinear."""
+    return np.asarray(values / max(np.abs(values).max(initial=0.0), 1e-300))
+
+
+def listed(covariates: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of covariates, also where one is given without a list."""
+    return (covariates,) if isinstance(covariates, str) else tuple(covariates)
 
 
 def _refuse_collinear(exog: pd.DataFrame, covariates: Sequence[str]) -> None:
@@ -123,7 +133,7 @@ def _refuse_collinear(exog: pd.DataFrame, covariates: Sequence[str]) -> None:
             f"Covariate {', '.join(fixed)} does not vary beyond unit and period effects, so it has no coefficient. Leave it "
             "out; to compare like with like on a fixed trait, interact it with the period."
         )
-    if np.linalg.matrix_rank(flat) < flat.shape[1]:
+    if np.linalg.matrix_rank(flat / np.maximum(np.linalg.norm(flat, axis=0), 1e-300)) < flat.shape[1]:
         raise EstimationError(
             f"Covariates {', '.join(covariates)} are combinations of each other or of treatment. Leave some out."
         )

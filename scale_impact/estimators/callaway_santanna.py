@@ -25,6 +25,7 @@ from scale_impact.core.inference import (
     analysed,
     clustered_by,
     estimate_from,
+    few_clusters,
     labels_of,
     one_cluster,
     reasons_for,
@@ -91,7 +92,11 @@ def fit(panel: Panel, design: Design, *, aggregation: Aggregation = "simple") ->
         cells=_cell_family(cells, moments, design, labels_of(design, positions), panel),
         weights=weight_frame(weights, design, positions, panel),
         summaries=overall,
-        notes=(*design.notes, *_notes(cells, averages, moments, design, positions, aggregation)),
+        notes=(
+            *design.notes,
+            *few_clusters(moments, treated),
+            *_notes(cells, averages, moments, design, positions, aggregation),
+        ),
     )
 
 

@@ -28,6 +28,7 @@ from scale_impact.core.inference import (
     analysed,
     clustered_by,
     estimate_from,
+    few_clusters,
     one_cluster,
     one_unit,
     reasons_for,
@@ -78,6 +79,7 @@ def fit(
     Source: Ashenfelter and Card (1985), equation 1; White (1980), MacKinnon and White (1985).
     """
     _refuse_several(design)
+    covariates = listed(covariates)
     moments, positions = analysed(cohort_moments(panel, design), design)
     sides = _sides(panel, design, moments, before, after)
     if covariates:
@@ -102,7 +104,7 @@ def fit(
         sample=sample,
         inference=words,
         weights=weight_frame(weights, design, positions, panel),
-        notes=(*design.notes, *one_cluster(moments, design, positions)),
+        notes=(*design.notes, *few_clusters(moments, treated), *one_cluster(moments, design, positions)),
     )
 
 

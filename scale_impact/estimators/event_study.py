@@ -22,6 +22,7 @@ from scale_impact.core.inference import (
     analysed,
     clustered_by,
     estimate_from,
+    few_clusters,
     one_cluster,
     one_unit,
     reasons_for,
@@ -32,7 +33,7 @@ from scale_impact.core.inference import (
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError
-from scale_impact.estimators._regression import Fit, KFixef, needs_panel, regress, small_sample
+from scale_impact.estimators._regression import Fit, KFixef, listed, needs_panel, regress, small_sample
 
 REFERENCE = "the reference period: 0 by construction"
 
@@ -74,6 +75,7 @@ def fit(
     Source: Sun and Abraham (2021), equation 3; standard errors as fixest (Berge 2018).
     """
     needs_panel("event_study", design)
+    covariates = listed(covariates)
     small = small_sample(K_adj, K_fixef, G_adj)
     moments, positions = analysed(cohort_moments(panel, design), design)
     elapsed = _event_times(moments, design, window)
@@ -94,7 +96,12 @@ def fit(
         inference=f"clustered by {clustered_by(design, panel)}, CR1 ({small.words()})",
         path=path,
         weights=None if weights is None else weight_frame(weights, design, positions, panel),
-        notes=(*design.notes, *one_cluster(moments, design, positions), *_notes(design, extra, window)),
+        notes=(
+            *design.notes,
+            *few_clusters(moments, treated),
+            *one_cluster(moments, design, positions),
+            *_notes(design, extra, window),
+        ),
     )
 
 

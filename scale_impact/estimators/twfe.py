@@ -26,6 +26,7 @@ from scale_impact.core.inference import (
     analysed,
     clustered_by,
     estimate_from,
+    few_clusters,
     labels_of,
     one_cluster,
     one_unit,
@@ -35,7 +36,7 @@ from scale_impact.core.inference import (
     weight_frame,
 )
 from scale_impact.core.panel import Panel
-from scale_impact.estimators._regression import KFixef, needs_panel, regress, small_sample
+from scale_impact.estimators._regression import KFixef, listed, needs_panel, regress, small_sample
 
 
 def fit(
@@ -78,6 +79,7 @@ def fit(
     Source: Goodman-Bacon (2021), equation 2; standard errors as fixest (Berge 2018).
     """
     needs_panel("twfe", design)
+    covariates = listed(covariates)
     small = small_sample(K_adj, K_fixef, G_adj)
     moments, positions = analysed(cohort_moments(panel, design), design, always_treated=always_treated)
     treated = moments.starts < moments.n_periods
@@ -95,7 +97,12 @@ def fit(
         inference=f"clustered by {clustered_by(design, panel)}, CR1 ({small.words()})",
         weights=None if weights is None else weight_frame(weights, design, positions, panel),
         decomposition=bacon,
-        notes=(*design.notes, *one_cluster(moments, design, positions), *_warnings(design, moments, weights, bacon)),
+        notes=(
+            *design.notes,
+            *few_clusters(moments, treated),
+            *one_cluster(moments, design, positions),
+            *_warnings(design, moments, weights, bacon),
+        ),
     )
 
 

@@ -109,17 +109,6 @@ def save(fig: Figure, folder: str | Path, stem: str) -> tuple[Path, Path]:
     return paths
 
 
-def show(fig: Figure) -> None:
-    """Display a figure in a notebook: the bytes that ``save`` writes, once.
-
-    A notebook shows a bare Figure as its ``repr`` unless pyplot was imported.
-    """
-    from IPython import display
-
-    page = display.Image(render(fig, "png"), width=round(100 * fig.get_figwidth()))  # type: ignore[no-untyped-call]
-    display.display(page)  # type: ignore[no-untyped-call]
-
-
 def render(fig: Figure, kind: Literal["svg", "png"] = "png") -> bytes:
     """The figure as the bytes that ``save`` writes."""
     buffer = io.BytesIO()

@@ -81,7 +81,14 @@ def test_did_on_the_complete_units_of_an_unbalanced_panel(mpdta_unbalanced):
 
 
 def test_did_on_an_unbalanced_panel_with_each_observation_used(mpdta_unbalanced):
-    equal_to_r(fitted("callaway_santanna", mpdta_unbalanced, balance="repeated_cross_sections"), "unbalanced_nocov_nevertreated_dr")
+    effect = fitted("callaway_santanna", mpdta_unbalanced, balance="repeated_cross_sections")
+    cells_equal_to_r(effect.cells, reference("mpdta", "attgt_unbalanced_nocov_nevertreated_dr"))
+    assert (effect.sample.n_obs, effect.sample.n_clusters) == (len(mpdta_unbalanced), 500)
+
+
+def test_did_averages_an_unbalanced_panel_by_units_not_by_observations(mpdta_unbalanced):
+    effect = fitted("callaway_santanna", mpdta_unbalanced, balance="repeated_cross_sections")
+    equal_to_r(effect, "unbalanced_nocov_nevertreated_dr")
 
 
 def test_drdid_on_house_prices(kielmc):

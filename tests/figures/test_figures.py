@@ -120,14 +120,6 @@ def test_a_png_is_1050_by_600_pixels(staggered):
     assert (int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")) == (1050, 600)
 
 
-def test_a_notebook_shows_the_bytes_that_are_saved(staggered, monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    fig = figures.figure("raw_trends", *staggered, **LABELS)
-    figures.show(fig)
-    assert [image.data for image in shown] == [figures.render(fig, "png")]
-
-
 def test_the_users_matplotlib_settings_are_left_alone(staggered):
     import matplotlib
 

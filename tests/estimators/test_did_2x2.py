@@ -1,0 +1,296 @@
+"""The two-by-two equals R's lm with sandwich, the two-way estimate, and a regression by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scale_impact as si
+from scale_impact.errors import DesignError, EstimationError, UsageError
+from tests.panels import NEVER, drawn, dummy_regression, fitted, long, panel_of, reference
+
+
+def houses(kielmc, outcome="rprice", *, cluster=None, **options):
+    panel = si.Panel.from_frame(kielmc, unit=None, period="year", outcome=outcome)
+    return si.estimate("did_2x2", panel, si.Design.from_panel(panel, group="nearinc", starts=1981, cluster=cluster), **options)
+
+
+def equal_to_r(estimate, entry):
+    expected = reference("kielmc", entry)
+    k = expected["term"].index("y81:nearinc")
+    assert estimate.value == pytest.approx(expected["estimate"][k], rel=1e-8)  # the issue's tolerances
+    assert estimate.std_error == pytest.approx(expected["se"][k], rel=1e-6)
+    assert estimate.p_value == pytest.approx(expected["p"][k], rel=1e-5)  # moves a few times as fast as the standard error
+
+
+# ---- the numbers of R ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outcome", ["rprice", "lprice"])
+def test_lm_on_house_prices(kielmc, outcome):
+    overall = houses(kielmc, outcome, vcov="iid").overall
+    equal_to_r(overall, f"did_{outcome}")
+    assert overall.df == 317
+
+
+@pytest.mark.parametrize("vcov", ["HC0", "HC1", "HC2", "HC3"])
+def test_sandwich_on_house_prices(kielmc, vcov):
+    equal_to_r(houses(kielmc, vcov=vcov).overall, f"did_rprice_{vcov}")
+
+
+def test_hc1_is_the_default(kielmc):
+    effect = houses(kielmc)
+    assert effect.overall == houses(kielmc, vcov="HC1").overall
+    assert effect.inference == "HC1, observations independent"
+
+
+@pytest.mark.parametrize(
+    ("entry", "covariates"),
+    [
+        ("did_rprice_age", ["age", "agesq"]),
+        ("did_rprice_full", ["age", "agesq", "intst", "land", "area", "rooms", "baths"]),
+    ],
+)
+def test_lm_with_covariates_on_house_prices(kielmc, entry, covariates):
+    equal_to_r(houses(kielmc, covariates=covariates, vcov="iid").overall, entry)
+
+
+def test_the_sample_of_house_prices(kielmc):
+    sample = houses(kielmc).sample
+    assert (sample.n_obs, sample.n_units, sample.n_clusters, sample.n_periods) == (321, 321, 321, 2)
+    assert sample.n_treated == int(kielmc["nearinc"].sum())
+
+
+# ---- by hand and by regression -------------------------------------------------------------------------------
+
+
+def sales():
+    """Prices near and far, before (2001, 2002) and after (2003)."""
+    prices = {(1, 2001): [5, 7, 6], (1, 2002): [8, 6], (1, 2003): [4, 5, 3, 4], (0, 2001): [9, 8], (0, 2002): [9, 10, 12], (0, 2003): [11, 10, 14]}
+    return pd.DataFrame([{"near": near, "t": t, "y": float(y)} for (near, t), many in prices.items() for y in many])
+
+
+def sold(frame, *, design=None, **options):
+    panel = si.Panel.from_frame(frame, unit=None, period="t", outcome="y")
+    return si.estimate("did_2x2", panel, si.Design.from_panel(panel, group="near", starts=2003, **(design or {})), **options)
+
+
+def least_squares(frame, covariates=()):
+    """Coefficients, residuals, design matrix and its bread, by numpy."""
+    after = (frame["t"] >= 2003).astype(float)
+    x = np.column_stack([np.ones(len(frame)), frame["near"], after, frame["near"] * after, *(frame[c] for c in covariates)])
+    bread = np.linalg.inv(x.T @ x)
+    return bread @ x.T @ frame["y"], frame["y"].to_numpy() - x @ bread @ x.T @ frame["y"].to_numpy(), x, bread
+
+
+def test_by_hand():
+    effect = sold(sales())
+    # near: 4 after, 6.4 before; far: 35/3 after, 9.6 before
+    assert effect.overall.value == pytest.approx((4 - 6.4) - (35 / 3 - 9.6), rel=1e-13)
+    assert effect.overall.df == 17 - 4
+
+
+@pytest.mark.parametrize("vcov", ["iid", "HC0", "HC1", "HC2", "HC3"])
+def test_every_covariance_by_regression_with_several_periods_a_side(vcov):
+    frame = sales()
+    coefficients, residual, x, bread = least_squares(frame)
+    n, k = x.shape
+    leverage = np.einsum("ij,jk,ik->i", x, bread, x)
+    square = {"HC0": residual**2, "HC1": residual**2 * n / (n - k), "HC2": residual**2 / (1 - leverage), "HC3": residual**2 / (1 - leverage) ** 2}
+    covariance = bread * (residual @ residual) / (n - k) if vcov == "iid" else bread @ (x.T * square[vcov]) @ x @ bread
+    overall = sold(frame, vcov=vcov).overall
+    assert overall.value == pytest.approx(coefficients[3], rel=1e-11)  # least squares of 17 rows
+    assert overall.std_error == pytest.approx(np.sqrt(covariance[3, 3]), rel=1e-10)
+
+
+@pytest.mark.parametrize("covariates", [(), ("rooms",)], ids=str)
+def test_clusters_by_regression(covariates):
+    rng = np.random.default_rng(1)
+    frame = sales().assign(street=rng.integers(0, 6, 17), rooms=rng.normal(size=17))
+    coefficients, residual, x, bread = least_squares(frame, covariates)
+    sums = pd.DataFrame(x * residual[:, None]).groupby(frame["street"].to_numpy()).sum().to_numpy()
+    n, k, g = *x.shape, len(sums)
+    covariance = bread @ sums.T @ sums @ bread * g / (g - 1) * (n - 1) / (n - k)
+    effect = sold(frame, design={"cluster": "street"}, covariates=covariates)
+    assert effect.overall.value == pytest.approx(coefficients[3], rel=1e-10)  # least squares of 17 rows
+    assert effect.overall.std_error == pytest.approx(np.sqrt(covariance[3, 3]), rel=1e-9)
+    assert (effect.overall.df, effect.sample.n_clusters) == (g - 1, g)
+
+
+@pytest.mark.parametrize("vcov", ["iid", "HC0", "HC1"])
+def test_covariates_by_regression(vcov):
+    frame = sales().assign(rooms=lambda f: np.random.default_rng(1).normal(size=len(f)))
+    coefficients, residual, x, bread = least_squares(frame, ["rooms"])
+    n, k = x.shape
+    meat = (x.T * residual**2) @ x * {"iid": np.nan, "HC0": 1, "HC1": n / (n - k)}[vcov]
+    covariance = bread * (residual @ residual) / (n - k) if vcov == "iid" else bread @ meat @ bread
+    overall = sold(frame, vcov=vcov, covariates=["rooms"]).overall
+    assert overall.value == pytest.approx(coefficients[3], rel=1e-10)  # least squares of 17 rows
+    assert overall.std_error == pytest.approx(np.sqrt(covariance[3, 3]), rel=1e-9)
+
+
+def test_the_weights_give_the_effect():
+    frame = sales()
+    effect = sold(frame)
+    means = frame.pivot_table(index="near", columns="t", values="y").loc[[1, 0]].to_numpy()
+    assert (effect.weights.to_numpy() * means).sum() == pytest.approx(effect.overall.value, rel=1e-12)  # six numbers
+
+
+def test_before_and_after_choose_periods():
+    frame = sales()
+    assert sold(frame, before=[2002]).overall == sold(frame[frame["t"] > 2001]).overall
+    assert sold(frame, before=[2001], after=[2003]).overall == sold(frame[frame["t"] != 2002]).overall
+
+
+def test_anticipation_leaves_out_the_periods_just_before():
+    frame = sales()
+    assert sold(frame, design={"anticipation": 1}).overall == sold(frame[frame["t"] != 2002]).overall
+
+
+# ---- panels: two-way fixed effects -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cluster", [None, "st"])
+@pytest.mark.parametrize("n_periods", [2, 3, 6])
+def test_in_a_panel_it_is_the_two_way_estimate(n_periods, cluster):
+    frame = drawn({n_periods // 2: 6, NEVER: 9}, n_periods, seed=41).assign(st=lambda f: f["id"] % 6)
+    a, b = (fitted(name, frame, cluster=cluster) for name in ("did_2x2", "twfe"))
+    assert a.overall.value == pytest.approx(b.overall.value, rel=1e-11)  # two ways of summing
+    assert a.overall.std_error == pytest.approx(b.overall.std_error, rel=1e-10)
+    assert a.overall.df == b.overall.df
+    assert a.sample == b.sample
+    assert a.inference == b.inference
+
+
+def test_in_a_panel_with_chosen_periods_it_is_the_two_way_estimate_of_these():
+    frame = drawn({3: 6, NEVER: 9}, 6, seed=41)
+    some = frame[frame["t"].isin([1, 2, 5])]
+    coefficients, covariance = dummy_regression(some, [some["t"] >= some["g"]])
+    overall = fitted("did_2x2", frame, options={"before": [1, 2], "after": [5]}).overall
+    assert overall.value == pytest.approx(coefficients[0], rel=1e-10)  # the dummies' least squares has about 1e-13
+    assert overall.std_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-9)
+
+
+def test_in_a_panel_constants_of_units_do_not_matter():
+    frame = drawn({3: 6, NEVER: 9}, 6, seed=41)
+    frame["y"] = np.round(frame["y"] * 2**18) / 2**18
+    raised = frame.assign(y=frame["y"] + (frame["id"] % 7 - 3) * 2.0**28)
+    a, b = fitted("did_2x2", frame).overall, fitted("did_2x2", raised).overall
+    # levels of 1e9 leave 1e-7 of the outcome
+    assert b.value == pytest.approx(a.value, abs=1e-7)
+    assert b.std_error == pytest.approx(a.std_error, rel=1e-6)
+
+
+# ---- invariances -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vcov", ["iid", "HC1", "HC3"])
+def test_what_does_not_matter_in_cross_sections(vcov):
+    frame = sales()
+    a = sold(frame, vcov=vcov).overall
+    for change, factor in ((frame.sample(frac=1, random_state=1), 1), (frame.assign(y=frame["y"] * 2**20), 2**20), (frame.assign(y=frame["y"] + 1e6), 1)):
+        b = sold(change, vcov=vcov).overall
+        assert b.value == pytest.approx(factor * a.value, rel=1e-9)  # levels of 1e6 leave ten digits
+        assert b.std_error == pytest.approx(factor * a.std_error, rel=1e-9)
+
+
+def test_the_frame_is_left_as_it_was():
+    frame = sales()
+    before = frame.copy(deep=True)
+    sold(frame)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+# ---- what cannot be had ---------------------------------------------------------------------------------------
+
+
+def test_several_dates_are_refused_with_what_to_use():
+    with pytest.raises(DesignError, match=r"did_2x2 needs one adoption date; this design has 2 adoption dates \(2, 3\). Use callaway_santanna"):
+        fitted("did_2x2", drawn({2: 5, 3: 5, NEVER: 5}, 5, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"before": [2003]}, "2003 lies on the wrong side of 2003"),
+        ({"after": [2001, 2003]}, "2001 lies on the wrong side of 2003"),
+        ({"before": [1999]}, "before names 1999, not among the periods 2001 to 2003"),
+        ({"after": []}, "none is after"),
+        ({"before": []}, "none is before"),
+    ],
+)
+def test_periods_on_the_wrong_side_are_refused(options, words):
+    with pytest.raises(DesignError, match=words):
+        sold(sales(), **options)
+
+
+def test_an_unknown_covariance_is_refused_with_those_there_are():
+    for covariates in ((), ("t2",)):
+        with pytest.raises(UsageError, match="vcov is 'HC4'; it has to be"):
+            sold(sales().assign(t2=lambda f: f["y"] ** 2), vcov="HC4", covariates=covariates)
+
+
+def test_an_unknown_covariance_is_refused_in_a_panel_too():
+    with pytest.raises(UsageError, match="vcov is 'HC4'"):
+        fitted("did_2x2", drawn({3: 6, NEVER: 9}, 6, seed=41), options={"vcov": "HC4"})
+
+
+def test_a_cell_without_an_observation_is_refused():
+    frame = sales()
+    with pytest.raises(DesignError, match=r"one of the four cells .* has no observation"):
+        sold(frame[~((frame["near"] == 0) & (frame["t"] == 2003))])
+
+
+@pytest.mark.parametrize("vcov", ["iid", "HC0", "HC1", "HC2", "HC3"])
+def test_one_observation_in_a_cell_leaves_no_robust_standard_error(vcov):
+    frame = sales()
+    one = frame[~((frame["near"] == 1) & (frame["t"] == 2003)) | (frame.index == 5)]
+    overall = sold(one, vcov=vcov).overall
+    assert overall.value is not None
+    if vcov == "iid":  # the other cells show the variance that all share
+        assert overall.std_error == pytest.approx(np.sqrt(_classical(one)), rel=1e-10)  # least squares of 14 rows
+    else:
+        assert overall.std_error is None and overall.reason
+
+
+def _classical(frame):
+    _, residual, x, bread = least_squares(frame)
+    return bread[3, 3] * (residual @ residual) / (len(frame) - 4)
+
+
+@pytest.mark.parametrize("vcov", ["iid", "HC0", "HC1", "HC2", "HC3"])
+def test_one_observation_in_each_cell_has_an_effect_and_no_standard_error(vcov):
+    frame = sales().drop_duplicates(["near", "t"])
+    overall = sold(frame[frame["t"] > 2001], vcov=vcov).overall
+    assert overall.value == (4 - 8) - (11 - 9)
+    assert overall.std_error is None and overall.reason
+
+
+def test_one_treated_unit_has_no_standard_error():
+    overall = fitted("did_2x2", drawn({2: 1, NEVER: 9}, 5, seed=19)).overall
+    assert overall.value is not None and overall.std_error is None and "one treated unit" in overall.reason
+
+
+def test_covariates_that_say_the_same_are_refused():
+    for same in (lambda f: 2 * f["near"] + 1, lambda f: 0 * f["y"], lambda f: 0 * f["y"] + 5):
+        with pytest.raises(EstimationError, match="same"):
+            sold(sales().assign(same=same), covariates=["same"])
+
+
+def test_covariates_in_a_panel_are_refused_with_what_to_use():
+    with pytest.raises(DesignError, match="did_2x2 takes covariates in repeated cross-sections only. Use twfe for a panel"):
+        fitted("did_2x2", drawn({3: 6, NEVER: 9}, 6, seed=41).assign(x=lambda f: f["y"] ** 2), options={"covariates": ["x"]})
+
+
+def test_units_treated_from_the_start_do_not_count():
+    frame = long({"Gary": [1, 5], "Hobart": [3, 2], "Muncie": [2, 7], "Peru": [4, 4], "Wabash": [1, 2]}, {"Gary": 2002, "Muncie": 2002, "Hobart": 2001})
+    effect = fitted("did_2x2", frame)
+    assert effect.overall.value == pytest.approx(4.5 - 0.5, rel=1e-13)  # eight small numbers
+    assert effect.sample.n_units == 4
+
+
+def test_a_panel_read_as_cross_sections_is_clustered_by_its_units():
+    frame = drawn({2: 6, NEVER: 9}, 4, seed=41)
+    panel = panel_of(frame)
+    effect = si.estimate("did_2x2", panel, si.Design.from_panel(panel, first_treated="g", balance="repeated_cross_sections"))
+    assert effect.sample.n_clusters == 15
+    assert effect.overall.value == pytest.approx(fitted("did_2x2", frame).overall.value, rel=1e-11)  # balanced: the same means
