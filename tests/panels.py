@@ -12,6 +12,7 @@ import scale_impact as si
 
 ROOT = Path(__file__).resolve().parent.parent
 NEVER = np.inf
+BEFORE = -1  # treated before the first period of `drawn`, which is 0
 
 
 def shared(name):
@@ -54,7 +55,9 @@ def framed(y, first, ids=None):
     """Long frame of a units x periods matrix."""
     n, t = y.shape
     ids = np.arange(n) if ids is None else ids
-    return pd.DataFrame({"id": np.repeat(ids, t), "t": np.tile(np.arange(t), n), "g": np.repeat(first, t), "y": y.ravel()})
+    return pd.DataFrame(
+        {"id": np.repeat(ids, t), "t": np.tile(np.arange(t), n), "g": np.repeat(first, t), "y": y.ravel()}
+    )
 
 
 def panel_of(frame, **more):
@@ -68,7 +71,9 @@ def design_of(frame, **options):
 def fitted(estimator, frame, *, options=None, **design):
     """Estimate from a frame with columns id, t, g, y."""
     panel = panel_of(frame)
-    return si.estimate(estimator, panel, si.Design.from_panel(panel, **{"first_treated": "g", **design}), **(options or {}))
+    return si.estimate(
+        estimator, panel, si.Design.from_panel(panel, **{"first_treated": "g", **design}), **(options or {})
+    )
 
 
 # ---- Callaway and Sant'Anna by the definition ------------------------------------------------------

@@ -20,9 +20,11 @@ however large they are beside the changes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -35,6 +37,9 @@ Floats = NDArray[np.float64]
 
 CHUNK_ELEMENTS = 1 << 16
 """Elements handled at once: half a megabyte, so that a chunk stays in the processor's cache."""
+
+SLAB_ELEMENTS = 1 << 20
+"""Elements of a slab, the share of work that a thread takes."""
 
 
 @dataclass(frozen=True)
@@ -394,7 +399,30 @@ def _inner(path: Floats) -> Floats:
 
 
 def _accumulate(y: Floats, codes: NDArray[np.int64], g: int, shift: Floats) -> tuple[Floats, Floats, Floats]:
-    """Counts [G], sums [G, T] and products [G, T, T] of the shifted inner outcomes, one pass."""
+    """Counts [G], sums [G, T] and products [G, T, T] of the shifted inner outcomes, one pass.
+
+    The rows are cut into the same slabs on every machine, so that the result does not depend on
+    how many threads work on them.
+    """
+    slab = max(SLAB_ELEMENTS // y.shape[1], 1)
+    cuts = [slice(a, a + slab) for a in range(0, max(len(y), 1), slab)]
+    work = partial(_accumulate_slab, g=g, shift=shift)
+    if len(cuts) == 1 or _threads() == 1:
+        parts = [work(y[c], codes[c]) for c in cuts]
+    else:
+        with ThreadPoolExecutor(min(_threads(), len(cuts))) as pool:
+            parts = list(pool.map(lambda c: work(y[c], codes[c]), cuts))
+    counts, sums, products = (sum(column[1:], start=column[0]) for column in zip(*parts, strict=True))
+    return counts, sums, products
+
+
+def _threads() -> int:
+    """Threads to use: as many as cores, fewer where the environment says so."""
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    return int(named) if named.isdigit() and int(named) > 0 else os.cpu_count() or 1
+
+
+def _accumulate_slab(y: Floats, codes: NDArray[np.int64], g: int, shift: Floats) -> tuple[Floats, Floats, Floats]:
     t = y.shape[1]
     counts, sums, products = np.zeros(g), np.zeros((g, t)), np.zeros((g, t, t))
     for block, groups in _sorted_chunks(y, codes, g):

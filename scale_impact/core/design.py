@@ -262,7 +262,7 @@ def _position(panel: Panel, label: Any, name: str) -> float:
     except (TypeError, ValueError) as error:
         first, last = plain(panel.periods[0]), plain(panel.periods[-1])
         raise DesignError(
-            f"{name} holds {label!r}, which cannot be compared with the periods {first} to {last}."
+            f"{name} holds {plain(label) if _is_number(label) else repr(label)}, which cannot be compared with the periods {first} to {last}."
         ) from error
 
 
@@ -453,9 +453,7 @@ def _thing(panel: Panel) -> str:
     return "unit" if panel.followed else "observation"
 
 
-def _clusters(
-    panel: Panel, cluster: str | None, balance: Balance, kept: NDArray[np.bool_]
-) -> NDArray[np.int64] | None:
+def _clusters(panel: Panel, cluster: str | None, balance: Balance, kept: NDArray[np.bool_]) -> NDArray[np.int64] | None:
     if cluster is None or cluster == panel.unit:
         pooled = panel.followed and balance == "repeated_cross_sections"
         return np.arange(panel.n_units) if pooled else None

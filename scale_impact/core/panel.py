@@ -408,6 +408,6 @@ def _differ(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
     try:
         unequal = np.asarray(a != b, dtype=bool)
     except TypeError:  # pandas.NA is neither equal nor unequal
-        a, b = (np.where(pd.isna(v), None, v) for v in (a, b))
+        a, b = (np.where(pd.isna(v), np.array(None, dtype=object), v) for v in (a, b))
         unequal = np.asarray(a != b, dtype=bool)
     return unequal & ~(pd.isna(a) & pd.isna(b)) if unequal.any() else unequal

@@ -43,7 +43,7 @@ def with_covariates(
     columns = {"constant": np.ones(panel.n_obs), "group": group, "after": after, "effect": group * after}
     columns |= {name: covariate(panel, name) for name in covariates}
     x = pd.DataFrame(columns)[rows]
-    if np.linalg.matrix_rank(x.to_numpy() / np.abs(x).max().to_numpy()) < x.shape[1]:
+    if np.linalg.matrix_rank(x.to_numpy() / np.abs(x).max().replace(0, 1).to_numpy()) < x.shape[1]:
         raise EstimationError(
             f"Covariates {', '.join(covariates)} are combinations of each other, of the group or of the period. Leave some out."
         )

@@ -82,6 +82,7 @@ def _with_covariates(
     x = {f"_{k}": regressors[k][cohort, periods] for k in range(len(regressors))}
     x |= {name: _unscaled(covariate(panel, name)[mask]) for name in covariates}
     exog = pd.DataFrame(x, index=index)
+    _refuse_saturated(len(exog), exog.shape[1] + len(np.unique(units)) + len(np.unique(periods)) - 1)
     _refuse_collinear(exog, covariates)
     model = PanelOLS(pd.Series(panel.values[mask], index=index), exog, entity_effects=True, time_effects=True)
     by = pd.DataFrame({"cluster": clusters[units]}, index=index)
@@ -108,6 +109,13 @@ def covariate(panel: Panel, name: str) -> Floats:
         n = int((~np.isfinite(numbers)).sum())
         raise DesignError(f"Covariate {name!r} is missing or infinite in {n:,} rows. Fill it or leave these rows out.")
     return numbers
+
+
+def _refuse_saturated(n_obs: int, n_coefficients: int) -> None:
+    if n_obs <= n_coefficients:
+        raise EstimationError(
+            f"{n_obs} observations are too few for {n_coefficients} coefficients, effects included. Leave covariates out."
+        )
 
 
 def _unscaled(values: Floats) -> Floats:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from scale_impact.core.inference import (
 )
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, plain
-from scale_impact.errors import DesignError
+from scale_impact.errors import DesignError, UsageError
 
 Aggregation = Literal["simple", "event_time", "cohort", "period"]
 
@@ -69,6 +69,8 @@ def fit(panel: Panel, design: Design, *, aggregation: Aggregation = "simple") ->
 
     Source: Callaway and Sant'Anna (2021), equations 2.4 (never), 2.5 (not yet) and section 3.
     """
+    if aggregation not in get_args(Aggregation):
+        raise UsageError(f"aggregation is {aggregation!r}; it has to be one of {', '.join(get_args(Aggregation))}.")
     moments, positions = analysed(cohort_moments(panel, design), design)
     cells = _all_cells(moments, design)
     if not cells.post.any():

@@ -39,6 +39,7 @@ from scale_impact.core.inference import (
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError, UsageError
+from scale_impact.estimators._regression import listed
 
 Vcov = Literal["HC1", "HC0", "HC2", "HC3", "iid"]
 
@@ -89,7 +90,8 @@ def fit(
     value, scores, weights = _difference(moments, sides)
     variance, df, words = _uncertainty(moments, sides, scores, vcov, clustered_by(design, panel))
     treated = moments.starts < moments.n_periods
-    reason = one_unit(moments, treated) or reasons_for(np.array([variance]), moments)[0]
+    reason = one_unit(moments, treated) or _one_observation(moments, sides, vcov)
+    reason = reason or reasons_for(np.array([variance]), moments)[0]
     used = sides.masks.any(axis=0)
     sample = replace(
         sample_of(moments, treated), n_periods=int(used.sum()), n_obs=int(moments.counts[:, used].sum())
@@ -195,23 +197,32 @@ def _uncertainty(moments: Cohorts, sides: Sides, scores: Scores, vcov: str, by: 
         )
     n_obs = int(moments.counts[:, sides.masks.any(axis=0)].sum())
     if moments.clusters is not None:
-        factor = clusters / (clusters - 1) * (n_obs - 1) / (n_obs - 4)
+        factor = clusters / (clusters - 1) * (n_obs - 1) / (n_obs - 4 or np.nan)
         return plain_variance * factor, clusters - 1, f"clustered by {by}, CR1"
     return _by_cells(moments, sides, vcov, n_obs), n_obs - 4, f"{vcov}, observations independent"
 
 
 def _by_cells(moments: Cohorts, sides: Sides, vcov: str, n_obs: int) -> float:
     """Covariance by name from the four cells' sums of squares."""
-    cells = [
-        _cell(moments, group, mask)
-        for mask in sides.masks
-        for group in (moments.starts < moments.n_periods, moments.starts == moments.n_periods)
-    ]
-    n, squares = (np.array(column) for column in zip(*cells, strict=True))
+    n, squares = _cells(moments, sides)
     if vcov == "iid":
-        return float(squares.sum() / (n_obs - 4) * (1 / n).sum())
+        return float(squares.sum() / (n_obs - 4 or np.nan) * (1 / n).sum())
     divisor = {"HC0": n**2, "HC1": n**2 * (n_obs - 4) / n_obs, "HC2": n * (n - 1), "HC3": (n - 1) ** 2}[vcov]
     return float((squares / np.where(divisor > 0, divisor, np.inf)).sum())
+
+
+def _one_observation(moments: Cohorts, sides: Sides, vcov: str) -> str | None:
+    """Why a robust standard error cannot be had: an observation alone in its cell leaves no residual."""
+    if moments.followed or moments.clusters is not None or vcov == "iid" or _cells(moments, sides)[0].min() > 1:
+        return None
+    return "no standard error: one of the four cells has one observation, whose own variation cannot be seen"
+
+
+def _cells(moments: Cohorts, sides: Sides) -> tuple[Floats, Floats]:
+    """Observations and sums of squares of the four cells."""
+    treated = moments.starts < moments.n_periods
+    cells = [_cell(moments, group, mask) for mask in sides.masks for group in (treated, ~treated)]
+    return np.array([n for n, _ in cells]), np.array([squares for _, squares in cells])
 
 
 def _cell(moments: Cohorts, group: NDArray[np.bool_], mask: NDArray[np.bool_]) -> tuple[float, float]:

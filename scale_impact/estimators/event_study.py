@@ -36,6 +36,7 @@ from scale_impact.errors import DesignError
 from scale_impact.estimators._regression import Fit, KFixef, listed, needs_panel, regress, small_sample
 
 REFERENCE = "the reference period: 0 by construction"
+ALONE = "no standard error: one treated unit reaches this event time, whose own variation cannot be seen"
 
 
 def fit(
@@ -80,11 +81,12 @@ def fit(
     moments, positions = analysed(cohort_moments(panel, design), design)
     elapsed = _event_times(moments, design, window)
     levels, reference, extra = _levels(elapsed, moments, design)
-    fitted = regress(panel, design, moments, positions, _dummies(elapsed, levels), covariates, small)
+    dummies = _dummies(elapsed, levels)
+    fitted = regress(panel, design, moments, positions, dummies, covariates, small)
     treated = moments.starts < moments.n_periods
     df = moments.n_clusters - 1
     reason = one_unit(moments, treated)
-    path = _path(fitted, levels, reference, moments, df, reason)
+    path = _path(fitted, levels, reference, moments, df, [reason or a for a in _alone(dummies, moments)])
     after = np.array([e >= 0 for e in levels]) / sum(e >= 0 for e in levels)
     variance = float(after @ fitted.covariance @ after)
     overall_reason = reason or reasons_for(np.array([variance]), moments)[0]
@@ -131,7 +133,9 @@ def _window(window: Sequence[float], design: Design) -> tuple[float, float]:
 def _levels(elapsed: Floats, moments: Cohorts, design: Design) -> tuple[list[float], float, list[float]]:
     """Event times with a coefficient, the reference, and those that had to become references too."""
     seen = np.unique(elapsed[~np.isnan(elapsed)])
-    before = seen[seen < -design.anticipation]
+    until = moments.starts[:, None] - np.arange(moments.n_periods)  # periods, not years, until treatment
+    anticipated = elapsed[(until > 0) & (until <= design.anticipation)]
+    before = np.setdiff1d(seen[seen < 0], anticipated)
     if not len(before):
         raise DesignError(
             f"No period lies before treatment and its anticipation of {design.anticipation}; an event study needs one."
@@ -148,7 +152,15 @@ def _dummies(elapsed: Floats, levels: Sequence[float]) -> Floats:
     return np.array([elapsed == e for e in levels], dtype=float)
 
 
-def _path(fitted: Fit, levels: list[float], reference: float, moments: Cohorts, df: int, reason: str | None) -> Family:
+def _alone(dummies: Floats, moments: Cohorts) -> list[str | None]:
+    """Why an event time that one unit reaches has no standard error."""
+    reached = (dummies.any(axis=2) * moments.units).sum(axis=1)
+    return [ALONE if n == 1 else None for n in reached]
+
+
+def _path(
+    fitted: Fit, levels: list[float], reference: float, moments: Cohorts, df: int, known: Sequence[str | None]
+) -> Family:
     """The coefficients with the reference period put in its place."""
     at = int(np.searchsorted(levels, reference))
     p = len(levels)
@@ -157,7 +169,7 @@ def _path(fitted: Fit, levels: list[float], reference: float, moments: Cohorts, 
     covariance, values = np.zeros((p + 1, p + 1)), np.zeros(p + 1)
     covariance[np.ix_(index, index)] = fitted.covariance[:p, :p]
     values[index] = fitted.coefficients[:p]
-    reasons: list[str | None] = [reason or r for r in reasons_for(variances, moments)]
+    reasons = [given or found for given, found in zip(known, reasons_for(variances, moments), strict=True)]
     reasons.insert(at, REFERENCE)
     weights = None if fitted.weights is None else np.insert(fitted.weights, at, 0.0, axis=0)
     times = (*levels[:at], reference, *levels[at:])
@@ -169,10 +181,12 @@ def _path(fitted: Fit, levels: list[float], reference: float, moments: Cohorts, 
 def _notes(design: Design, extra: list[float], window: Sequence[float] | None) -> list[str]:
     notes = []
     if extra:
-        shown = some([plain(e) for e in extra])
-        notes.append(
-            f"Event time {shown} is a second reference: without never-treated units a trend in event time cannot be told apart."
+        shown = (
+            f"time {plain(extra[0])} is a second reference"
+            if len(extra) == 1
+            else f"times {some(extra)} are references too"
         )
+        notes.append(f"Event {shown}: without never-treated units a trend in event time cannot be told apart.")
     if window is not None:
         notes.append(f"Event times before {plain(window[0])} and after {plain(window[1])} are counted with these ends.")
     if len(design.adopting) > 1:

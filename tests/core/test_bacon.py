@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.bacon import ALWAYS, EARLIER, LATER, NEVER as UNTREATED, decompose, forbidden_weight
+from scale_impact.core.bacon import ALWAYS, EARLIER, LATER, decompose, forbidden_weight
+from scale_impact.core.bacon import NEVER as UNTREATED
 from scale_impact.core.cohorts import cohort_moments
-from tests.panels import NEVER, design_of, drawn, fitted, long, panel_of, reference
+from tests.panels import BEFORE, NEVER, design_of, drawn, fitted, long, reference
 
 
 def table(frame, **design):
@@ -14,7 +15,10 @@ def table(frame, **design):
 
 
 def estimates(frame):
-    return {(r.treated, r.untreated if r.untreated is not None and not np.isnan(r.untreated) else None): r.estimate for r in frame.itertuples()}
+    return {
+        (r.treated, r.untreated if r.untreated is not None and not np.isnan(r.untreated) else None): r.estimate
+        for r in frame.itertuples()
+    }
 
 
 # Two units a cohort do not matter for the comparisons; one is shown.
@@ -37,7 +41,11 @@ def test_bacondecomp_on_the_minimum_wage(mpdta):
     assert len(rows) == len(expected["table"])
     for pair in expected["table"]:
         treated_in = rows[rows["treated"] == pair["treated"]]
-        match = treated_in[treated_in["untreated"].isna() if pair["untreated"] is None else treated_in["untreated"] == pair["untreated"]]
+        match = treated_in[
+            treated_in["untreated"].isna()
+            if pair["untreated"] is None
+            else treated_in["untreated"] == pair["untreated"]
+        ]
         assert match["type"].item() == pair["type"]
         assert match["estimate"].item() == pytest.approx(pair["estimate"], rel=1e-8, abs=1e-12)  # the tolerance
         assert match["weight"].item() == pytest.approx(pair["weight"], rel=1e-8, abs=1e-12)
@@ -56,25 +64,33 @@ def test_bacondecomp_by_type(mpdta):
 def test_the_weighted_sum_is_the_two_way_estimate(mpdta):
     rows = table(mpdta)
     assert rows["weight"].sum() == pytest.approx(1.0, abs=1e-14)  # nine weights
-    assert (rows["estimate"] * rows["weight"]).sum() == pytest.approx(reference("mpdta", "bacon")["weighted_sum"], rel=1e-8)
+    assert (rows["estimate"] * rows["weight"]).sum() == pytest.approx(
+        reference("mpdta", "bacon")["weighted_sum"], rel=1e-8
+    )
 
 
-@pytest.mark.parametrize("sizes", [{1: 3, 2: 4, 4: 2, NEVER: 5}, {2: 4, 3: 3, 5: 6}, {1: 1, 5: 1, NEVER: 1}, {3: 4, NEVER: 6}])
+@pytest.mark.parametrize(
+    "sizes", [{1: 3, 2: 4, 4: 2, NEVER: 5}, {2: 4, 3: 3, 5: 6}, {1: 1, 5: 1, NEVER: 1}, {3: 4, NEVER: 6}]
+)
 def test_the_weighted_sum_is_the_two_way_estimate_in_any_panel(sizes):
     frame = drawn(sizes, 6, seed=8)
     control = "never" if NEVER in sizes else "not_yet"
     rows = table(frame, control=control)
     assert (rows["weight"] > 0).all()
     two_way = fitted("twfe", frame, control=control).overall.value
-    assert (rows["estimate"] * rows["weight"]).sum() == pytest.approx(two_way, rel=1e-11)  # two ways of summing 6 periods
+    assert (rows["estimate"] * rows["weight"]).sum() == pytest.approx(
+        two_way, rel=1e-11
+    )  # two ways of summing 6 periods
 
 
 def test_units_treated_from_the_first_period_serve_as_controls_where_they_are_kept():
-    frame = drawn({0: 3, 2: 4, 4: 2, NEVER: 5}, 6, seed=8)
+    frame = drawn({BEFORE: 3, 2: 4, 4: 2, NEVER: 5}, 6, seed=8)
     effect = fitted("twfe", frame, options={"always_treated": True})
     rows = effect.decomposition
     assert set(rows["type"]) == {UNTREATED, EARLIER, LATER, ALWAYS}
-    assert (rows["estimate"] * rows["weight"]).sum() == pytest.approx(effect.overall.value, rel=1e-11)  # two ways of summing
+    assert (rows["estimate"] * rows["weight"]).sum() == pytest.approx(
+        effect.overall.value, rel=1e-11
+    )  # two ways of summing
     expected = rows.loc[rows["type"].isin([LATER, ALWAYS]), "weight"].sum()
     assert forbidden_weight(rows) == expected > 0
 

@@ -8,14 +8,23 @@ import scale_impact as si
 from scale_impact.errors import DataError, DesignError, UsageError
 from tests.panels import NEVER, design_of, drawn, fitted, long, panel_of
 
-PATHS = {"Gary": [3, 4, 5, 9], "Hobart": [1, 1, 2, 2], "Muncie": [6, 5, 7, 8], "Peru": [2, 2, 3, 3], "Wabash": [4, 4, 4, 5]}
+PATHS = {
+    "Gary": [3, 4, 5, 9],
+    "Hobart": [1, 1, 2, 2],
+    "Muncie": [6, 5, 7, 8],
+    "Peru": [2, 2, 3, 3],
+    "Wabash": [4, 4, 4, 5],
+}
 DATES = {"Gary": 2003, "Hobart": 2003, "Muncie": 2004}
 
 
 def cities(dates=DATES):
     """Five cities, 2001 to 2004; Peru and Wabash are never treated."""
     frame = long(PATHS, dates)
-    return frame.assign(treated=(frame["t"] >= frame["g"]).astype(int), county=frame["id"].map(lambda n: n[0] < "N").map({True: "a", False: "b"}))
+    return frame.assign(
+        treated=(frame["t"] >= frame["g"]).astype(int),
+        county=frame["id"].map(lambda n: n[0] < "N").map({True: "a", False: "b"}),
+    )
 
 
 def refused(frame, error=DesignError, panel=None, **options):
@@ -81,14 +90,18 @@ def test_never_treated_is_the_same_in_any_kind_of_number(kind, anticipation):
 
 def test_zero_is_never_treated_also_where_periods_are_dates():
     frame = cities().assign(t=lambda f: pd.to_datetime(f["t"].astype(str)))
-    frame["g"] = frame["g"].map({2003: pd.Timestamp("2003-01-01"), 2004: pd.Timestamp("2004-01-01"), NEVER: 0}).astype(object)
+    frame["g"] = (
+        frame["g"].map({2003: pd.Timestamp("2003-01-01"), 2004: pd.Timestamp("2004-01-01"), NEVER: 0}).astype(object)
+    )
     assert [len(m) for m in cohorts_of(design_of(frame)).values()] == [2, 1, 2]
 
 
-def test_zero_is_a_period_where_periods_begin_before_it():
+def test_zero_is_refused_where_it_could_be_a_period_or_mean_never():
     frame = cities()
     frame["t"], frame["g"] = frame["t"] - 2003, frame["g"] - 2003
-    assert list(cohorts_of(design_of(frame))) == ["0", "1", "never treated"]
+    assert "g is 0, which could be the period 0 or mean never treated" in refused(frame, first_treated="g")
+    treated = design_of(frame, first_treated=None, treated="treated")
+    assert list(cohorts_of(treated)) == ["0", "1", "never treated"]
 
 
 def test_years_do_not_pass_for_dates():
@@ -97,9 +110,11 @@ def test_years_do_not_pass_for_dates():
 
 
 def test_text_that_is_no_period_is_not_a_date():
-    frame = cities().assign(t=lambda f: f["t"].astype(str), g=lambda f: f["g"].map({2003: "2003", 2004: "2004", NEVER: "none"}))
+    frame = cities().assign(
+        t=lambda f: f["t"].astype(str), g=lambda f: f["g"].map({2003: "2003", 2004: "2004", NEVER: "none"})
+    )
     message = refused(frame, first_treated="g")
-    assert "none" in message and "2001" in message
+    assert message.startswith("g holds 'none', which is not among the periods 2001 to 2004.")
 
 
 def test_a_date_between_two_periods_counts_from_the_next():
@@ -113,7 +128,10 @@ def test_a_date_between_two_periods_counts_from_the_next():
 def test_a_date_after_the_last_period_is_not_treated_yet_and_this_is_said():
     design = design_of(cities({**DATES, "Peru": 2010}))
     assert cohorts_of(design) == EXPECTED
-    assert "1 unit first treated after the last period (2004): not treated in these data, so counted as never treated." in design.notes
+    assert (
+        "1 unit first treated after the last period (2004): not treated in these data, so counted as never treated."
+        in design.notes
+    )
 
 
 def test_with_anticipation_a_date_after_the_last_period_is_left_out():
@@ -174,21 +192,42 @@ def test_a_first_treated_period_that_varies_within_a_unit_is_refused():
 
 def test_a_first_treated_period_in_words_is_refused():
     frame = cities().assign(g=lambda f: f["g"].map({2003: "in 2003", 2004: "later", NEVER: np.nan}))
-    assert "g holds 'in 2003', which cannot be compared with the periods 2001 to 2004" in refused(frame, first_treated="g")
+    assert "g holds 'in 2003', which cannot be compared with the periods 2001 to 2004" in refused(
+        frame, first_treated="g"
+    )
 
 
-@pytest.mark.parametrize("way", [{"first_treated": "gg"}, {"treated": "treatd"}, {"group": "treatd", "starts": 2003}, {"first_treated": "g", "cluster": "contry"}])
-def test_a_column_that_is_not_there_is_named_with_the_nearest(way):
-    message = refused(cities(), error=DataError, **way)
-    assert "There is no column" in message and "Did you mean" in message
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ({"first_treated": "gg"}, "There is no column 'gg' in the data. Did you mean 'g'?"),
+        ({"treated": "treatd"}, "There is no column 'treatd' in the data. Did you mean 'treated'?"),
+        ({"group": "treatd", "starts": 2003}, "There is no column 'treatd' in the data. Did you mean 'treated'?"),
+        (
+            {"first_treated": "g", "cluster": "contry"},
+            "There is no column 'contry' in the data. Did you mean 'county'?",
+        ),
+    ],
+)
+def test_a_column_that_is_not_there_is_named_with_the_nearest(way, words):
+    assert refused(cities(), error=DataError, **way) == words
 
 
 @pytest.mark.parametrize(
     "ways",
-    [{}, {"first_treated": "g", "treated": "treated"}, {"group": "treated"}, {"first_treated": "g", "starts": 2003}, {"starts": 2003}],
+    [
+        {},
+        {"first_treated": "g", "treated": "treated"},
+        {"group": "treated"},
+        {"first_treated": "g", "starts": 2003},
+        {"starts": 2003},
+    ],
 )
 def test_treatment_is_said_in_exactly_one_way(ways):
-    assert "exactly one way" in (message := refused(cities(), error=UsageError, **ways)) or "group and starts go together" in message
+    assert (
+        "exactly one way" in (message := refused(cities(), error=UsageError, **ways))
+        or "group and starts go together" in message
+    )
 
 
 def test_a_mapping_with_an_unknown_unit_names_the_nearest():
@@ -215,13 +254,16 @@ def test_a_mapping_finds_units_that_are_numbers():
 
 @pytest.mark.parametrize("starts", [2001, 1990, 2005, np.nan])
 def test_a_group_starts_after_the_first_and_not_after_the_last_period(starts):
-    assert "has to lie after the first period (2001) and not after the last (2004)" in refused(cities(), group="county_a", starts=starts, panel=panel_of(cities().assign(county_a=lambda f: (f["county"] == "a") * 1)))
+    frame = cities().assign(near=lambda f: (f["county"] == "a") * 1)
+    message = refused(frame, group="near", starts=starts)
+    assert "has to lie after the first period (2001) and not after the last (2004)" in message
 
 
 @pytest.mark.parametrize("way", [{"treated": "treated"}, {"cohorts": {"Gary": 2003}}])
 def test_cross_sections_do_not_take_ways_that_need_units(way):
     message = refused(cities(), panel=panel_of(cities(), unit=None), **way)
-    assert "repeated cross-sections" in message and "group and starts" in message
+    assert "repeated cross-sections" in message
+    assert "group and starts" in message
 
 
 def test_a_group_that_varies_within_a_unit_is_refused():
@@ -237,7 +279,10 @@ def test_no_unit_treated_is_refused():
 
 def test_everyone_treated_at_once_is_refused():
     message = refused(cities(dict.fromkeys(PATHS, 2003)), first_treated="g", control="not_yet")
-    assert message == "Everyone is treated, all from 2003 on: nobody is left to compare with. Add units that are not treated."
+    assert (
+        message
+        == "Everyone is treated, all from 2003 on: nobody is left to compare with. Add units that are not treated."
+    )
 
 
 def test_no_never_treated_unit_is_refused_where_controls_are_never_treated():
@@ -255,7 +300,10 @@ def test_everyone_treated_before_the_data_begin_is_refused():
 
 def test_a_cohort_of_one_unit_is_named():
     (note,) = design_of(cities()).notes
-    assert note == "Cohort 2004 is one unit (Muncie): its own variation cannot be seen, so no standard error rests on it alone."
+    assert (
+        note
+        == "Cohort 2004 is one unit (Muncie): its own variation cannot be seen, so no standard error rests on it alone."
+    )
 
 
 # ---- balance ---------------------------------------------------------------------------------------
@@ -264,7 +312,8 @@ def test_a_cohort_of_one_unit_is_named():
 def test_an_unbalanced_panel_is_refused_with_how_many_and_which():
     message = refused(cities().drop(index=[1, 2, 9]), first_treated="g")
     assert "2 units of 5 are not observed in each period (Gary lacks 2002, 2003; Muncie lacks 2002)" in message
-    assert "`balance: drop`" in message and "`balance: repeated_cross_sections`" in message
+    assert "`balance: drop`" in message
+    assert "`balance: repeated_cross_sections`" in message
 
 
 def test_one_unbalanced_unit_is_spoken_of_in_the_singular():
@@ -276,7 +325,10 @@ def test_one_unbalanced_unit_is_spoken_of_in_the_singular():
 def test_of_many_unbalanced_units_five_are_named():
     frame = drawn({2: 10, NEVER: 10}, 4, seed=1)
     message = refused(frame[~((frame["t"] == 1) & (frame["id"] < 9))], first_treated="g")
-    assert "9 units of 20 are not observed in each period (0 lacks 1; 1 lacks 1; 2 lacks 1; 3 lacks 1; 4 lacks 1 and 4 more units)" in message
+    assert (
+        "9 units of 20 are not observed in each period (0 lacks 1; 1 lacks 1; 2 lacks 1; 3 lacks 1; 4 lacks 1 and 4 more units)"
+        in message
+    )
 
 
 def test_dropping_leaves_out_the_incomplete_units_and_names_them():
@@ -298,11 +350,16 @@ def test_rows_without_an_outcome_are_counted():
     frame = cities()
     frame.loc[[4, 5], "y"] = np.nan
     design = si.Design.from_panel(panel_of(frame, missing="drop"), first_treated="g", balance="drop")
-    assert design.notes[:2] == ("2 rows without an outcome left out.", "1 unit not observed in each period left out (Hobart).")
+    assert design.notes[:2] == (
+        "2 rows without an outcome left out.",
+        "1 unit not observed in each period left out (Hobart).",
+    )
 
 
 def test_pairwise_says_that_no_estimator_takes_it_yet():
-    assert "No estimator takes `balance: pairwise`" in refused(cities().drop(index=[1]), first_treated="g", balance="pairwise")
+    assert "No estimator takes `balance: pairwise`" in refused(
+        cities().drop(index=[1]), first_treated="g", balance="pairwise"
+    )
 
 
 def test_each_observation_is_used_where_the_panel_is_read_as_cross_sections():
@@ -319,8 +376,14 @@ def test_each_observation_is_used_where_the_panel_is_read_as_cross_sections():
     ("option", "words"),
     [
         ({"control": "nver"}, "control is 'nver'; it has to be one of never, not_yet. Did you mean 'never'?"),
-        ({"base_period": "universel"}, "base_period is 'universel'; it has to be one of varying, universal. Did you mean 'universal'?"),
-        ({"balance": "dropp"}, "balance is 'dropp'; it has to be one of strict, drop, pairwise, repeated_cross_sections. Did you mean 'drop'?"),
+        (
+            {"base_period": "universel"},
+            "base_period is 'universel'; it has to be one of varying, universal. Did you mean 'universal'?",
+        ),
+        (
+            {"balance": "dropp"},
+            "balance is 'dropp'; it has to be one of strict, drop, pairwise, repeated_cross_sections. Did you mean 'drop'?",
+        ),
         ({"anticipation": -1}, "anticipation is -1; it has to be a whole number of periods, 0 or more."),
         ({"anticipation": 0.5}, "anticipation is 0.5; it has to be a whole number"),
         ({"anticipation": True}, "anticipation is True; it has to be a whole number"),
@@ -350,7 +413,8 @@ def test_clustering_by_the_unit_is_the_default():
 def test_a_cluster_that_varies_within_a_unit_is_refused():
     frame = cities()
     frame.loc[2, "county"] = "z"
-    assert "'county' varies within 1 unit: id Gary has a in its first period and z in 2003" in refused(frame, error=DataError, first_treated="g", cluster="county")
+    message = refused(frame, error=DataError, first_treated="g", cluster="county")
+    assert "'county' varies within 1 unit: id Gary has a in its first period and z in 2003" in message
 
 
 @pytest.mark.parametrize("gone", [None, np.nan, pd.NA])

@@ -10,15 +10,22 @@ from scipy import stats
 from scale_impact.core.effect import ROW_FIELDS, Effect, Estimate, Family, Sample
 from tests.panels import NEVER, drawn, fitted
 
-CONTRACT = (
-    "kind label cohort period event_time estimate std_error df level ci_low ci_high p_value "
-    "n_units n_treated n_periods n_obs n_clusters inference"
-).split()
+CONTRACT = [
+    "kind", "label", "cohort", "period", "event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high",
+    "p_value", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters", "inference",
+]  # fmt: skip
 
 
 def path():
     covariance = np.array([[4.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 9.0]])
-    return Family("event_time", np.array([1.0, 0.0, 3.0]), np.diag(covariance), covariance, (None, "the reference period", None), (-2.0, -1.0, 0.0))
+    return Family(
+        "event_time",
+        np.array([1.0, 0.0, 3.0]),
+        np.diag(covariance),
+        covariance,
+        (None, "the reference period", None),
+        (-2.0, -1.0, 0.0),
+    )
 
 
 def effect():
@@ -34,14 +41,19 @@ def test_an_interval_is_that_of_scipy_at_the_level_asked(level, df):
     law = stats.norm if df is None else stats.t(df)
     low, high = Estimate(2.0, 0.5, df).interval(level)
     half = 0.5 * law.ppf(0.5 + level / 2)
-    assert (low, high) == (pytest.approx(2 - half, rel=1e-12), pytest.approx(2 + half, rel=1e-12))  # the same functions underneath
+    assert (low, high) == (
+        pytest.approx(2 - half, rel=1e-12),
+        pytest.approx(2 + half, rel=1e-12),
+    )  # the same functions underneath
 
 
 @pytest.mark.parametrize("df", [None, 3, 499])
 def test_a_p_value_is_that_of_scipy_in_both_tails(df):
     law = stats.norm if df is None else stats.t(df)
     for value in (1.3, -1.3):
-        assert Estimate(value, 0.5, df).p_value == pytest.approx(2 * law.sf(2.6), rel=1e-12)  # the same functions underneath
+        assert Estimate(value, 0.5, df).p_value == pytest.approx(
+            2 * law.sf(2.6), rel=1e-12
+        )  # the same functions underneath
 
 
 def test_a_p_value_far_out_is_not_rounded_to_zero():
@@ -54,7 +66,9 @@ def test_a_level_lies_between_zero_and_one(level):
         Estimate(2.0, 0.5).interval(level)
 
 
-@pytest.mark.parametrize("nothing", [Estimate(2.0, None, reason="one treated unit"), Estimate(None, None, reason="no control")])
+@pytest.mark.parametrize(
+    "nothing", [Estimate(2.0, None, reason="one treated unit"), Estimate(None, None, reason="no control")]
+)
 def test_without_a_standard_error_there_is_no_interval_and_no_p_value(nothing):
     assert nothing.interval() is None
     assert nothing.p_value is None
@@ -130,7 +144,9 @@ def test_dates_in_rows_are_text(kind):
     frame = drawn({2: 4, 3: 5, NEVER: 6}, 5, seed=1)
     days = {k: pd.Timestamp(f"{2001 + k}-01-01") for k in range(5)}
     dated = frame.assign(t=frame["t"].map(days), g=frame["g"].map(days))
-    dated = dated.assign(**{c: dated[c].dt.to_period("Y") if kind == "period[Y]" else dated[c].astype(kind) for c in "tg"})
+    dated = dated.assign(
+        **{c: dated[c].dt.to_period("Y") if kind == "period[Y]" else dated[c].astype(kind) for c in "tg"}
+    )
     rows = fitted("callaway_santanna", dated).rows()
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     assert {r["cohort"][:4] for r in rows if r["kind"] == "cohort"} == {"2003", "2004"}

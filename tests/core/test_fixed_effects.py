@@ -37,7 +37,9 @@ def test_one_regressor_equals_dummy_variables():
     fit = two_way(moments, treated[None])
     coefficients, covariance = dummy_regression(frame, [spread(treated, codes)])
     factor = SmallSample().factor(moments.units.sum() * T, 1, moments.units.sum(), T, moments.n_clusters)
-    assert fit.coefficients[0] == pytest.approx(coefficients[0], rel=1e-11)  # the dummies' least squares has about 1e-13
+    assert fit.coefficients[0] == pytest.approx(
+        coefficients[0], rel=1e-11
+    )  # the dummies' least squares has about 1e-13
     assert moments.variance(fit.scores)[0] * factor == pytest.approx(covariance[0, 0], rel=1e-10)
 
 
@@ -55,7 +57,9 @@ def test_the_weights_give_the_coefficients():
     _, moments, _ = frame_and_moments()
     regressors = np.random.default_rng(1).normal(size=(3, 4, T))
     fit = two_way(moments, regressors)
-    np.testing.assert_allclose(np.einsum("pgt,gt->p", fit.weights, moments.means), fit.coefficients, rtol=1e-11)  # other order of sums
+    np.testing.assert_allclose(
+        np.einsum("pgt,gt->p", fit.weights, moments.means), fit.coefficients, rtol=1e-11
+    )  # other order of sums
     # weights of each cohort sum to zero over time, and those of each period over cohorts
     np.testing.assert_allclose(fit.weights.sum(axis=2), 0, atol=1e-14)
     np.testing.assert_allclose(fit.weights.sum(axis=1), 0, atol=1e-14)

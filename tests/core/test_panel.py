@@ -70,7 +70,9 @@ def test_other_columns_are_read_in_the_panels_order():
 
 def test_a_column_that_varies_within_a_unit_is_no_unit_column():
     frame = cities().assign(state=["IN", "IN", "OH", *["IN"] * 6])
-    with pytest.raises(DataError, match=r"'state' varies within 1 unit: id Gary has IN in its first period and OH in 2003"):
+    with pytest.raises(
+        DataError, match=r"'state' varies within 1 unit: id Gary has IN in its first period and OH in 2003"
+    ):
         panel_of(frame).unit_column("state")
 
 
@@ -105,7 +107,9 @@ def test_the_digest_of_cross_sections_does_not_know_the_order_of_rows_either():
 @pytest.mark.parametrize("rows", ["in order", "shuffled", "with a gap"])
 def test_a_frame_is_never_changed(rows):
     frame = drawn({2: 4, 3: 5, np.inf: 6}, 5, seed=1)
-    frame = {"in order": frame, "shuffled": frame.sample(frac=1, random_state=2), "with a gap": frame.drop(index=7)}[rows]
+    frame = {"in order": frame, "shuffled": frame.sample(frac=1, random_state=2), "with a gap": frame.drop(index=7)}[
+        rows
+    ]
     before = frame.copy(deep=True)
     for name in ("callaway_santanna", "twfe", "event_study"):
         fitted(name, frame, balance="drop")
@@ -160,7 +164,9 @@ def test_units_are_named_by_anything(convert):
 def test_units_may_be_a_categorical():
     frame = drawn({2: 4, 3: 5, np.inf: 6}, 5, seed=3)
     named = frame.assign(id=frame["id"].astype(str).astype("category"))
-    assert fitted("twfe", named).overall.value == pytest.approx(fitted("twfe", frame).overall.value, rel=1e-12)  # order of sums
+    assert fitted("twfe", named).overall.value == pytest.approx(
+        fitted("twfe", frame).overall.value, rel=1e-12
+    )  # order of sums
 
 
 YEARS = range(2001, 2006)
@@ -189,10 +195,14 @@ def test_periods_are_numbers_dates_or_texts(kind):
 def test_periods_may_be_an_ordered_categorical():
     frame = drawn({2: 4, 3: 5, np.inf: 6}, 5, seed=3)
     months = dict(enumerate(["jan", "feb", "mar", "apr", "may"]))
-    dated = frame.assign(t=pd.Categorical(frame["t"].map(months), months.values(), ordered=True), g=frame["g"].map(months))
+    dated = frame.assign(
+        t=pd.Categorical(frame["t"].map(months), months.values(), ordered=True), g=frame["g"].map(months)
+    )
     effect = fitted("callaway_santanna", dated)
     assert list(effect.by_cohort.cohorts) == ["mar", "apr"]
-    assert effect.overall.value == pytest.approx(fitted("callaway_santanna", frame).overall.value, rel=1e-12)  # the same matrix
+    assert effect.overall.value == pytest.approx(
+        fitted("callaway_santanna", frame).overall.value, rel=1e-12
+    )  # the same matrix
 
 
 @pytest.mark.parametrize("kind", ["Float64", "float32", "Int64", "int8", "boolean", "bool"])
@@ -230,9 +240,19 @@ def test_all_columns_that_are_not_there_are_named_at_once():
 
 def test_all_problems_of_the_rows_are_named_at_once():
     frame = cities()
-    frame.loc[0, "y"], frame.loc[1, "y"], frame.loc[4, "id"], frame["t"] = np.inf, np.nan, None, frame["t"].where(frame.index != 8)
+    frame.loc[0, "y"], frame.loc[1, "y"], frame.loc[4, "id"], frame["t"] = (
+        np.inf,
+        np.nan,
+        None,
+        frame["t"].where(frame.index != 8),
+    )
     problems = refused(frame).problems
-    assert [p.split(" ")[:2] for p in problems] == [["Column", "'id'"], ["Column", "'t'"], ["Outcome", "'y'"], ["Outcome", "'y'"]]
+    assert [p.split(" ")[:2] for p in problems] == [
+        ["Column", "'id'"],
+        ["Column", "'t'"],
+        ["Outcome", "'y'"],
+        ["Outcome", "'y'"],
+    ]
 
 
 def test_duplicate_rows_are_named():

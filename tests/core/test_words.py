@@ -39,4 +39,8 @@ def test_of_many_a_few_are_listed():
 
 
 def test_counts_agree_in_number():
-    assert [counted(1, "city", "cities"), counted(2, "city", "cities"), counted(1200, "unit")] == ["1 city", "2 cities", "1,200 units"]
+    assert [counted(1, "city", "cities"), counted(2, "city", "cities"), counted(1200, "unit")] == [
+        "1 city",
+        "2 cities",
+        "1,200 units",
+    ]

@@ -5,7 +5,19 @@ import pytest
 
 import scale_impact as si
 from scale_impact.errors import DesignError, UsageError
-from tests.panels import NEVER, averages, drawn, fitted, framed, group_time, jackknifed, long, panel_of, reference
+from tests.panels import (
+    BEFORE,
+    NEVER,
+    averages,
+    drawn,
+    fitted,
+    framed,
+    group_time,
+    jackknifed,
+    long,
+    panel_of,
+    reference,
+)
 
 # The issue's tolerances; the floor is for effects that are 0 by construction in R and here.
 VALUE = {"rel": 1e-8, "abs": 1e-12}
@@ -102,7 +114,13 @@ def test_drdid_on_house_prices(kielmc):
 
 def test_the_sample_says_what_was_used(mpdta):
     sample = fitted("callaway_santanna", mpdta).sample
-    assert (sample.n_units, sample.n_treated, sample.n_periods, sample.n_obs, sample.n_clusters) == (500, 191, 5, 2500, 500)
+    assert (sample.n_units, sample.n_treated, sample.n_periods, sample.n_obs, sample.n_clusters) == (
+        500,
+        191,
+        5,
+        2500,
+        500,
+    )
 
 
 # ---- the definition ---------------------------------------------------------------------------------------
@@ -130,13 +148,19 @@ def by_definition(frame, *, blocks=None, observed=None, **options):
 
 def equal_to_definition(effect, expected, periods):
     position = {label: k for k, label in enumerate(periods)}
-    found = {(position[g], position[t]): effect.cells[k] for k, (g, t) in enumerate(zip(effect.cells.cohorts, effect.cells.periods, strict=True))}
+    found = {
+        (position[g], position[t]): effect.cells[k]
+        for k, (g, t) in enumerate(zip(effect.cells.cohorts, effect.cells.periods, strict=True))
+    }
     assert set(found) == {name for name in expected if not isinstance(name, str)}
     for name, estimate in (found | effect.summaries).items():
         value, error = expected[name]
-        assert estimate.value == pytest.approx(value, rel=1e-11, abs=1e-12)  # sums of dozens of numbers in another order
+        assert estimate.value == pytest.approx(
+            value, rel=1e-11, abs=1e-12
+        )  # sums of dozens of numbers in another order
         if estimate.reason:
-            assert "reference period" in estimate.reason and error == pytest.approx(0, abs=1e-7)
+            assert "reference period" in estimate.reason
+            assert error == pytest.approx(0, abs=1e-7)  # a difference of equal numbers by a step of 1e-4
         else:
             assert estimate.std_error == pytest.approx(error, rel=1e-6)  # the jackknife's steps of 1e-4 leave 1e-8
 
@@ -145,7 +169,7 @@ PANELS = {
     "never treated and three dates": {1: 3, 2: 4, 4: 6, NEVER: 7},
     "two dates far apart": {2: 5, 5: 4, NEVER: 6},
     "one date": {3: 5, NEVER: 4},
-    "with units treated from the start": {0: 4, 2: 5, 3: 3, NEVER: 5},
+    "with units treated from the start": {BEFORE: 4, 2: 5, 3: 3, NEVER: 5},
 }
 
 
@@ -174,7 +198,11 @@ def test_the_definition_without_never_treated_units(base_period, anticipation):
 def test_the_definition_with_clusters_that_hold_several_cohorts(control):
     frame = drawn({2: 5, 3: 6, NEVER: 9}, 5, seed=13).assign(st=lambda f: f["id"] % 7)
     clusters = np.arange(20)[:, None] % 7  # ids are 0 to 19 in order
-    equal_to_definition(fitted("callaway_santanna", frame, control=control, cluster="st"), by_definition(frame, control=control, blocks=clusters), range(5))
+    equal_to_definition(
+        fitted("callaway_santanna", frame, control=control, cluster="st"),
+        by_definition(frame, control=control, blocks=clusters),
+        range(5),
+    )
 
 
 @pytest.mark.parametrize("control", ["never", "not_yet"])
@@ -214,7 +242,12 @@ def test_the_covariance_of_the_path_is_that_of_the_definition():
         cells = group_time(y, start, weight)
         size = {g: weight[start == g].sum() for g in (2, 3)}
         same = lambda e: [c for c in cells if c[1] - c[0] == e]  # noqa: E731
-        return np.array([sum(size[c[0]] * cells[c] for c in same(e)) / sum(size[c[0]] for c in same(e)) for e in effect.path.event_times])
+        return np.array(
+            [
+                sum(size[c[0]] * cells[c] for c in same(e)) / sum(size[c[0]] for c in same(e))
+                for e in effect.path.event_times
+            ]
+        )
 
     weight = np.ones_like(y)
     np.testing.assert_allclose(effect.path.values, path(weight), rtol=1e-11)  # sums in another order
@@ -238,13 +271,17 @@ def test_the_weights_give_the_overall_effect():
         effect = fitted("callaway_santanna", frame, options={"aggregation": aggregation})
         assert list(effect.weights.index) == ["2", "3", "never treated"]
         assert list(effect.weights.columns) == list(range(5))
-        assert (effect.weights.to_numpy() * means.to_numpy()).sum() == pytest.approx(effect.overall.value, rel=1e-11)  # order of sums
+        assert (effect.weights.to_numpy() * means.to_numpy()).sum() == pytest.approx(
+            effect.overall.value, rel=1e-11
+        )  # order of sums
         np.testing.assert_allclose(effect.weights.sum(axis=1), 0, atol=1e-14)
 
 
 @pytest.mark.parametrize("aggregation", SUMMARIES.values())
 def test_the_overall_effect_is_the_average_asked_for(aggregation):
-    effect = fitted("callaway_santanna", drawn({2: 5, 3: 6, NEVER: 9}, 5, seed=16), options={"aggregation": aggregation})
+    effect = fitted(
+        "callaway_santanna", drawn({2: 5, 3: 6, NEVER: 9}, 5, seed=16), options={"aggregation": aggregation}
+    )
     assert effect.overall == effect.summaries[aggregation]
     assert len({e.value for e in effect.summaries.values()}) == 4
 
@@ -269,7 +306,9 @@ def shifted(frame):
 
 
 @pytest.mark.parametrize(("change", "factor"), [(shuffled, 1), (renamed, 1), (scaled, 2**20), (shifted, 1)])
-@pytest.mark.parametrize("options", [{}, {"cluster": "st"}, {"control": "not_yet", "base_period": "universal"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"cluster": "st"}, {"control": "not_yet", "base_period": "universal"}], ids=str
+)
 def test_what_does_not_matter(change, factor, options):
     """Order of rows and names of units; the outcome's unit; what is common to a period or a unit."""
     frame = drawn({2: 5, 3: 6, NEVER: 9}, 5, seed=17).assign(st=lambda f: f["id"] % 7)
@@ -294,8 +333,13 @@ def test_cohorts_that_are_not_compared_do_not_matter():
 
 
 def test_with_one_date_and_two_periods_all_estimators_are_one():
-    frame = long({"Gary": [1, 5], "Hobart": [2, 3], "Muncie": [2, 7], "Peru": [4, 4], "Wabash": [1, 2]}, {"Gary": 2002, "Muncie": 2002})
-    values = {name: fitted(name, frame).overall.value for name in ("callaway_santanna", "twfe", "event_study", "did_2x2")}
+    frame = long(
+        {"Gary": [1, 5], "Hobart": [2, 3], "Muncie": [2, 7], "Peru": [4, 4], "Wabash": [1, 2]},
+        {"Gary": 2002, "Muncie": 2002},
+    )
+    values = {
+        name: fitted(name, frame).overall.value for name in ("callaway_santanna", "twfe", "event_study", "did_2x2")
+    }
     # the treated gain 4 and 5, the others 1, 0 and 1
     for name, value in values.items():
         assert value == pytest.approx(4.5 - 2 / 3, rel=1e-13), name  # ten numbers
@@ -335,13 +379,18 @@ def test_an_overall_effect_that_rests_partly_on_one_unit_says_so():
     effect = fitted("callaway_santanna", drawn({2: 1, 3: 6, NEVER: 9}, 5, seed=19))
     assert effect.overall.std_error > 0
     # one unit with three effects beside six units with two: 3 of 15
-    assert any(note.startswith("20% of the overall effect's weight rests on one treated or one control unit") for note in effect.notes)
+    assert any(
+        note.startswith("20% of the overall effect's weight rests on one treated or one control unit")
+        for note in effect.notes
+    )
 
 
 def test_one_treated_unit_has_no_standard_error_anywhere():
     effect = fitted("callaway_santanna", drawn({2: 1, NEVER: 9}, 5, seed=19))
     for estimate in [effect.overall, *effect.path, *effect.by_cohort, *effect.by_period, *effect.cells]:
-        assert estimate.value is not None and estimate.std_error is None and estimate.interval() is None and estimate.reason
+        assert estimate.value is not None
+        assert (estimate.std_error, estimate.interval(), estimate.p_value) == (None, None, None)
+        assert estimate.reason
 
 
 def test_one_control_unit_has_no_standard_error_either():
@@ -351,7 +400,11 @@ def test_one_control_unit_has_no_standard_error_either():
 def test_outcomes_that_do_not_move_have_no_standard_error():
     frame = drawn({2: 5, NEVER: 9}, 5, seed=19).assign(y=lambda f: 3.0 + f["id"])
     overall = fitted("callaway_santanna", frame).overall
-    assert (overall.value, overall.std_error, overall.reason) == (0.0, None, "no standard error: the outcomes show no variation")
+    assert (overall.value, overall.std_error, overall.reason) == (
+        0.0,
+        None,
+        "no standard error: the outcomes show no variation",
+    )
 
 
 def test_a_cohort_in_one_cluster_is_named():
@@ -381,7 +434,7 @@ def test_cross_sections_without_a_common_period_are_refused():
 
 def test_a_misspelt_option_names_the_nearest():
     frame = drawn({2: 5, NEVER: 9}, 5, seed=19)
-    with pytest.raises(UsageError, match="callaway_santanna takes no option 'agregation'. Did you mean 'aggregation'"):
+    with pytest.raises(UsageError, match=r"callaway_santanna takes no option 'agregation'. Did you mean 'aggregation'"):
         fitted("callaway_santanna", frame, options={"agregation": "simple"})
 
 
@@ -391,7 +444,7 @@ def test_an_unknown_average_names_those_there_are():
 
 
 def test_a_misspelt_estimator_names_the_nearest():
-    with pytest.raises(UsageError, match="There is no estimator 'calaway_santana'. Did you mean 'callaway_santanna'"):
+    with pytest.raises(UsageError, match=r"There is no estimator 'calaway_santana'. Did you mean 'callaway_santanna'"):
         fitted("calaway_santana", drawn({2: 5, NEVER: 9}, 5, seed=19))
 
 

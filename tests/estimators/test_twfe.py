@@ -5,7 +5,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.errors import DesignError, EstimationError, UsageError
-from tests.panels import NEVER, drawn, dummy_regression, fitted, framed, long, panel_of, reference
+from tests.panels import BEFORE, NEVER, drawn, dummy_regression, fitted, framed, long, panel_of, reference
 
 SIZES = {2: 5, 3: 6, NEVER: 9}
 
@@ -15,7 +15,9 @@ def with_covariates(seed=21, sizes=SIZES, n_periods=6):
     frame = drawn(sizes, n_periods, seed=seed).sort_values(["id", "t"], ignore_index=True)
     rng = np.random.default_rng(seed)
     treated = (frame["t"] >= frame["g"]).astype(float)
-    frame = frame.assign(x=rng.normal(size=len(frame)) + treated, z=rng.normal(size=len(frame)), st=frame["id"] // 2, treated=treated)
+    frame = frame.assign(
+        x=rng.normal(size=len(frame)) + treated, z=rng.normal(size=len(frame)), st=frame["id"] // 2, treated=treated
+    )
     return frame.assign(y=frame["y"] + 2 * frame["x"] - frame["z"])
 
 
@@ -42,7 +44,10 @@ def test_fixest_on_the_minimum_wage(mpdta, entry, options):
 
 def test_the_result_says_which_correction_it_has(mpdta):
     assert fitted("twfe", mpdta).inference == "clustered by id, CR1 (K.fixef=nonnested)"
-    assert fitted("twfe", mpdta, options={"K_adj": False, "G_adj": False}).inference == "clustered by id, CR1 (K.adj=FALSE, G.adj=FALSE)"
+    assert (
+        fitted("twfe", mpdta, options={"K_adj": False, "G_adj": False}).inference
+        == "clustered by id, CR1 (K.adj=FALSE, G.adj=FALSE)"
+    )
 
 
 def test_treatment_as_zero_and_one_gives_the_same(mpdta):
@@ -52,9 +57,13 @@ def test_treatment_as_zero_and_one_gives_the_same(mpdta):
 def test_the_decomposition_comes_with_several_dates(mpdta):
     effect = fitted("twfe", mpdta)
     rows = effect.decomposition
-    assert (rows["weight"] * rows["estimate"]).sum() == pytest.approx(effect.overall.value, rel=1e-11)  # two ways of summing
+    assert (rows["weight"] * rows["estimate"]).sum() == pytest.approx(
+        effect.overall.value, rel=1e-11
+    )  # two ways of summing
     assert any(
-        note.startswith("3 adoption dates (2004, 2006, 2007): 5% of the two-way estimate's weight compares with units that are treated already")
+        note.startswith(
+            "3 adoption dates (2004, 2006, 2007): 5% of the two-way estimate's weight compares with units that are treated already"
+        )
         for note in effect.notes
     )
 
@@ -62,7 +71,12 @@ def test_the_decomposition_comes_with_several_dates(mpdta):
 def test_negative_weights_are_those_of_de_chaisemartin_and_dhaultfoeuille(mpdta):
     effect = fitted("twfe", mpdta)
     expected = reference("mpdta", "twowayfeweights")
-    treated = np.array([[float(t) >= float(g) for t in effect.weights.columns] if g != "never treated" else [False] * 5 for g in effect.weights.index])
+    treated = np.array(
+        [
+            [float(t) >= float(g) for t in effect.weights.columns] if g != "never treated" else [False] * 5
+            for g in effect.weights.index
+        ]
+    )
     inside = effect.weights.to_numpy()[treated]
     assert inside[inside < 0].sum() == pytest.approx(expected["sum_minus"], rel=1e-8)
     assert inside[inside > 0].sum() == pytest.approx(expected["sum_plus"], rel=1e-8)
@@ -73,7 +87,7 @@ def test_negative_weights_are_those_of_de_chaisemartin_and_dhaultfoeuille(mpdta)
 def test_one_date_has_no_decomposition_and_no_warning():
     effect = fitted("twfe", drawn({3: 5, NEVER: 6}, 5, seed=1))
     assert effect.decomposition is None
-    assert effect.notes == ()
+    assert not any("two-way" in note or "negative weight" in note for note in effect.notes)
 
 
 # ---- dummy variables ---------------------------------------------------------------------------------------
@@ -100,12 +114,14 @@ def test_dummy_variables_in_any_panel(sizes):
 
 
 def test_units_treated_from_the_start_are_left_out_or_kept_as_asked():
-    frame = drawn({0: 4, **SIZES}, 6, seed=5)
+    frame = drawn({BEFORE: 4, **SIZES}, 6, seed=5)
     left_out, kept = fitted("twfe", frame), fitted("twfe", frame, options={"always_treated": True})
     late = frame[frame["g"] > 0]
     for effect, data in ((left_out, late), (kept, frame)):
         coefficients, covariance = dummy_regression(data, [data["t"] >= data["g"]])
-        assert effect.overall.value == pytest.approx(coefficients[0], rel=1e-10)  # the dummies' least squares has about 1e-13
+        assert effect.overall.value == pytest.approx(
+            coefficients[0], rel=1e-10
+        )  # the dummies' least squares has about 1e-13
         assert effect.overall.std_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-9)
     assert (left_out.sample.n_units, kept.sample.n_units) == (20, 24)
 
@@ -124,8 +140,15 @@ def test_the_weights_give_the_effect():
 @pytest.mark.parametrize("cluster", ["id", "st"])
 def test_dummy_variables_with_covariates(cluster, K_fixef):
     frame = with_covariates()
-    coefficients, covariance = dummy_regression(frame, [frame[c] for c in ("treated", "x", "z")], cluster, K_fixef=K_fixef)
-    effect = fitted("twfe", frame.sample(frac=1, random_state=3), cluster=cluster, options={"covariates": ["x", "z"], "K_fixef": K_fixef})
+    coefficients, covariance = dummy_regression(
+        frame, [frame[c] for c in ("treated", "x", "z")], cluster, K_fixef=K_fixef
+    )
+    effect = fitted(
+        "twfe",
+        frame.sample(frac=1, random_state=3),
+        cluster=cluster,
+        options={"covariates": ["x", "z"], "K_fixef": K_fixef},
+    )
     assert effect.overall.value == pytest.approx(coefficients[0], rel=1e-10)  # two least squares of 120 rows
     assert effect.overall.std_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-9)
     assert effect.weights is None
@@ -141,7 +164,7 @@ def test_dummy_variables_with_a_covariate_and_incomplete_units_dropped():
 
 
 def test_dummy_variables_with_a_covariate_and_units_treated_from_the_start():
-    frame = with_covariates(sizes={0: 4, **SIZES})
+    frame = with_covariates(sizes={BEFORE: 4, **SIZES})
     late = frame[frame["g"] > 0]
     for options, data in (({}, late), ({"always_treated": True}, frame)):
         coefficients, covariance = dummy_regression(data, [data["treated"], data["x"]])
@@ -166,7 +189,10 @@ def test_a_covariate_that_explains_nothing_changes_nothing():
 @pytest.mark.parametrize("kind", ["Float64", "float32", "bool", "boolean", "int8"])
 def test_covariates_are_any_kind_of_number(kind):
     frame = with_covariates().assign(x=lambda f: (f["x"] > 0).astype(float))
-    a, b = (fitted("twfe", f, options={"covariates": ["x"]}).overall for f in (frame, frame.assign(x=frame["x"].astype(kind))))
+    a, b = (
+        fitted("twfe", f, options={"covariates": ["x"]}).overall
+        for f in (frame, frame.assign(x=frame["x"].astype(kind)))
+    )
     assert (a.value, a.std_error) == (b.value, b.std_error)
 
 
@@ -176,20 +202,19 @@ def test_one_covariate_is_named_without_a_list():
     assert a == b
 
 
-@pytest.mark.parametrize("kind", [object, "Float64", float])
+@pytest.mark.parametrize("kind", ["Float64", float])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_covariate_with_a_hole_is_refused(bad, kind):
     frame = with_covariates()
     frame.loc[[4, 9], "x"] = bad
-    if kind != object:
-        frame["x"] = frame["x"].astype(kind)
+    frame["x"] = frame["x"].astype(kind)
     with pytest.raises(DesignError, match="Covariate 'x' is missing or infinite in 2 rows"):
         fitted("twfe", frame, options={"covariates": ["x"]})
 
 
 def test_a_covariate_in_words_is_refused():
     frame = with_covariates().assign(x="much")
-    with pytest.raises(DesignError, match="Covariate 'x' is not numeric .*Make 0/1 columns of its categories"):
+    with pytest.raises(DesignError, match=r"Covariate 'x' is not numeric .*Make 0/1 columns of its categories"):
         fitted("twfe", frame, options={"covariates": ["x"]})
 
 
@@ -212,7 +237,9 @@ def test_covariates_that_repeat_each_other_or_treatment_are_refused():
 def test_a_covariate_on_another_scale_is_no_less_a_covariate():
     frame = with_covariates()
     a = fitted("twfe", frame, options={"covariates": ["x", "z"]}).overall
-    b = fitted("twfe", frame.assign(x=frame["x"] * 1e-9, z=frame["z"] * 1e6), options={"covariates": ["x", "z"]}).overall
+    b = fitted(
+        "twfe", frame.assign(x=frame["x"] * 1e-9, z=frame["z"] * 1e6), options={"covariates": ["x", "z"]}
+    ).overall
     assert b.value == pytest.approx(a.value, rel=1e-8)  # regressors 15 orders of magnitude apart cost digits
     assert b.std_error == pytest.approx(a.std_error, rel=1e-6)
 
@@ -247,14 +274,17 @@ def test_what_does_not_matter(change, factor, covariates, name):
 
 def test_cross_sections_are_refused_with_what_to_use():
     panel = panel_of(drawn(SIZES, 5, seed=1), unit=None)
-    with pytest.raises(DesignError, match="twfe needs a balanced panel of units followed over time. Use did_2x2"):
+    with pytest.raises(DesignError, match=r"twfe needs a balanced panel of units followed over time. Use did_2x2"):
         si.estimate("twfe", panel, si.Design.from_panel(panel, first_treated="g"))
 
 
 def test_one_treated_unit_has_no_standard_error():
     overall = fitted("twfe", drawn({2: 1, NEVER: 9}, 5, seed=19)).overall
     assert overall.value is not None
-    assert (overall.std_error, overall.reason) == (None, "no standard error: one treated unit, whose own variation cannot be seen")
+    assert (overall.std_error, overall.reason) == (
+        None,
+        "no standard error: one treated unit, whose own variation cannot be seen",
+    )
 
 
 def test_outcomes_that_do_not_move_have_no_standard_error():
@@ -282,7 +312,8 @@ def test_as_many_coefficients_as_observations_leave_no_standard_error():
     frame = frame.assign(**{f"x{k}": np.random.default_rng(k).normal(size=8) for k in range(2)})
     # 8 observations; 4 units, 1 more period, treatment and 2 covariates
     overall = fitted("twfe", frame, options={"covariates": ["x0", "x1"], "K_fixef": "full"}).overall
-    assert overall.std_error is None and overall.reason
+    assert overall.std_error is None
+    assert overall.reason == "no standard error: as many coefficients as observations, or one cluster"
 
 
 # ---- simulation ------------------------------------------------------------------------------------------
@@ -298,4 +329,6 @@ def test_with_one_date_and_one_effect_the_standard_error_is_the_spread_over_samp
         found.append(fitted("twfe", framed(y, first)).overall)
     values, errors = (np.array([getattr(e, name) for e in found]) for name in ("value", "std_error"))
     assert values.mean() == pytest.approx(1.0, abs=3 * values.std() / np.sqrt(300))  # three standard errors of the mean
-    assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.12)  # three times the 4.1 % of a spread over 300 samples
+    assert errors.mean() == pytest.approx(
+        values.std(ddof=1), rel=0.12
+    )  # three times the 4.1 % of a spread over 300 samples
