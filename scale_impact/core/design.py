@@ -288,7 +288,20 @@ def _from_indicator(panel: Panel, name: str) -> _Adoption:
     start, on_then = _first_on(panel, on)
     if not on_then:
         raise DesignError(_switches_off(panel, name, ~on & (panel.period_codes > start[panel.unit_codes])))
-    return _Adoption(start)
+    return _Adoption(start, () if panel.balanced else _unseen_start(panel, name, start))
+
+
+def _unseen_start(panel: Panel, name: str, start: NDArray[np.float64]) -> tuple[str, ...]:
+    """Say whose treatment may have begun in a period in which they were not observed."""
+    seen = np.zeros(panel.n_units, dtype=bool)
+    seen[panel.unit_codes[panel.period_codes == start[panel.unit_codes] - 1]] = True
+    unsure = np.flatnonzero(np.isfinite(start) & (start > 0) & ~seen)
+    if not len(unsure):
+        return ()
+    who = some([panel.unit_name(int(u)) for u in unsure])
+    return (
+        f"{name}: treatment counts from the first treated row, and the period before it is not observed for {who}.",
+    )
 
 
 def _first_on(panel: Panel, on: NDArray[np.bool_]) -> tuple[NDArray[np.float64], bool]:

