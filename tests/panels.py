@@ -102,9 +102,13 @@ def group_time(y, start, weight, *, control="never", base_period="varying", anti
     return effects
 
 
-def averages(effects, start, weight):
-    """The four overall averages by units' shares, as in section 3 of Callaway and Sant'Anna (2021)."""
-    size = {g: weight[start == g].sum() for g in {g for g, _ in effects}}
+def averages(effects, start, weight, by="unit"):
+    """The four overall averages by cohorts' shares, as in section 3 of Callaway and Sant'Anna (2021).
+
+    A unit counts once, however often it is observed; where no unit is followed, observations count.
+    """
+    members = weight.max(axis=1) if by == "unit" else weight.sum(axis=1)
+    size = {g: members[start == g].sum() for g in {g for g, _ in effects}}
     post = [c for c in effects if c[1] >= c[0]]
 
     def average(cells):

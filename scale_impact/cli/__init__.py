@@ -38,8 +38,6 @@ def main() -> None:
     try:
         app(arguments)
     except ScaleImpactError as error:
-        if "--debug" in sys.argv:
-            raise
         from scale_impact.cli._output import show_error
 
         show_error(error)

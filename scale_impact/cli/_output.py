@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 from scale_impact.core.yaml_file import parse_scalar
@@ -10,10 +11,12 @@ from scale_impact.errors import ScaleImpactError, UsageError
 
 
 def show_error(error: ScaleImpactError) -> None:
-    """Print an expected error."""
+    """Print an expected error, with its traceback where ``--debug`` asks for it."""
     from rich.console import Console
     from rich.text import Text
 
+    if "--debug" in sys.argv:
+        traceback.print_exception(error)
     console = Console(stderr=True, soft_wrap=True)
     console.print(Text("error: ", style="bold red") + Text(str(error)))
 

@@ -46,11 +46,13 @@ def evidence(
 
     frame = query(Project.find().studies, where=where, sql=sql)
     if format_ is Format.table:
-        _table(frame if sql else frame[[*SHOWN[:4], *_labels(frame), *SHOWN[4:]]])
+        nothing = "No row answers this." if where or sql else "No results yet. Run a study: scale-impact run"
+        _table(frame if sql else frame[[*SHOWN[:4], *_labels(frame), *SHOWN[4:]]], nothing)
     elif format_ is Format.csv:
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     elif format_ is Format.json:
-        typer.echo("[\n" + ",\n".join(map(to_line, frame.to_dict(orient="records"))) + "\n]")
+        rows = [{k: _portable(v) for k, v in row.items()} for row in frame.to_dict(orient="records")]
+        typer.echo("[\n" + ",\n".join(map(to_line, rows)) + "\n]")
     else:
         sys.stdout.buffer.write(as_parquet(frame))
 
@@ -60,15 +62,25 @@ def _labels(frame: pd.DataFrame) -> list[str]:
     return ["label"] if (frame["kind"] != "overall").any() else []
 
 
-def _table(frame: pd.DataFrame) -> None:
+def _portable(value: object) -> object:
+    """What a query may give beyond texts and numbers, as JSON knows it: lists, dates, decimals."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if hasattr(value, "isoformat"):
+        return value.isoformat() if value == value else None
+    return value if value is None or isinstance(value, (str, bool, int, float, list, dict)) else str(value)
+
+
+def _table(frame: pd.DataFrame, nothing: str) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*map(str, frame.columns), box=None, pad_edge=False)
+    table = Table(*(Text(str(c)) for c in frame.columns), box=None, pad_edge=False)
     for row in frame.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     console = Console() if sys.stdout.isatty() else Console(width=1000)
-    console.print(table if len(frame) else "No results yet. Run a study: scale-impact run")
+    console.print(table if len(frame) else nothing)
 
 
 def _cell(value: object) -> str:

@@ -61,7 +61,7 @@ def _pair(moments: Cohorts, labels: tuple[Any, ...], k: int, u: int) -> tuple[An
         first, last, kind = other, t, LATER
     weight = _weight(n_k, n_u, (start - first) / (last - first), (last - first) / t)
     untreated = None if other == t else labels[u]
-    return labels[k], untreated, kind, _two_by_two(moments.means, k, u, first, start, last), weight
+    return labels[k], untreated, kind, _two_by_two(moments.paths, k, u, first, start, last), weight
 
 
 def _weight(n_k: float, n_u: float, before: float, window: float) -> float:
@@ -70,6 +70,6 @@ def _weight(n_k: float, n_u: float, before: float, window: float) -> float:
     return ((n_k + n_u) * window) ** 2 * share * (1 - share) * before * (1 - before)
 
 
-def _two_by_two(means: Floats, k: int, u: int, first: int, start: int, last: int) -> float:
-    gap = (means[k] - means[k, 0]) - (means[u] - means[u, 0])
+def _two_by_two(paths: Floats, k: int, u: int, first: int, start: int, last: int) -> float:
+    gap = paths[k] - paths[u]
     return float(np.mean(gap[start:last]) - np.mean(gap[first:start]))

@@ -53,17 +53,19 @@ class Scores:
     offsets:
         Array [K, G] in panels, [K, G, T] in cross-sections: constant of each unit of a cohort
         (each observation of a cell).
+    shares:
+        Array [K, G] or None: a further constant of each member of a cohort, however often it is
+        observed; what the estimation of cohort shares adds.
     """
 
     loadings: Floats
     offsets: Floats
+    shares: Floats | None = None
 
     def map(self, matrix: Floats) -> Scores:
         """Scores of linear combinations: ``matrix`` is [L, K]."""
-        return Scores(np.tensordot(matrix, self.loadings, 1), np.tensordot(matrix, self.offsets, 1))
-
-    def __add__(self, other: Scores) -> Scores:
-        return Scores(self.loadings + other.loadings, self.offsets + other.offsets)
+        shares = None if self.shares is None else matrix @ self.shares
+        return Scores(np.tensordot(matrix, self.loadings, 1), np.tensordot(matrix, self.offsets, 1), shares)
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,34 @@ class ClusterSums:
         Cluster codes (length C).
     counts, sums:
         Arrays [C, G, T]; ``sums`` are of deviations from ``Cohorts.origin``.
+    members:
+        Array [C, G]: members of each cohort in the cluster, see ``Cohorts.units``.
     """
 
     labels: NDArray[np.int64]
     counts: Floats
     sums: Floats
+    members: Floats
 
     def __add__(self, other: ClusterSums) -> ClusterSums:
         labels = np.union1d(self.labels, other.labels)
-        total = [np.zeros((len(labels), *self.counts.shape[1:])) for _ in range(2)]
-        for part in (self, other):
-            at = np.searchsorted(labels, part.labels)
-            total[0][at] += part.counts
-            total[1][at] += part.sums
+        total = []
+        for mine, theirs in zip(self._arrays(), other._arrays(), strict=True):
+            both = np.zeros((len(labels), *mine.shape[1:]))
+            both[np.searchsorted(labels, self.labels)] += mine
+            both[np.searchsorted(labels, other.labels)] += theirs
+            total.append(both)
         return ClusterSums(labels, *total)
+
+    def __neg__(self) -> ClusterSums:
+        return ClusterSums(self.labels, *(-a for a in self._arrays()))
+
+    def keep(self, cohorts: NDArray[np.int64]) -> ClusterSums:
+        """Sums of some cohorts (positions)."""
+        return ClusterSums(self.labels, *(a[:, cohorts] for a in self._arrays()))
+
+    def _arrays(self) -> tuple[Floats, Floats, Floats]:
+        return self.counts, self.sums, self.members
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +120,9 @@ class Cohorts:
         The periods as numbers (length T).
     counts:
         Observations of each cell, [G, T]; in a panel the same in each period.
+    units:
+        Members of each cohort, [G]: units, each counted once; observations where no unit is
+        followed over time.
     centres:
         Means in the inner basis, [G, T].
     scatter:
@@ -120,6 +139,7 @@ class Cohorts:
     starts: NDArray[np.int64]
     clock: Floats
     counts: Floats
+    units: Floats
     centres: Floats
     scatter: Floats
     followed: bool
@@ -163,7 +183,7 @@ class Cohorts:
         scatter = products - n[:, :, None] * mean[:, :, None] * mean[:, None, :]
         by_cluster = None if clusters is None else _panel_clusters(y - origin, codes, clusters, g)
         return cls(
-            starts, clock, np.repeat(counts[:, None], t, axis=1), mean + _inner(origin) * (counts > 0)[:, None],
+            starts, clock, np.repeat(counts[:, None], t, axis=1), counts, mean + _inner(origin) * (counts > 0)[:, None],
             scatter, True, origin, by_cluster,
         )  # fmt: skip
 
@@ -176,29 +196,33 @@ class Cohorts:
         starts: NDArray[np.int64],
         *,
         clock: Floats,
+        owners: NDArray[np.int64] | None = None,
         clusters: NDArray[np.int64] | None = None,
         origin: Floats | None = None,
     ) -> Cohorts:
         """Moments of repeated cross-sections: each observation counts in its own cell.
 
-        ``values``, ``codes`` (cohort; negative: left out), ``periods`` (position) and
-        ``clusters`` have one entry an observation; ``origin`` as in ``from_matrix``, default
-        the mean.
+        ``values``, ``codes`` (cohort; negative: left out), ``periods`` (position), ``owners``
+        (unit, where units are observed more than once) and ``clusters`` have one entry an
+        observation; ``origin`` as in ``from_matrix``, default the mean.
         """
         g, t = len(starts), len(clock)
         kept = codes >= 0
         values, codes, periods = values[kept], codes[kept], periods[kept]
+        first = _first_of_each(owners[kept]) if owners is not None else np.arange(len(values))
         cell = codes * t + periods
         origin = np.full(t, values.mean() if len(values) else 0.0) if origin is None else origin
         deviation = values - origin[periods]
         counts = np.bincount(cell, minlength=g * t).astype(float)
         mean = np.bincount(cell, deviation, g * t) / np.maximum(counts, 1)
         square = np.bincount(cell, (deviation - mean[cell]) ** 2, g * t).reshape(g, t)
-        by_cluster = None if clusters is None else _cell_clusters(deviation, cell, clusters[kept], (g, t))
+        by_cluster = None if clusters is None else _cell_clusters(deviation, cell, clusters[kept], first, (g, t))
         centres = (mean.reshape(g, t) + origin) * (counts.reshape(g, t) > 0)
+        members = np.bincount(codes[first], minlength=g).astype(float)
         return cls(
-            starts, clock, counts.reshape(g, t), centres, square[:, :, None] * np.eye(t), False, origin, by_cluster
-        )
+            starts, clock, counts.reshape(g, t), members, centres, square[:, :, None] * np.eye(t), False,
+            origin, by_cluster,
+        )  # fmt: skip
 
     @property
     def n_periods(self) -> int:
@@ -206,9 +230,15 @@ class Cohorts:
         return int(self.counts.shape[1])
 
     @property
-    def units(self) -> Floats:
-        """Units of each cohort, [G]; in cross-sections, observations."""
-        return self.counts[:, 0] if self.followed else self.counts.sum(axis=1)
+    def paths(self) -> Floats:
+        """Mean paths for comparisons over time, [G, T]: changes since the first period in a panel.
+
+        Weights that sum to zero over time give the same on these as on ``means``, without the
+        rounding that large levels bring.
+        """
+        if not self.followed:
+            return self.centres
+        return np.where(np.arange(self.n_periods) > 0, self.centres, 0.0)
 
     @cached_property
     def means(self) -> Floats:
@@ -248,6 +278,7 @@ class Cohorts:
         return replace(
             self,
             counts=n,
+            units=self.units + other.units,
             centres=self.centres + share * gap,
             scatter=self.scatter + other.scatter + between,
             clusters=_add(self.clusters, other.clusters),
@@ -258,22 +289,23 @@ class Cohorts:
         self._same_frame(other)
         n = self.counts - other.counts
         centres = self.centres + other.counts / np.maximum(n, 1) * (self.centres - other.centres) * (n > 0)
-        rest = replace(self, counts=n, centres=centres, scatter=np.zeros_like(self.scatter), clusters=None)
-        both = rest + replace(other, clusters=None)
-        minus = (
-            None
-            if other.clusters is None
-            else replace(other.clusters, counts=-other.clusters.counts, sums=-other.clusters.sums)
+        rest = replace(
+            self,
+            counts=n,
+            units=self.units - other.units,
+            centres=centres,
+            scatter=np.zeros_like(self.scatter),
+            clusters=None,
         )
+        both = rest + replace(other, clusters=None)
+        minus = None if other.clusters is None else -other.clusters
         return replace(rest, scatter=self.scatter - both.scatter, clusters=_add(self.clusters, minus))
 
     def keep(self, cohorts: NDArray[np.int64]) -> Cohorts:
         """Moments of some cohorts (positions)."""
-        clusters = self.clusters and replace(
-            self.clusters, counts=self.clusters.counts[:, cohorts], sums=self.clusters.sums[:, cohorts]
-        )
+        clusters = None if self.clusters is None else self.clusters.keep(cohorts)
         return replace(
-            self, starts=self.starts[cohorts], counts=self.counts[cohorts], centres=self.centres[cohorts],
+            self, starts=self.starts[cohorts], counts=self.counts[cohorts], units=self.units[cohorts], centres=self.centres[cohorts],
             scatter=self.scatter[cohorts], clusters=clusters,
         )  # fmt: skip
 
@@ -283,27 +315,35 @@ class Cohorts:
             return self._clustered(scores)
         a = self._inner_loadings(scores.loadings).transpose(1, 0, 2)
         within = (a @ self.scatter @ a.transpose(0, 2, 1)).sum(axis=0)
-        b = scores.offsets.reshape(len(scores.offsets), -1)
-        n = self.units if self.followed else self.counts.ravel()
+        b, n = self._constants(scores)
         return np.asarray(within + (b * n) @ b.T)
 
     def variance(self, scores: Scores) -> Floats:
         """Diagonal of ``covariance`` without the rest, [K]."""
         if self.clusters is not None:
             return np.diag(self._clustered(scores))
-        a = self._inner_loadings(scores.loadings).transpose(1, 0, 2)
-        within = ((a @ self.scatter) * a).sum(axis=(0, 2))
-        b = scores.offsets.reshape(len(scores.offsets), -1)
-        n = self.units if self.followed else self.counts.ravel()
+        touched = np.flatnonzero(scores.loadings.any(axis=(0, 2)))
+        a = self._inner_loadings(scores.loadings[:, touched]).transpose(1, 0, 2)
+        within = ((a @ self.scatter[touched]) * a).sum(axis=(0, 2))
+        b, n = self._constants(scores)
         return np.asarray(within + (b * b) @ n)
+
+    def _constants(self, scores: Scores) -> tuple[Floats, Floats]:
+        """What does not vary within a cohort (cell), [K, G or G x T], and how many have it."""
+        offsets = scores.offsets
+        if scores.shares is not None:
+            offsets = offsets + (scores.shares if self.followed else scores.shares[:, :, None])
+        return offsets.reshape(len(offsets), -1), self.units if self.followed else self.counts.ravel()
 
     def _clustered(self, scores: Scores) -> Floats:
         clusters = self.clusters
         assert clusters is not None
         deviations = clusters.sums - clusters.counts * (self.means - self.origin)
         total = np.einsum("kgt,cgt->ck", scores.loadings, deviations, optimize=True)
-        n = clusters.counts[:, :, 0] if self.followed else clusters.counts.reshape(len(clusters.counts), -1)
+        n = clusters.members if self.followed else clusters.counts.reshape(len(clusters.counts), -1)
         total += n @ scores.offsets.reshape(len(scores.offsets), -1).T
+        if scores.shares is not None:
+            total += clusters.members @ scores.shares.T
         return np.asarray(total.T @ total)
 
     def _inner_loadings(self, loadings: Floats) -> Floats:
@@ -378,8 +418,9 @@ def _cross_section_moments(
     codes = np.where(chosen, design.cohort_codes[owner], -1)
     clusters = None if design.cluster_codes is None else design.cluster_codes[owner]
     return Cohorts.from_cells(
-        panel.values, codes, panel.period_codes, design.starts, clock=panel.clock, clusters=clusters, origin=origin
-    )
+        panel.values, codes, panel.period_codes, design.starts, clock=panel.clock,
+        owners=owner if panel.followed else None, clusters=clusters, origin=origin,
+    )  # fmt: skip
 
 
 def _middle_path(y: Floats, codes: NDArray[np.int64]) -> Floats:
@@ -453,18 +494,31 @@ def _panel_clusters(deviation: Floats, codes: NDArray[np.int64], clusters: NDArr
     kept = codes >= 0
     t = deviation.shape[1]
     cell = (codes[kept, None] * t + np.arange(t)).ravel()
-    return _cell_clusters(deviation[kept].ravel(), cell, np.repeat(clusters[kept], t), (g, t))
+    first = np.arange(0, len(cell), t)
+    return _cell_clusters(deviation[kept].ravel(), cell, np.repeat(clusters[kept], t), first, (g, t))
+
+
+def _first_of_each(owners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position of the first observation of each unit."""
+    return np.asarray(np.unique(owners, return_index=True)[1])
 
 
 def _cell_clusters(
-    deviation: Floats, cell: NDArray[np.int64], clusters: NDArray[np.int64], shape: tuple[int, int]
+    deviation: Floats,
+    cell: NDArray[np.int64],
+    clusters: NDArray[np.int64],
+    first: NDArray[np.int64],
+    shape: tuple[int, int],
 ) -> ClusterSums:
+    """Sums by cluster; ``first`` has one observation of each member."""
     labels, at = np.unique(clusters, return_inverse=True)
     size = shape[0] * shape[1]
     key, total = at * size + cell, len(labels) * size
     counts = np.asarray(np.bincount(key, minlength=total), dtype=np.float64)
     sums = np.asarray(np.bincount(key, deviation, total), dtype=np.float64)
-    return ClusterSums(labels, counts.reshape(-1, *shape), sums.reshape(-1, *shape))
+    cohort = at[first] * shape[0] + cell[first] // shape[1]
+    members = np.asarray(np.bincount(cohort, minlength=len(labels) * shape[0]), dtype=np.float64)
+    return ClusterSums(labels, counts.reshape(-1, *shape), sums.reshape(-1, *shape), members.reshape(-1, shape[0]))
 
 
 def _add(a: ClusterSums | None, b: ClusterSums | None) -> ClusterSums | None:

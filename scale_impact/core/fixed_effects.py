@@ -73,11 +73,9 @@ def two_way(moments: Cohorts, regressors: Floats) -> Regression:
     bread = np.linalg.inv(np.einsum("g,pgt,qgt->pq", n, x, x))
     loadings = np.tensordot(bread, x, 1)
     weights = loadings * n[:, None]
-    means = moments.means
-    # changes from the first period: levels cancel before they can swamp the sum
-    coefficients = np.einsum("pgt,gt->p", weights, means - means[:, :1])
+    coefficients = np.einsum("pgt,gt->p", weights, moments.paths)
     fit = np.einsum("p,pgt->gt", coefficients, x)
-    residual = demeaned(means[None] - means[None, :, :1], n)[0] - fit
+    residual = demeaned(moments.paths[None], n)[0] - fit
     offsets = np.einsum("pgt,gt->pg", loadings, residual)
     return Regression(coefficients, Scores(loadings, offsets), weights)
 
@@ -93,6 +91,8 @@ def independent(regressors: Floats, n: Floats, order: NDArray[np.int64]) -> NDAr
     """Positions of regressors that are not combinations of those before them in ``order``."""
     x = demeaned(regressors, n) * np.sqrt(n)[:, None]
     flat = x.reshape(len(x), -1)
+    if _full_rank(flat):
+        return np.arange(len(x))
     kept: list[int] = []
     basis = np.zeros((0, flat.shape[1]))
     for p in order:
@@ -103,6 +103,15 @@ def independent(regressors: Floats, n: Floats, order: NDArray[np.int64]) -> NDAr
             basis = np.vstack([basis, rest / left])
             kept.append(int(p))
     return np.array(sorted(kept), dtype=np.int64)
+
+
+def _full_rank(rows: Floats) -> bool:
+    """Whether rows are clearly independent, from the eigenvalues of their correlations."""
+    size = np.linalg.norm(rows, axis=1)
+    if not (size > 0).all():
+        return False
+    unit = rows / size[:, None]
+    return bool(np.linalg.eigvalsh(unit @ unit.T)[0] > 1e-9)
 
 
 def treated_cells(moments: Cohorts) -> NDArray[np.bool_]:

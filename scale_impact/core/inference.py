@@ -54,7 +54,7 @@ def sample_of(moments: Cohorts, treated: NDArray[np.bool_]) -> Sample:
 
 def spread(moments: Cohorts) -> float:
     """Size of the outcomes' movements, to tell a zero variance from rounding."""
-    paths = moments.means - moments.means[:, :1] if moments.followed else moments.means
+    paths = moments.paths
     return float(np.abs(paths).max(initial=0.0))
 
 

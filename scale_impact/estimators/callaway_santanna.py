@@ -177,7 +177,7 @@ def _cell_scores(
 ) -> tuple[Floats, Scores]:
     """Values and scores of one cohort's effects."""
     c, cohorts = np.arange(len(period)), np.arange(len(moments.starts))
-    paths = moments.means - moments.means[:, :1] if moments.followed else moments.means
+    paths = moments.paths
     loadings = np.zeros((len(c), *moments.counts.shape))
     offsets = np.zeros_like(loadings)
     values = np.zeros(len(c))
@@ -298,17 +298,21 @@ def _share_scores(moments: Cohorts) -> Scores:
     """Scores of the cohorts' shares of units."""
     n = moments.units.sum()
     g, t = moments.counts.shape
-    offsets = (np.eye(g) - (moments.units / n)[:, None]) / n
-    return Scores(np.zeros((g, g, t)), offsets if moments.followed else np.repeat(offsets[:, :, None], t, axis=2))
+    shares = (np.eye(g) - (moments.units / n)[:, None]) / n
+    return Scores(np.zeros((g, g, t)), np.zeros((g, g) if moments.followed else (g, g, t)), shares)
 
 
 def _average_scores(moments: Cohorts, design: Design, cells: Cells, averages: Averages) -> Scores:
     """Scores of all averages, one cohort's cells at a time."""
-    total = _share_scores(moments).map(averages.jacobian)
+    shares = _share_scores(moments).map(averages.jacobian)
+    loadings, offsets = shares.loadings.copy(), shares.offsets.copy()
     for g in np.unique(cells.cohort):
         _, block = _cell_scores(moments, int(g), *_block(moments, design, int(g)))
-        total = total + block.map(averages.matrix[:, cells.cohort == g])
-    return total
+        touched = np.flatnonzero(block.loadings.any(axis=(0, 2)))  # the cohort and its controls
+        part = averages.matrix[:, cells.cohort == g]
+        loadings[:, touched] += np.tensordot(part, block.loadings[:, touched], 1)
+        offsets[:, touched] += np.tensordot(part, block.offsets[:, touched], 1)
+    return Scores(loadings, offsets, shares.shares)
 
 
 # ---- results -----------------------------------------------------------------------------------

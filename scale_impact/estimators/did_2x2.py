@@ -157,7 +157,7 @@ def _difference(moments: Cohorts, sides: Sides) -> tuple[float, Scores, Floats]:
     sign_group = np.where(treated, 1.0, -1.0)
     weights, offsets = np.zeros_like(moments.counts), np.zeros_like(moments.counts)
     loadings = np.zeros_like(moments.counts)
-    paths = moments.means - moments.means[:, :1] if moments.followed else moments.means
+    paths = moments.paths
     value = 0.0
     for mask, sign_side in zip(sides.masks, (-1.0, 1.0), strict=True):
         for group in (treated, ~treated):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 
 from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS
-from scale_impact.errors import UsageError
+from scale_impact.errors import SourceError, UsageError
 from scale_impact.evidence.store import result_files
 
 NUMBERS = ("event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high", "p_value", "statistic")
@@ -32,6 +33,8 @@ def query(studies: Path, *, where: str | None = None, sql: str | None = None) ->
     ------
     UsageError
         The query is not SQL that DuckDB can answer over these tables, or both are given.
+    SourceError
+        A results file is damaged.
     """
     import duckdb
 
@@ -39,7 +42,7 @@ def query(studies: Path, *, where: str | None = None, sql: str | None = None) ->
         raise UsageError("Give --where or --sql, not both.")
     with duckdb.connect(":memory:") as connection:
         for table, fields in TABLES.items():
-            connection.execute(_view(table, fields, result_files(studies, f"{table}.jsonl")))
+            _load(connection, _view(table, fields, result_files(studies, f"{table}.jsonl")))
         connection.execute("SET enable_external_access = false")
         try:
             return connection.sql(sql or _select(where)).df()
@@ -47,6 +50,15 @@ def query(studies: Path, *, where: str | None = None, sql: str | None = None) ->
             raise UsageError(
                 f"The query cannot be answered: {_first_line(error)} Tables: estimates, checks."
             ) from error
+
+
+def _load(connection: Any, statement: str) -> None:
+    import duckdb
+
+    try:
+        connection.execute(statement)
+    except duckdb.Error as error:
+        raise SourceError(f"Results cannot be read: {_first_line(error)} Run that study again.") from error
 
 
 def as_parquet(frame: pd.DataFrame) -> bytes:
@@ -61,15 +73,15 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _select(where: str | None) -> str:
-    condition = f"WHERE {where}" if where else "WHERE kind = 'overall'"
-    return f"SELECT * FROM estimates {condition}"
+    condition = where or "kind = 'overall'"
+    return f"SELECT * FROM estimates WHERE (\n{condition}\n)"
 
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, AttributeError):
         return "it gives no table."
     text = str(error).splitlines()[0]
-    return text if text.endswith(".") else text + "."
+    return text.rstrip("!. ") + "."
 
 
 def _type(field: str) -> str:

@@ -63,7 +63,8 @@ def _names(panel: Panel, design: Design) -> list[str]:
     if _by_unit(panel, design):
         return [panel.unit_name(int(u)) for u in _units(design)]
     cohorts = _style.cohort_names(panel, design)
-    sizes = cohort_moments(panel, design).units
+    moments = cohort_moments(panel, design)
+    sizes = moments.units if moments.followed else moments.counts.sum(axis=1)
     thing = "observation" if design.cross_sections else "unit"
     return [f"{cohorts[g]} ({counted(int(sizes[g]), thing)})" for g in _rows(panel, design)]
 

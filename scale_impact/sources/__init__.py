@@ -41,7 +41,10 @@ def read(card: Path, root: Path) -> pd.DataFrame:
     source = load_source(card)
     path = locate(source, root, card.name)
     _refuse_changed(source, path, card.name)
-    frame = keys.load("sources", source.kind, "parse")(path, source)
+    try:
+        frame = keys.load("sources", source.kind, "parse")(path, source)
+    except SourceError as error:
+        raise SourceError(error.problems, where=card.name) from error
     absent = [c for c in source.columns if c not in frame.columns]
     if absent:
         raise SourceError(
@@ -64,7 +67,10 @@ def locate(source: Source, root: Path, card: str) -> Path:
 
 
 def _refuse_changed(source: Source, path: Path, card: str) -> None:
-    seen = file_hash(path)
+    try:
+        seen = file_hash(path)
+    except OSError as error:
+        raise SourceError(f"{path.name} cannot be read: {error.strerror}.", where=card) from error
     if source.sha256 is None:
         raise SourceError(
             f"The card has no sha256, so a changed file would not be noticed. Add: sha256: {seen}", where=card

@@ -1,4 +1,4 @@
-"""CSV files, plain or compressed, beside the project."""
+"""CSV files, plain or compressed, within the project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scale_impact.errors import SourceError
 
 def locate(source: Source, root: Path) -> Path:
     """The file, named from the project's folder."""
-    path = root / source.file
+    path = root / refuse_outside(source.file)
     if not path.is_file():
         raise SourceError(
             f"There is no file {source.file} in the project's folder. Put it there, or correct the key `file`."
@@ -21,10 +21,17 @@ def locate(source: Source, root: Path) -> Path:
     return path
 
 
+def refuse_outside(file: str) -> str:
+    """The file's name, where it says nothing about folders that other machines do not have."""
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        raise SourceError(f"file is {file!r}; it has to be a path within the project or package, without `..`.")
+    return file
+
+
 def parse(path: Path, source: Source) -> pd.DataFrame:
     """Read as the card says; columns of type text stay text (city codes keep their zeros)."""
     kinds = {name: column.type for name, column in source.columns.items()}
-    options: dict[str, Any] = {"dtype": {name: "str" for name, kind in kinds.items() if kind == "text"}}
+    options: dict[str, Any] = {"dtype": {name: "str" for name, kind in kinds.items() if kind in ("text", "date")}}
     try:
         frame = pd.read_csv(
             path,
@@ -36,10 +43,18 @@ def parse(path: Path, source: Source) -> pd.DataFrame:
             float_precision="round_trip",
             **options,
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except Exception as error:  # each compression, encoding and separator raises errors of its own
+        what = " ".join(f"{type(error).__name__}: {error}".split())
         raise SourceError(
-            f"{path.name} cannot be read as CSV: {error}. Check separator, decimal and encoding in the card."
+            f"{path.name} cannot be read as CSV ({what}). Check separator, decimal and encoding in the card."
         ) from error
     for name in (n for n, kind in kinds.items() if kind == "date" and n in frame):
-        frame[name] = pd.to_datetime(frame[name])
+        frame[name] = _dates(frame[name])
     return frame
+
+
+def _dates(column: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        return pd.to_datetime(column)
+    except (ValueError, OverflowError) as error:
+        raise SourceError(f"Column {column.name!r} is of type date and holds something else: {error}.") from error

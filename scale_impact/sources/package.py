@@ -16,10 +16,10 @@ def locate(source: Source, root: Path) -> Path:
     """The file within the package."""
     if not source.package:
         raise SourceError("A source of kind package needs the key `package`.")
-    spec = find_spec(source.package)
+    spec = find_spec(source.package) if source.package.isidentifier() and source.package != "__main__" else None
     if spec is None or not spec.submodule_search_locations:
         raise SourceError(f"The package {source.package!r} is not installed. Install it: pip install {source.package}")
-    path = Path(next(iter(spec.submodule_search_locations))) / source.file
+    path = Path(next(iter(spec.submodule_search_locations))) / csv.refuse_outside(source.file)
     if not path.is_file():
         raise SourceError(f"The package {source.package!r} has no file {source.file}. Is it another version?")
     return path

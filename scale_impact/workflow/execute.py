@@ -40,13 +40,12 @@ def execute(run: Run) -> Outcome:
     Raises
     ------
     RunError
-        A cell raised. The notebook with its traceback is kept under ``failed``; results of
-        earlier runs stay as they were.
+        A cell raised, the kernel died, or the folder cannot be written. The notebook with its
+        traceback is kept under ``failed``; results of earlier runs stay as they were.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     inputs = inputs_of(run)
     identity = run_id(inputs)
-    run.base.mkdir(parents=True, exist_ok=True)
     with _staging(run) as folder:
         notebook = _papermill(run, folder, identity)
         tidy(notebook, run.study.project.root)
@@ -71,7 +70,12 @@ def execute(run: Run) -> Outcome:
 @contextmanager
 def _staging(run: Run) -> Iterator[Path]:
     """A folder beside the results, gone afterwards whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix=".results-", dir=run.base))
+    try:
+        run.base.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".results-", dir=run.base))
+    except OSError as error:
+        where = run.study.project.relative(run.base)
+        raise RunError(f"{run.name}: results cannot be written to {where}: {error.strerror}.") from error
     folder.chmod(0o755)
     try:
         yield folder
@@ -95,7 +99,10 @@ def _papermill(run: Run, folder: Path, identity: str) -> Path:
                 kernel_manager_class=manager, request_save_on_cell_execute=False,
             )  # fmt: skip
     except PapermillExecutionError as error:
-        raise RunError(_keep_failure(run, output, error)) from error
+        what = f"the notebook raised in cell {error.exec_count}: {error.ename}: {error.evalue}"
+        raise RunError(_keep_failure(run, output, what)) from error
+    except (RuntimeError, TimeoutError) as error:
+        raise RunError(_keep_failure(run, output, f"the notebook's Python stopped: {error}")) from error
     return output
 
 
@@ -110,8 +117,8 @@ def _parameters(run: Run, root: Path) -> dict[str, Any]:
     return given
 
 
-def _keep_failure(run: Run, output: Path, error: Any) -> str:
-    """Keep the notebook of a failed run, and say which cell raised what."""
+def _keep_failure(run: Run, output: Path, what: str) -> str:
+    """Keep the notebook of a failed run, and say what happened and where it is."""
     shutil.rmtree(run.failed, ignore_errors=True)
     run.failed.mkdir(parents=True)
     kept = run.failed / "executed.ipynb"
@@ -119,8 +126,7 @@ def _keep_failure(run: Run, output: Path, error: Any) -> str:
         os.replace(output, kept)
     where = run.study.project.relative(kept)
     return (
-        f"{run.name}: the notebook raised in cell {error.exec_count}: {error.ename}: {error.evalue} "
-        f"The notebook with its traceback is {where}; earlier results stay as they were."
+        f"{run.name}: {what.rstrip('. ')}. The notebook with its traceback is {where}; earlier results stay as they were."
     )
 
 

@@ -21,16 +21,22 @@ def kernel_manager(cwd: Path, environment: Mapping[str, str]) -> type[Any]:
     """A kernel manager class whose kernels start in ``cwd`` with ``environment`` added.
 
     Connections are by IPC where there are Unix sockets: with TCP, ports chosen by several
-    processes at once collide. The kernel is this Python whatever kernels a user has installed.
+    processes at once collide. The sockets lie in Jupyter's runtime folder; their default names are
+    relative to the working folder. The kernel is this Python whatever kernels a user has installed.
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.paths import jupyter_runtime_dir
     from traitlets import Unicode
 
     class StudyKernelManager(AsyncKernelManager):
         """Starts kernels for one run."""
 
         transport = Unicode("ipc" if os.name == "posix" else "tcp")
+
+        def _ip_default(self) -> str:
+            found: str = super()._ip_default()
+            return str(Path(jupyter_runtime_dir()) / "kernel") if self.transport == "ipc" else found
 
         @property
         def kernel_spec(self) -> Any:

@@ -38,11 +38,15 @@ def code_cells(template: Path) -> list[str]:
         The template is no notebook, or has no cell tagged ``parameters``.
     """
     try:
-        cells = json.loads(template.read_text(encoding="utf-8"))["cells"]
-        code = [(c, "".join(c["source"])) for c in cells if c["cell_type"] == "code"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{template.name} is no notebook: {error}.", where="notebooks") from error
-    if not any("parameters" in c.get("metadata", {}).get("tags", []) for c, _ in code):
+        notebook = json.loads(template.read_text(encoding="utf-8"))
+        code = [(c["metadata"], "".join(c["source"])) for c in notebook["cells"] if c["cell_type"] == "code"]
+        tagged = any("parameters" in metadata.get("tags", []) for metadata, _ in code) and notebook["nbformat"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(
+            f"This is no notebook ({type(error).__name__}: {error}). Save it again in JupyterLab.",
+            where=f"notebooks/{template.name}",
+        ) from error
+    if not tagged:
         raise StudyError(
             "No code cell is tagged `parameters`, so the study could not be handed to the notebook. Tag the cell that sets "
             "`study` (JupyterLab: property inspector, common tools, cell tags).",
@@ -62,5 +66,6 @@ def _data_problems(study: Study) -> list[ScaleImpactError]:
             design_of(study, panel_of(study, frame, outcome))
         except ScaleImpactError as error:
             located = type(error)(error.problems, where=f"{study.slug}, outcome {outcome.column}")
+            located.__traceback__ = error.__traceback__
             found.setdefault(str(error), located)
     return list(found.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -27,19 +28,22 @@ def tidy(notebook: Path, root: Path) -> None:
             cell["id"] = "injected-parameters"
         for output in cell.get("outputs", []):
             output.get("metadata", {}).pop("papermill", None)
-    places = {str(root): ".", str(Path(sys.prefix)): "<python>", str(Path.home()): "~"}
-    text = json.dumps(_without_paths(content, places), indent=1, ensure_ascii=False, sort_keys=True)
+    places = {str(root): ".", str(Path(sys.prefix)): "<python>", str(Path(sys.base_prefix)): "<python>", str(Path.home()): "~"}
+    whole = {rf"{re.escape(path)}(?![\w.-])": name for path, name in places.items() if len(Path(path).parts) > 1}
+    whole[r"[^\s'\"]*ipykernel_\d+[/\\]\d+\.py"] = "<cell>"
+    text = json.dumps(_without_paths(content, whole), indent=1, ensure_ascii=False, sort_keys=True)
     notebook.write_text(text + "\n", encoding="utf-8")
 
 
 def _without_paths(value: Any, places: dict[str, str]) -> Any:
+    """Texts with paths (patterns) renamed; pictures stay as they are: base64 may spell a path."""
     if isinstance(value, dict):
-        return {k: _without_paths(v, places) for k, v in value.items()}
+        return {k: v if k.startswith("image/") else _without_paths(v, places) for k, v in value.items()}
     if isinstance(value, list):
         return [_without_paths(v, places) for v in value]
     if isinstance(value, str):
         for path, name in places.items():
-            value = value.replace(path, name)
+            value = re.sub(path, name, value)
     return value
 
 
@@ -50,7 +54,7 @@ def publish(run: Run, folder: Path) -> None:
     if run.results.exists():
         os.rename(run.results, old)
     os.rename(folder, run.results)
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
     shutil.rmtree(run.failed, ignore_errors=True)
     _remove_strays(run)
 

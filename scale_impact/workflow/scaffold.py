@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -35,13 +36,17 @@ def new_study(slug: str, template: str, city: str | None = None) -> Path:
     folder = project.studies / slug
     _refuse(slug, folder, template, project)
     example = _default_study(project.template(template))
+    if example not in project.keys("studies"):
+        raise UsageError(f"studies/{example}, which {template} runs by default, is not here: nothing to start from.")
     text = (project.studies / example / "study.yaml").read_text(encoding="utf-8")
     raw, _ = read_yaml(project.studies / example / "study.yaml")
+    city = " ".join((city or "").split())
     header = HEADER.format(
         slug=slug, example=f"studies/{example}", source=raw["source"], of_city=f" of {city}" if city else ""
     )
+    title = json.dumps(f"{raw['title']} ({city or slug.replace('-', ' ')})", ensure_ascii=False)
     folder.mkdir(parents=True)
-    (folder / "study.yaml").write_text(header + _retitled(text, slug, city), encoding="utf-8")
+    (folder / "study.yaml").write_text(header + _retitled(text, title), encoding="utf-8")
     return folder
 
 
@@ -65,7 +70,5 @@ def _default_study(template: Path) -> str:
     raise UsageError(f"{template.name} names no study in its parameters cell, so there is nothing to start from.")
 
 
-def _retitled(text: str, slug: str, city: str | None) -> str:
-    name = city or slug.replace("-", " ")
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    return re.sub(r"^title: (.*)$", lambda m: f'title: "{m.group(1)} ({quoted})"', text, count=1, flags=re.MULTILINE)
+def _retitled(text: str, title: str) -> str:
+    return re.sub(r"^title: .*$", lambda _: f"title: {title}", text, count=1, flags=re.MULTILINE)

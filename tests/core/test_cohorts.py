@@ -324,7 +324,9 @@ def test_scores_are_linear():
     np.testing.assert_allclose(
         moments.covariance(scores.map(matrix)), matrix @ moments.covariance(scores) @ matrix.T, rtol=1e-11
     )
-    np.testing.assert_allclose(moments.covariance(scores + scores), 4 * moments.covariance(scores), rtol=1e-12)
+    np.testing.assert_allclose(
+        moments.covariance(scores.map(2 * np.eye(3))), 4 * moments.covariance(scores), rtol=1e-12
+    )
 
 
 # ---- large numbers -------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_the_sample_says_what_was_used(mpdta):
 # ---- the definition ---------------------------------------------------------------------------------------
 
 
-def by_definition(frame, *, blocks=None, observed=None, **options):
+def by_definition(frame, *, blocks=None, observed=None, by="unit", **options):
     """Cells and overall averages with standard errors, by the definition and a jackknife of weights."""
     ordered = frame.sort_values(["id", "t"])
     n_periods = frame["t"].nunique()
@@ -139,10 +139,10 @@ def by_definition(frame, *, blocks=None, observed=None, **options):
 
     def statistics(w):
         effects = group_time(y, start, w, **options)
-        return np.array([*(effects[c] for c in cells), *averages(effects, start, w).values()])
+        return np.array([*(effects[c] for c in cells), *averages(effects, start, w, by).values()])
 
     errors = np.sqrt(np.diag(jackknifed(statistics, weight, blocks)))
-    names = [*cells, *averages(group_time(y, start, weight, **options), start, weight)]
+    names = [*cells, *averages(group_time(y, start, weight, **options), start, weight, by)]
     return dict(zip(names, zip(statistics(weight), errors, strict=True), strict=True))
 
 
@@ -217,7 +217,7 @@ def test_the_definition_with_observations_missing(control, by):
     panel = panel_of(frame.drop(index=gone), unit=None if by == "observation" else "id")
     balance = "strict" if by == "observation" else "repeated_cross_sections"
     design = si.Design.from_panel(panel, first_treated="g", control=control, balance=balance)
-    expected = by_definition(frame, control=control, blocks=blocks, observed=observed)
+    expected = by_definition(frame, control=control, blocks=blocks, observed=observed, by=by)
     equal_to_definition(si.estimate("callaway_santanna", panel, design), expected, range(5))
 
 
