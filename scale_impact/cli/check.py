@@ -20,6 +20,8 @@ def check(
     from scale_impact.workflow.runs import expand
 
     runs, errors = expand(studies or [], settings(set_ or []))
+    if not runs and not errors:
+        typer.echo("There is no study yet. Make one: scale-impact new my-city --template staggered_did")
     for run in runs:
         found = preflight(run)
         errors += found

@@ -28,6 +28,8 @@ def run(
     from scale_impact.workflow.runs import expand
 
     runs, errors = expand(studies or [], settings(set_ or []), out)
+    if not runs and not errors:
+        typer.echo("There is no study yet. Make one: scale-impact new my-city --template staggered_did")
     for each in runs:
         errors += _run_one(each, force)
     leave_with(errors)

@@ -30,6 +30,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, [_yaml_problem(error)]
     except UnicodeDecodeError:
         return {}, ["The file is not UTF-8 text. Save it as UTF-8."]
+    except OSError as error:
+        return {}, [f"The file cannot be read: {error.strerror}."]
     if not isinstance(raw, dict):
         return {}, [f"The file holds {'nothing' if raw is None else type(raw).__name__}, not keys and values."]
     return raw, []
@@ -51,7 +53,7 @@ def validate(model: type[Model], raw: Mapping[str, Any]) -> tuple[Model | None, 
     try:
         return model.model_validate(dict(raw)), []
     except ValidationError as error:
-        return None, [_sentence(model, dict(e)) for e in error.errors(include_url=False)]
+        return None, list(dict.fromkeys(_sentence(model, dict(e)) for e in error.errors(include_url=False)))
 
 
 def _yaml_problem(error: Exception) -> str:

@@ -52,17 +52,18 @@ def expand(
     names: Iterable[str], overrides: Mapping[str, Any], out: Path | None = None
 ) -> tuple[list[Run], list[ScaleImpactError]]:
     """Runs of the studies named (none: all), and the studies that cannot be read."""
-    runs, errors = [], []
+    runs: list[Run] = []
+    errors: list[ScaleImpactError] = []
     for name in list(names) or [str(Project.find().studies / s) for s in Project.find().keys("studies")]:
         try:
-            runs += _runs_of(name, overrides, out)
+            study = Study.load(name, overrides=overrides)
         except ScaleImpactError as error:
             errors.append(error)
+            continue
+        base = out.resolve() / study.slug if out is not None else study.folder
+        for variant in study.variants or [None]:
+            try:
+                runs.append(Run(Study.load(study.folder, variant=variant, overrides=overrides), base))
+            except ScaleImpactError as error:
+                errors.append(error)
     return runs, errors
-
-
-def _runs_of(name: str, overrides: Mapping[str, Any], out: Path | None) -> list[Run]:
-    study = Study.load(name, overrides=overrides)
-    base = out.resolve() / study.slug if out is not None else study.folder
-    variants = [Study.load(study.folder, variant=v, overrides=overrides) for v in study.variants]
-    return [Run(s, base) for s in variants or [study]]

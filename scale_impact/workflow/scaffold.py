@@ -45,7 +45,10 @@ def new_study(slug: str, template: str, city: str | None = None) -> Path:
         slug=slug, example=f"studies/{example}", source=raw["source"], of_city=f" of {city}" if city else ""
     )
     title = json.dumps(f"{raw['title']} ({city or slug.replace('-', ' ')})", ensure_ascii=False)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(f"studies/{slug} cannot be made: {error.strerror}.") from error
     (folder / "study.yaml").write_text(header + _retitled(text, title), encoding="utf-8")
     return folder
 
