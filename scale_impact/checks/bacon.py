@@ -9,10 +9,9 @@ import pandas as pd
 
 from scale_impact.core.bacon import FORBIDDEN, decompose, forbidden_weight
 from scale_impact.core.check import Check, Verdict
-from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
-from scale_impact.core.inference import analysed, labels_of
+from scale_impact.core.inference import Analysis
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain
 
@@ -42,8 +41,8 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
         return Check.inapplicable(
             NAME, "There is one adoption date, so no unit is compared with one that is treated already."
         )
-    moments, positions = analysed(cohort_moments(panel, design), design)
-    table = decompose(moments, labels_of(design, positions))
+    analysis = Analysis.of(panel, design)
+    table = decompose(analysis.moments, analysis.labels)
     share = forbidden_weight(table)
     verdict: Verdict = "fail" if share > tolerance else "pass"
     return Check(

@@ -76,7 +76,9 @@ def _table(frame: pd.DataFrame, nothing: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*(Text(str(c)) for c in frame.columns), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in frame.columns:
+        table.add_column(Text(str(column)))
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(_cell(value)) for value in row))
     console = Console() if sys.stdout.isatty() else Console(width=1000)

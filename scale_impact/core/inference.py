@@ -1,14 +1,16 @@
-"""What all estimators share when they turn scores into estimates with reasons."""
+"""What all estimators share: the cohorts that enter, and how scores become estimates with reasons."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.core.cohorts import Cohorts, Floats
+from scale_impact.core.cohorts import Cohorts, Floats, cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Estimate, Sample
 from scale_impact.core.panel import Panel
@@ -17,115 +19,133 @@ from scale_impact.core.words import counted, plain, some
 MANY_CLUSTERS, MANY_TREATED = 40, 10
 """From so many clusters, and treated clusters, on an interval is not called rough."""
 
+REFERENCE = "the reference period: 0 by construction"
 NO_VARIATION = "no standard error: the outcomes show no variation"
 NOTHING_LEFT = "no standard error: as many coefficients as observations, or one cluster"
 
 
-def analysed(moments: Cohorts, design: Design, *, always_treated: bool = False) -> tuple[Cohorts, NDArray[np.int64]]:
-    """Moments of the cohorts that enter an estimate, and their positions in the design.
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What an estimator works with.
 
-    Cohorts without a unit are left out, and so are, unless asked for, units treated from the
-    first period on.
+    Attributes
+    ----------
+    panel, design:
+        As given.
+    moments:
+        Of the cohorts that enter: those with a unit and, unless asked for, not those treated
+        from the first period on.
+    positions:
+        Their positions among the design's cohorts.
     """
-    wanted = moments.units > 0
-    if not always_treated:
-        wanted &= design.starts > 0
-    positions = np.flatnonzero(wanted)
-    return moments.keep(positions), positions
 
+    panel: Panel
+    design: Design
+    moments: Cohorts
+    positions: NDArray[np.int64]
 
-def clusters_of(moments: Cohorts) -> Floats:
-    """Independent clusters in each cohort, [G]: units unless the design names clusters."""
-    if moments.clusters is None:
-        return moments.units
-    return np.asarray((moments.clusters.counts.sum(axis=2) > 0).sum(axis=0), dtype=float)
+    @classmethod
+    def of(cls, panel: Panel, design: Design, *, always_treated: bool = False) -> Analysis:
+        """The analysis of a panel under a design."""
+        moments = cohort_moments(panel, design)
+        wanted = (moments.units > 0) & (always_treated | (design.starts > 0))
+        positions = np.flatnonzero(wanted)
+        return cls(panel, design, moments.keep(positions), positions)
 
+    @cached_property
+    def treated(self) -> NDArray[np.bool_]:
+        """Which cohorts are treated at some time, [G]."""
+        return np.asarray(self.moments.starts < self.moments.n_periods)
 
-def sample_of(moments: Cohorts, treated: NDArray[np.bool_]) -> Sample:
-    """Counts of what was used; ``treated`` says which cohorts are."""
-    return Sample(
-        n_units=int(moments.units.sum()),
-        n_treated=int(moments.units[treated].sum()),
-        n_periods=moments.n_periods,
-        n_obs=int(moments.counts.sum()),
-        n_clusters=moments.n_clusters,
-    )
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """First treated period of each cohort."""
+        return tuple(self.design.first_treated[int(g)] for g in self.positions)
 
+    @property
+    def names(self) -> list[str]:
+        """The cohorts in words."""
+        return [self.design.cohort_name(int(g)) for g in self.positions]
 
-def spread(moments: Cohorts) -> float:
-    """Size of the outcomes' movements, to tell a zero variance from rounding."""
-    paths = moments.paths
-    return float(np.abs(paths).max(initial=0.0))
+    @property
+    def clustered_by(self) -> str:
+        """What the standard errors are clustered by, in words."""
+        return str(self.design.cluster or self.panel.unit or "observation")
 
+    def sample(self) -> Sample:
+        """Counts of what was used."""
+        moments = self.moments
+        return Sample(
+            n_units=int(moments.units.sum()),
+            n_treated=int(moments.units[self.treated].sum()),
+            n_periods=moments.n_periods,
+            n_obs=int(moments.counts.sum()),
+            n_clusters=moments.n_clusters,
+        )
 
-def reasons_for(variances: Floats, moments: Cohorts) -> list[str | None]:
-    """A reason where a variance is no more than rounding, None elsewhere."""
-    level = float(np.abs(moments.means).max(initial=0.0))
-    floor = (1e-12 * spread(moments) + 1e-15 * level) ** 2
-    return [NOTHING_LEFT if np.isnan(v) else None if v > floor else NO_VARIATION for v in variances]
+    def weight_frame(self, weights: Floats | None) -> pd.DataFrame | None:
+        """Weights [G, T] as a frame, cohorts x periods; None stays None."""
+        if weights is None:
+            return None
+        columns = pd.Index(self.panel.periods, name=self.panel.period)
+        return pd.DataFrame(weights, index=pd.Index(self.names, name="cohort"), columns=columns)
 
+    def estimate(self, value: float, variance: float, df: float | None = None, reason: str | None = None) -> Estimate:
+        """An estimate with its standard error, or with the reason for having none."""
+        reason = reason or self.reasons(np.array([variance]))[0]
+        return Estimate(float(value), None if reason else float(np.sqrt(variance)), df, reason)
 
-def one_unit(moments: Cohorts, treated: NDArray[np.bool_]) -> str | None:
-    """Why a standard error cannot be had: one treated or one untreated unit."""
-    for side, count in (("treated", moments.units[treated].sum()), ("untreated", moments.units[~treated].sum())):
-        if count == 1:
-            return f"no standard error: one {side} unit, whose own variation cannot be seen"
-    return None
+    def reasons(self, variances: Floats) -> list[str | None]:
+        """Why a variance is none: not a number, or no more than rounding; None elsewhere."""
+        spread = float(np.abs(self.moments.paths).max(initial=0.0))
+        level = float(np.abs(self.moments.means).max(initial=0.0))
+        floor = (1e-12 * spread + 1e-15 * level) ** 2
+        return [NOTHING_LEFT if np.isnan(v) else None if v > floor else NO_VARIATION for v in variances]
 
+    def one_unit(self) -> str | None:
+        """Why a regression has no standard error: one treated or one untreated unit."""
+        units = self.moments.units
+        for side, count in (("treated", units[self.treated].sum()), ("untreated", units[~self.treated].sum())):
+            if count == 1:
+                return f"no standard error: one {side} unit, whose own variation cannot be seen"
+        return None
 
-def one_cluster(moments: Cohorts, design: Design, positions: NDArray[np.int64]) -> list[str]:
-    """Say which cohorts lie in one cluster: their own variation is not in a clustered standard error."""
-    if moments.clusters is None or design.cross_sections:
-        return []
-    alone = np.flatnonzero((clusters_of(moments) == 1) & (moments.units > 1))
-    return [
-        f"Cohort {design.cohort_name(int(positions[g]))} lies in one cluster of {design.cluster}: standard errors of its own "
-        "effects leave out its variation and are too small."
-        for g in alone
-    ]
+    def notes(self) -> tuple[str, ...]:
+        """What the design left out, and where clusters are few."""
+        return (*self.design.notes, *self._few_clusters(), *self._one_cluster())
 
+    def _few_clusters(self) -> list[str]:
+        """Source: Cameron and Miller (2015), section VI."""
+        if not self.moments.followed and self.moments.clusters is None:
+            return []
+        total, on_treated = self.moments.n_clusters, self._treated_clusters()
+        if total >= MANY_CLUSTERS and on_treated >= MANY_TREATED:
+            return []
+        return [
+            f"{total:,} clusters, {on_treated} of them treated: with so few, intervals are rough and usually too narrow "
+            f"(trust begins at about {MANY_CLUSTERS} clusters, {MANY_TREATED} treated)."
+        ]
 
-def few_clusters(moments: Cohorts, treated: NDArray[np.bool_]) -> list[str]:
-    """Say where an interval rests on few clusters (Cameron and Miller 2015, section VI)."""
-    if not moments.followed and moments.clusters is None:
-        return []
-    total, on_treated = moments.n_clusters, _treated_clusters(moments, treated)
-    if total >= MANY_CLUSTERS and on_treated >= MANY_TREATED:
-        return []
-    return [
-        f"{total:,} clusters, {on_treated} of them treated: with so few, intervals are rough and usually too narrow "
-        f"(trust begins at about {MANY_CLUSTERS} clusters, {MANY_TREATED} treated)."
-    ]
+    def _treated_clusters(self) -> int:
+        clusters = self.moments.clusters
+        if clusters is None:
+            return int(self.moments.units[self.treated].sum())
+        return int((clusters.members[:, self.treated].sum(axis=1) > 0).sum())
 
-
-def _treated_clusters(moments: Cohorts, treated: NDArray[np.bool_]) -> int:
-    if moments.clusters is None:
-        return int(moments.units[treated].sum())
-    return int((moments.clusters.counts[:, treated].sum(axis=(1, 2)) > 0).sum())
-
-
-def estimate_from(value: float, variance: float, reason: str | None, df: float | None = None) -> Estimate:
-    """An estimate with a standard error, or with the reason for having none."""
-    return Estimate(float(value), None if reason else float(np.sqrt(variance)), df, reason)
-
-
-def weight_frame(weights: Floats, design: Design, positions: NDArray[np.int64], panel: Panel) -> pd.DataFrame:
-    """Weights [G, T] as a frame with cohorts as rows and periods as columns."""
-    rows = pd.Index([design.cohort_name(int(g)) for g in positions], name="cohort")
-    return pd.DataFrame(weights, index=rows, columns=pd.Index(panel.periods, name=panel.period))
-
-
-def clustered_by(design: Design, panel: Panel) -> str:
-    """Words for what the standard errors are clustered by."""
-    return str(design.cluster or panel.unit or "observation")
+    def _one_cluster(self) -> list[str]:
+        """Cohorts in one cluster: their own variation is not in a clustered standard error."""
+        clusters = self.moments.clusters
+        if clusters is None or self.design.cross_sections:
+            return []
+        held = (clusters.members > 0).sum(axis=0)
+        return [
+            f"Cohort {self.names[g]} lies in one cluster of {self.design.cluster}: standard errors of its own effects leave "
+            "out its variation and are too small."
+            for g in np.flatnonzero((held == 1) & (self.moments.units > 1))
+        ]
 
 
 def several_dates(design: Design) -> str:
     """The adoption dates in words."""
     dates = [plain(design.first_treated[int(g)]) for g in design.adopting]
     return f"{counted(len(dates), 'adoption date')} ({some(dates)})"
-
-
-def labels_of(design: Design, positions: Any) -> tuple[Any, ...]:
-    """First treated periods of some cohorts."""
-    return tuple(design.first_treated[int(g)] for g in positions)

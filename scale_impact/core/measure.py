@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scale_impact.core.yaml_file import Record, read_yaml, validate
+from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import StudyError
 
 
@@ -30,10 +30,4 @@ def load_measure(path: Path) -> Measure:
     StudyError
         The card is missing or not as it should be.
     """
-    if not path.is_file():
-        raise StudyError(f"There is no measure card {path.name}.")
-    raw, problems = read_yaml(path)
-    measure, more = validate(Measure, raw) if not problems else (None, [])
-    if measure is None:
-        raise StudyError([*problems, *more], where=path.name)
-    return measure
+    return load_record(Measure, path, StudyError, "measure card")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from scale_impact.core.yaml_file import Record, read_yaml, validate
+from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import SourceError
 
 
@@ -61,10 +61,4 @@ def load_source(path: Path) -> Source:
     SourceError
         The card is missing or not as it should be.
     """
-    if not path.is_file():
-        raise SourceError(f"There is no source card {path.name}.")
-    raw, problems = read_yaml(path)
-    source, more = validate(Source, raw) if not problems else (None, [])
-    if source is None:
-        raise SourceError([*problems, *more], where=path.name)
-    return source
+    return load_record(Source, path, SourceError, "source card")

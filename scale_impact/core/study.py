@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,17 @@ from scale_impact.core.words import nearest, plain
 from scale_impact.core.yaml_file import Record, read_yaml, validate
 from scale_impact.errors import ScaleImpactError, StudyError
 
-Label = StrictInt | float | StrictStr
+
+def _label(raw: Any) -> Any:
+    if isinstance(raw, date):
+        return raw.isoformat()
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise ValueError(f"write a number, a date or a text (it is {raw!r}).")
+    return raw
+
+
+Label = Annotated[Any, BeforeValidator(_label)]
+"""A unit or a period, as its author wrote it."""
 
 
 class Outcome(Record):
@@ -102,7 +113,7 @@ class Settings(Record):
     estimators: Annotated[Choices, Field(min_length=1)]
     checks: Choices = []
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    seed: StrictInt = 20251122
+    seed: Annotated[StrictInt, Field(ge=0)] = 20251122
     variants: dict[str, dict[str, Any]] = {}
 
 
@@ -155,6 +166,7 @@ class Study:
         settings, wrong = validate(Settings, resolved)
         problems += wrong
         problems += _unknown_names(Project.find(folder), resolved)
+        problems += _contradictions(settings) if settings is not None else []
         if problems or settings is None:
             raise StudyError(_once(problems), where=_shown(folder))
         return cls(folder, settings, variant, tuple(sorted((overrides or {}).items())))
@@ -253,7 +265,7 @@ def _put(node: Any, path: list[str], value: Any) -> Any:
         return value if not isinstance(node, (Mapping, list)) else None
     head, rest = path[0], path[1:]
     if isinstance(node, list):
-        if not head.isdigit() or int(head) >= len(node):
+        if not head.isdecimal() or int(head) >= len(node):
             return None
         changed = _put(node[int(head)], rest, value)
         return None if changed is None else [*node[: int(head)], changed, *node[int(head) + 1 :]]
@@ -353,6 +365,31 @@ def _choice_problems(room: str, function: str, k: int, item: Any) -> list[str]:
             f"{room}.{k}: there is no {room.removesuffix('s')} {choice.name!r}. {nearest(choice.name, keys.names(room))}"
         ]
     return [f"{room}.{k}: {p}" for p in keys.unknown_options(room, choice.name, function, choice.options)]
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """What each key allows and the keys together do not."""
+    lists = {
+        "outcomes": [o.column for o in settings.outcomes],
+        "covariates": settings.covariates,
+        "estimators": [describe(c) for c in settings.estimators],
+        "checks": [describe(c) for c in settings.checks],
+    }
+    problems = [
+        f"{key}.{k}: {name} stands here twice. Leave one out."
+        for key, names in lists.items()
+        for k, name in enumerate(names)
+        if name in names[:k]
+    ]
+    without = [c.name for c in settings.estimators if not _takes_covariates(c.name)] if settings.covariates else []
+    return problems + [
+        f"covariates: {name} takes none ({', '.join(settings.covariates)} given). Leave them out or use another estimator."
+        for name in without
+    ]
+
+
+def _takes_covariates(name: str) -> bool:
+    return name not in keys.names("estimators") or "covariates" in keys.options("estimators", name, "fit")
 
 
 def describe(choice: Choice) -> str:

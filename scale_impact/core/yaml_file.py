@@ -9,6 +9,17 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scale_impact.core.words import nearest
+from scale_impact.errors import ScaleImpactError
+
+PLAIN = {
+    "model_type": "should be keys and values",
+    "dict_type": "should be keys and values",
+    "list_type": "should be a list: [a, b], or a line `- a` for each",
+    "tuple_type": "should be a list: [a, b], or a line `- a` for each",
+    "string_type": "should be a text",
+    "too_short": "should have at least one entry",
+}
+"""What to say where pydantic's words are a programmer's."""
 
 Model = TypeVar("Model", bound="Record")
 
@@ -56,6 +67,17 @@ def validate(model: type[Model], raw: Mapping[str, Any]) -> tuple[Model | None, 
         return None, list(dict.fromkeys(_sentence(model, dict(e)) for e in error.errors(include_url=False)))
 
 
+def load_record(model: type[Model], path: Path, error: type[ScaleImpactError], thing: str) -> Model:
+    """Read a card; all problems at once, as the error given."""
+    if not path.is_file():
+        raise error(f"There is no {thing} {path.name}.")
+    raw, problems = read_yaml(path)
+    record, more = validate(model, raw) if not problems else (None, [])
+    if record is None:
+        raise error([*problems, *more], where=path.name)
+    return record
+
+
 def _yaml_problem(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}: " if mark is not None else ""
@@ -71,7 +93,7 @@ def _sentence(model: type[BaseModel], error: dict[str, Any]) -> str:
         return f"{where}: there is no such key. {nearest(key, known)}"
     if error["type"] == "missing":
         return f"{where}: this key is missing."
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = PLAIN.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     seen = error.get("input")
     shown = f" (it is {seen!r})" if not isinstance(seen, (Mapping, Sequence)) or isinstance(seen, str) else ""
     text = message if error["type"] == "value_error" else f"{message[:1].lower()}{message[1:]}{shown}."

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.core.cohorts import Cohorts, Floats
+from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Sample
-from scale_impact.core.inference import clustered_by
+from scale_impact.core.inference import Analysis
 from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from scale_impact.estimators._regression import covariate
@@ -24,20 +24,13 @@ COVARIANCES = {
 }
 
 
-def with_covariates(
-    panel: Panel,
-    design: Design,
-    moments: Cohorts,
-    positions: NDArray[np.int64],
-    masks: NDArray[np.bool_],
-    covariates: Sequence[str],
-    vcov: str,
-) -> Effect:
+def with_covariates(analysis: Analysis, masks: NDArray[np.bool_], covariates: Sequence[str], vcov: str) -> Effect:
     """The coefficient of group x after, holding covariates constant."""
-    if moments.followed:
+    panel, design = analysis.panel, analysis.design
+    if analysis.moments.followed:
         raise DesignError("did_2x2 takes covariates in repeated cross-sections only. Use twfe for a panel.")
     codes = design.cohort_codes[panel.unit_codes]
-    rows = np.isin(codes, positions) & np.asarray(masks.any(axis=0))[panel.period_codes]
+    rows = np.isin(codes, analysis.positions) & np.asarray(masks.any(axis=0))[panel.period_codes]
     after = masks[1][panel.period_codes].astype(float)
     group = (design.starts[codes] < design.n_periods).astype(float)
     columns = {"constant": np.ones(panel.n_obs), "group": group, "after": after, "effect": group * after}
@@ -50,7 +43,7 @@ def with_covariates(
     value, error, df = _least_squares(panel.values[rows], x, _clusters(panel, design, rows), vcov)
     n, clusters = int(rows.sum()), int(df + 1) if design.cluster_codes is not None else int(rows.sum())
     words = (
-        f"clustered by {clustered_by(design, panel)}, CR1"
+        f"clustered by {analysis.clustered_by}, CR1"
         if design.cluster_codes is not None
         else f"{vcov}, observations independent"
     )

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.core.cohorts import Cohorts, Floats
+from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
 from scale_impact.core.fixed_effects import SmallSample, two_way
+from scale_impact.core.inference import Analysis
 from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError, EstimationError
 
@@ -29,20 +30,12 @@ class Fit:
     n_regressors: int
 
 
-def regress(
-    panel: Panel,
-    design: Design,
-    moments: Cohorts,
-    positions: NDArray[np.int64],
-    regressors: Floats,
-    covariates: Sequence[str],
-    small: SmallSample,
-) -> Fit:
+def regress(analysis: Analysis, regressors: Floats, covariates: Sequence[str], small: SmallSample) -> Fit:
     """Two-way fixed effects: from cohort moments, through linearmodels where there are covariates."""
-    p = len(regressors) + len(covariates)
+    moments, p = analysis.moments, len(regressors) + len(covariates)
     factor = small.factor(int(moments.counts.sum()), p, int(moments.units.sum()), moments.n_periods, moments.n_clusters)
     if covariates:
-        coefficients, covariance = _with_covariates(panel, design, positions, regressors, covariates)
+        coefficients, covariance = _with_covariates(analysis, regressors, covariates)
         return Fit(coefficients, covariance * factor, None, p)
     fitted = two_way(moments, regressors)
     return Fit(fitted.coefficients, moments.covariance(fitted.scores) * factor, fitted.weights, p)
@@ -64,9 +57,7 @@ def small_sample(K_adj: bool, K_fixef: KFixef, G_adj: bool) -> SmallSample:
     return SmallSample(K_adj, K_fixef, G_adj)
 
 
-def _with_covariates(
-    panel: Panel, design: Design, positions: NDArray[np.int64], regressors: Floats, covariates: Sequence[str]
-) -> tuple[Floats, Floats]:
+def _with_covariates(analysis: Analysis, regressors: Floats, covariates: Sequence[str]) -> tuple[Floats, Floats]:
     """Coefficients of the regressors and their clustered covariance without small-sample factor.
 
     linearmodels' PanelOLS absorbs both effects; its own corrections are switched off, because
@@ -74,6 +65,7 @@ def _with_covariates(
     """
     from linearmodels.panel import PanelOLS
 
+    panel, design, positions = analysis.panel, analysis.design, analysis.positions
     kept, clusters = _kept(design, positions)
     mask = kept[panel.unit_codes]
     units, periods = panel.unit_codes[mask], panel.period_codes[mask]

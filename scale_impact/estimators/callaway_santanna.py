@@ -12,28 +12,18 @@ that the cohorts' shares are estimated. They equal those of R's ``did`` with ``b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.cohorts import Cohorts, Floats, Scores, cohort_moments
+from scale_impact.core.cohorts import Cohorts, Floats, Scores
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Family
-from scale_impact.core.inference import (
-    analysed,
-    clustered_by,
-    estimate_from,
-    few_clusters,
-    labels_of,
-    one_cluster,
-    reasons_for,
-    sample_of,
-    weight_frame,
-)
+from scale_impact.core.inference import REFERENCE, Analysis
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import counted, plain
+from scale_impact.core.words import counted
 from scale_impact.errors import DesignError, UsageError
 
 Aggregation = Literal["simple", "event_time", "cohort", "period"]
@@ -41,7 +31,6 @@ Aggregation = Literal["simple", "event_time", "cohort", "period"]
 FULL_COVARIANCE = 1500
 """Up to so many cohort x period effects their whole covariance is kept."""
 
-REFERENCE = "the reference period: 0 by construction"
 ALONE = "no standard error: it rests on one treated or one control unit, whose own variation cannot be seen"
 
 
@@ -71,34 +60,28 @@ def fit(panel: Panel, design: Design, *, aggregation: Aggregation = "simple") ->
     """
     if aggregation not in get_args(Aggregation):
         raise UsageError(f"aggregation is {aggregation!r}; it has to be one of {', '.join(get_args(Aggregation))}.")
-    moments, positions = analysed(cohort_moments(panel, design), design)
+    analysis = Analysis.of(panel, design)
+    moments = analysis.moments
     cells = _all_cells(moments, design)
     if not cells.post.any():
         raise DesignError(_no_cell(design))
     averages = _averages(cells, moments)
     scores = _average_scores(moments, design, cells, averages)
-    values = averages.matrix @ cells.values
-    overall = _estimates(averages, values, moments.variance(scores), moments)
-    chosen = overall[aggregation]
-    families = _families(averages, values, scores, moments, labels_of(design, positions), panel)
-    weights = moments_weights(scores, moments)[averages.names.index(aggregation)]
+    families, summaries = _families(analysis, averages, averages.matrix @ cells.values, scores)
+    top = averages.names.index(aggregation)
     treated = np.isin(np.arange(len(moments.starts)), cells.cohort)
     return Effect(
         estimator="callaway_santanna",
-        overall=chosen,
-        sample=sample_of(moments, treated),
-        inference=f"analytic, clustered by {clustered_by(design, panel)}",
+        overall=summaries[aggregation],
+        sample=replace(analysis.sample(), n_treated=int(moments.units[treated].sum())),
+        inference=f"analytic, clustered by {analysis.clustered_by}",
         path=families["event_time"],
         by_cohort=families["cohort"],
         by_period=families["period"],
-        cells=_cell_family(cells, moments, design, labels_of(design, positions), panel),
-        weights=weight_frame(weights, design, positions, panel),
-        summaries=overall,
-        notes=(
-            *design.notes,
-            *few_clusters(moments, treated),
-            *_notes(cells, averages, moments, design, positions, aggregation),
-        ),
+        cells=_cell_family(analysis, cells),
+        weights=analysis.weight_frame(scores.loadings[top] * moments.counts),
+        summaries=summaries,
+        notes=(*analysis.notes(), *_notes(analysis, cells, averages.matrix[top])),
     )
 
 
@@ -139,11 +122,6 @@ class Averages:
         """Rows of the averages of one kind."""
         shift = len(self.names)
         return np.array([shift + k for k, (name, _) in enumerate(self.kinds) if name == kind], dtype=int)
-
-
-def moments_weights(scores: Scores, moments: Cohorts) -> Floats:
-    """Weights on the cohorts' means, [K, G, T], that belong to the loadings."""
-    return scores.loadings * moments.counts
 
 
 # ---- cohort x period effects -------------------------------------------------------------------
@@ -318,25 +296,21 @@ def _average_scores(moments: Cohorts, design: Design, cells: Cells, averages: Av
 # ---- results -----------------------------------------------------------------------------------
 
 
-def _reasons(averages: Averages, variances: Floats, moments: Cohorts) -> list[str | None]:
-    plainly = reasons_for(variances, moments)
-    return [
-        REFERENCE if r else ALONE if a else p
-        for r, a, p in zip(averages.reference, averages.alone, plainly, strict=True)
-    ]
-
-
-def _estimates(averages: Averages, values: Floats, variances: Floats, moments: Cohorts) -> dict[str, Estimate]:
-    reasons = _reasons(averages, variances, moments)
-    return {name: estimate_from(values[k], variances[k], reasons[k]) for k, name in enumerate(averages.names)}
+def _reasons(
+    analysis: Analysis, reference: NDArray[np.bool_], alone: NDArray[np.bool_], variances: Floats
+) -> list[str | None]:
+    found = zip(reference, alone, analysis.reasons(variances), strict=True)
+    return [REFERENCE if r else ALONE if a else other for r, a, other in found]
 
 
 def _families(
-    averages: Averages, values: Floats, scores: Scores, moments: Cohorts, labels: tuple[object, ...], panel: Panel
-) -> dict[str, Family]:
-    covariance = moments.covariance(scores)
-    reasons = _reasons(averages, np.diag(covariance), moments)
-    weights = moments_weights(scores, moments)
+    analysis: Analysis, averages: Averages, values: Floats, scores: Scores
+) -> tuple[dict[str, Family], dict[str, Estimate]]:
+    """Averages by event time, cohort and period with their covariance, and the overall ones."""
+    covariance = analysis.moments.covariance(scores)
+    variances = np.diag(covariance)
+    reasons = _reasons(analysis, averages.reference, averages.alone, variances)
+    weights = scores.loadings * analysis.moments.counts
     families = {}
     for kind in ("event_time", "cohort", "period"):
         rows = averages.of_kind(kind)
@@ -344,64 +318,58 @@ def _families(
         families[kind] = Family(
             kind=kind,
             values=values[rows],
-            variances=np.diag(covariance)[rows],
+            variances=variances[rows],
             covariance=covariance[np.ix_(rows, rows)],
             reasons=tuple(reasons[k] for k in rows),
             event_times=tuple(marks) if kind == "event_time" else (),
-            cohorts=tuple(labels[int(m)] for m in marks) if kind == "cohort" else (),
-            periods=tuple(panel.periods[int(m)] for m in marks) if kind == "period" else (),
+            cohorts=tuple(analysis.labels[int(m)] for m in marks) if kind == "cohort" else (),
+            periods=tuple(analysis.panel.periods[int(m)] for m in marks) if kind == "period" else (),
             weights=weights[rows],
         )
-    return families
+    tops = enumerate(averages.names)
+    return families, {name: analysis.estimate(values[k], variances[k], None, reasons[k]) for k, name in tops}
 
 
-def _cell_family(cells: Cells, moments: Cohorts, design: Design, labels: tuple[object, ...], panel: Panel) -> Family:
-    blocks = (_cell_scores(moments, int(g), *_block(moments, design, int(g)))[1] for g in np.unique(cells.cohort))
-    if len(cells.values) <= FULL_COVARIANCE:
-        parts = list(blocks)
-        every = Scores(np.concatenate([b.loadings for b in parts]), np.concatenate([b.offsets for b in parts]))
-        covariance = moments.covariance(every)
-        variances, weights = np.diag(covariance), moments_weights(every, moments)
-    else:
-        covariance, weights = None, None
-        variances = np.concatenate([moments.variance(block) for block in blocks])
-    plainly = reasons_for(variances, moments)
-    reasons = tuple(
-        REFERENCE if r else ALONE if a else p for r, a, p in zip(cells.reference, cells.alone, plainly, strict=True)
-    )
+def _cell_family(analysis: Analysis, cells: Cells) -> Family:
+    covariance, variances, weights = _cell_moments(analysis, cells)
     return Family(
         kind="cohort_period",
         values=cells.values,
         variances=variances,
         covariance=covariance,
-        reasons=reasons,
+        reasons=tuple(_reasons(analysis, cells.reference, cells.alone, variances)),
         event_times=tuple(cells.event_time),
-        cohorts=tuple(labels[int(g)] for g in cells.cohort),
-        periods=tuple(panel.periods[int(t)] for t in cells.period),
+        cohorts=tuple(analysis.labels[int(g)] for g in cells.cohort),
+        periods=tuple(analysis.panel.periods[int(t)] for t in cells.period),
         weights=weights,
     )
 
 
-def _notes(
-    cells: Cells,
-    averages: Averages,
-    moments: Cohorts,
-    design: Design,
-    positions: NDArray[np.int64],
-    aggregation: Aggregation,
-) -> list[str]:
+def _cell_moments(analysis: Analysis, cells: Cells) -> tuple[Floats | None, Floats, Floats | None]:
+    """Covariance, variances and weights of the cells; variances alone where they are very many."""
+    moments, design = analysis.moments, analysis.design
+    blocks = (_cell_scores(moments, int(g), *_block(moments, design, int(g)))[1] for g in np.unique(cells.cohort))
+    if len(cells.values) > FULL_COVARIANCE:
+        return None, np.concatenate([moments.variance(block) for block in blocks]), None
+    parts = list(blocks)
+    every = Scores(np.concatenate([b.loadings for b in parts]), np.concatenate([b.offsets for b in parts]))
+    covariance = moments.covariance(every)
+    return covariance, np.diag(covariance), every.loadings * moments.counts
+
+
+def _notes(analysis: Analysis, cells: Cells, row: Floats) -> list[str]:
+    """What part of the overall effect rests on one unit, and which cohorts have no effect of their own."""
     notes = []
-    row = averages.matrix[averages.names.index(aggregation)]
     alone = float(row[cells.alone].sum())
     if 1e-12 < alone < 1 - 1e-12:
         notes.append(
             f"{alone:.0%} of the overall effect's weight rests on one treated or one control unit, whose own variation "
             "cannot be seen: read its standard error as a lower bound."
         )
-    notes += one_cluster(moments, design, positions)
-    lost = [g for g in design.adopting if g not in positions[np.unique(cells.cohort[cells.post])] and g in positions]
-    for g in lost:
-        name = plain(design.first_treated[int(g)])
-        n = counted(len(design.members(int(g))), "unit")
-        notes.append(f"Cohort {name} ({n}) has no effect of its own: no base period or no control is left for it.")
+    reached = np.unique(cells.cohort[cells.post])
+    for g in np.setdiff1d(np.flatnonzero(analysis.treated), reached):
+        n = counted(int(analysis.moments.units[g]), "unit")
+        notes.append(
+            f"Cohort {analysis.names[g]} ({n}) has no effect of its own: no base period or no control is left for it."
+        )
     return notes

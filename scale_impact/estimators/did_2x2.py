@@ -20,22 +20,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.cohorts import Cohorts, Floats, Scores, cohort_moments
+from scale_impact.core.cohorts import Cohorts, Floats, Scores
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect
+from scale_impact.core.effect import Effect, Sample
 from scale_impact.core.fixed_effects import SmallSample
-from scale_impact.core.inference import (
-    analysed,
-    clustered_by,
-    estimate_from,
-    few_clusters,
-    one_cluster,
-    one_unit,
-    reasons_for,
-    sample_of,
-    several_dates,
-    weight_frame,
-)
+from scale_impact.core.inference import Analysis, several_dates
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError, UsageError
@@ -80,34 +69,34 @@ def fit(
     Source: Ashenfelter and Card (1985), equation 1; White (1980), MacKinnon and White (1985).
     """
     _refuse_several(design)
-    covariates = listed(covariates)
-    moments, positions = analysed(cohort_moments(panel, design), design)
-    sides = _sides(panel, design, moments, before, after)
-    if covariates:
+    analysis = Analysis.of(panel, design)
+    sides = _sides(panel, design, analysis.moments, before, after)
+    if chosen := listed(covariates):
         from scale_impact.estimators._pooled import with_covariates
 
-        return with_covariates(panel, design, moments, positions, sides.masks, covariates, vcov)
-    value, scores, weights = _difference(moments, sides)
-    variance, df, words = _uncertainty(moments, sides, scores, vcov, clustered_by(design, panel))
-    treated = moments.starts < moments.n_periods
-    reason = one_unit(moments, treated) or _one_observation(moments, sides, vcov)
-    reason = reason or reasons_for(np.array([variance]), moments)[0]
-    used = sides.masks.any(axis=0)
-    sample = replace(
-        sample_of(moments, treated), n_periods=int(used.sum()), n_obs=int(moments.counts[:, used].sum())
-    )  # fmt: skip
-    if not moments.followed and design.cluster_codes is None:
-        sample = replace(
-            sample, n_units=sample.n_obs, n_treated=int(moments.counts[treated][:, used].sum()), n_clusters=sample.n_obs
-        )
+        return with_covariates(analysis, sides.masks, chosen, vcov)
+    value, scores, weights = _difference(analysis.moments, sides)
+    variance, df, words = _uncertainty(analysis.moments, sides, scores, vcov, analysis.clustered_by)
+    reason = analysis.one_unit() or _one_observation(analysis.moments, sides, vcov)
     return Effect(
         estimator="did_2x2",
-        overall=estimate_from(value, variance, reason, df),
-        sample=sample,
+        overall=analysis.estimate(value, variance, df, reason),
+        sample=_sample(analysis, sides),
         inference=words,
-        weights=weight_frame(weights, design, positions, panel),
-        notes=(*design.notes, *few_clusters(moments, treated), *one_cluster(moments, design, positions)),
+        weights=analysis.weight_frame(weights),
+        notes=analysis.notes(),
     )
+
+
+def _sample(analysis: Analysis, sides: Sides) -> Sample:
+    """Counts over the periods compared."""
+    used = sides.masks.any(axis=0)
+    counts = analysis.moments.counts[:, used]
+    sample = replace(analysis.sample(), n_periods=int(used.sum()), n_obs=int(counts.sum()))
+    if analysis.panel.followed or analysis.moments.clusters is not None:
+        return sample
+    n, treated = int(counts.sum()), int(counts[analysis.treated].sum())
+    return replace(sample, n_units=n, n_treated=treated, n_clusters=n)
 
 
 @dataclass(frozen=True)

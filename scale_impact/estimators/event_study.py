@@ -14,28 +14,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scale_impact.core.cohorts import Cohorts, Floats, cohort_moments
+from scale_impact.core.cohorts import Cohorts, Floats
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
 from scale_impact.core.fixed_effects import independent
-from scale_impact.core.inference import (
-    analysed,
-    clustered_by,
-    estimate_from,
-    few_clusters,
-    one_cluster,
-    one_unit,
-    reasons_for,
-    sample_of,
-    several_dates,
-    weight_frame,
-)
+from scale_impact.core.inference import REFERENCE, Analysis, several_dates
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError
 from scale_impact.estimators._regression import Fit, KFixef, listed, needs_panel, regress, small_sample
 
-REFERENCE = "the reference period: 0 by construction"
 ALONE = "no standard error: one treated unit reaches this event time, whose own variation cannot be seen"
 
 
@@ -76,34 +64,23 @@ def fit(
     Source: Sun and Abraham (2021), equation 3; standard errors as fixest (Berge 2018).
     """
     needs_panel("event_study", design)
-    covariates = listed(covariates)
     small = small_sample(K_adj, K_fixef, G_adj)
-    moments, positions = analysed(cohort_moments(panel, design), design)
-    elapsed = _event_times(moments, design, window)
-    levels, reference, extra = _levels(elapsed, moments, design)
+    analysis = Analysis.of(panel, design)
+    elapsed = _event_times(analysis.moments, design, window)
+    levels, reference, extra = _levels(elapsed, analysis.moments, design)
     dummies = _dummies(elapsed, levels)
-    fitted = regress(panel, design, moments, positions, dummies, covariates, small)
-    treated = moments.starts < moments.n_periods
-    df = moments.n_clusters - 1
-    reason = one_unit(moments, treated)
-    path = _path(fitted, levels, reference, moments, df, [reason or a for a in _alone(dummies, moments)])
+    fitted = regress(analysis, dummies, listed(covariates), small)
+    alone = _alone(dummies, analysis.moments)
     after = np.array([e >= 0 for e in levels]) / sum(e >= 0 for e in levels)
-    variance = float(after @ fitted.covariance @ after)
-    overall_reason = reason or reasons_for(np.array([variance]), moments)[0]
-    weights = None if fitted.weights is None else np.tensordot(after, fitted.weights, 1)
+    value, variance = float(after @ fitted.coefficients), float(after @ fitted.covariance @ after)
     return Effect(
         estimator="event_study",
-        overall=estimate_from(float(after @ fitted.coefficients), variance, overall_reason, df),
-        sample=sample_of(moments, treated),
-        inference=f"clustered by {clustered_by(design, panel)}, CR1 ({small.words()})",
-        path=path,
-        weights=None if weights is None else weight_frame(weights, design, positions, panel),
-        notes=(
-            *design.notes,
-            *few_clusters(moments, treated),
-            *one_cluster(moments, design, positions),
-            *_notes(design, extra, window),
-        ),
+        overall=analysis.estimate(value, variance, analysis.moments.n_clusters - 1, analysis.one_unit()),
+        sample=analysis.sample(),
+        inference=f"clustered by {analysis.clustered_by}, CR1 ({small.words()})",
+        path=_path(analysis, fitted, levels, reference, alone),
+        weights=analysis.weight_frame(None if fitted.weights is None else np.tensordot(after, fitted.weights, 1)),
+        notes=(*analysis.notes(), *_notes(design, extra, window), *_of_one_unit(levels, alone)),
     )
 
 
@@ -158,8 +135,16 @@ def _alone(dummies: Floats, moments: Cohorts) -> list[str | None]:
     return [ALONE if n == 1 else None for n in reached]
 
 
+def _of_one_unit(levels: list[float], alone: list[str | None]) -> list[str]:
+    """Say which event times from 0 on one unit alone reaches: the overall mean holds them too."""
+    reached = [plain(e) for e, a in zip(levels, alone, strict=True) if a and e >= 0]
+    if not reached:
+        return []
+    return [f"One treated unit reaches event time {some(reached)}: read the overall standard error as a lower bound."]
+
+
 def _path(
-    fitted: Fit, levels: list[float], reference: float, moments: Cohorts, df: int, known: Sequence[str | None]
+    analysis: Analysis, fitted: Fit, levels: list[float], reference: float, alone: Sequence[str | None]
 ) -> Family:
     """The coefficients with the reference period put in its place."""
     at = int(np.searchsorted(levels, reference))
@@ -169,12 +154,20 @@ def _path(
     covariance, values = np.zeros((p + 1, p + 1)), np.zeros(p + 1)
     covariance[np.ix_(index, index)] = fitted.covariance[:p, :p]
     values[index] = fitted.coefficients[:p]
-    reasons = [given or found for given, found in zip(known, reasons_for(variances, moments), strict=True)]
+    everywhere = analysis.one_unit()
+    reasons = [everywhere or a or r for a, r in zip(alone, analysis.reasons(variances), strict=True)]
     reasons.insert(at, REFERENCE)
     weights = None if fitted.weights is None else np.insert(fitted.weights, at, 0.0, axis=0)
     times = (*levels[:at], reference, *levels[at:])
     return Family(
-        "event_time", values, np.diag(covariance), covariance, tuple(reasons), event_times=times, df=df, weights=weights
+        "event_time",
+        values,
+        np.diag(covariance),
+        covariance,
+        tuple(reasons),
+        event_times=times,
+        df=analysis.moments.n_clusters - 1,
+        weights=weights,
     )
 
 

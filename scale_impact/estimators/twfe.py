@@ -18,23 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scale_impact.core.bacon import decompose, forbidden_weight
-from scale_impact.core.cohorts import Cohorts, Floats, cohort_moments
+from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.fixed_effects import treated_cells
-from scale_impact.core.inference import (
-    analysed,
-    clustered_by,
-    estimate_from,
-    few_clusters,
-    labels_of,
-    one_cluster,
-    one_unit,
-    reasons_for,
-    sample_of,
-    several_dates,
-    weight_frame,
-)
+from scale_impact.core.inference import Analysis, several_dates
 from scale_impact.core.panel import Panel
 from scale_impact.estimators._regression import KFixef, listed, needs_panel, regress, small_sample
 
@@ -79,34 +67,25 @@ def fit(
     Source: Goodman-Bacon (2021), equation 2; standard errors as fixest (Berge 2018).
     """
     needs_panel("twfe", design)
-    covariates = listed(covariates)
     small = small_sample(K_adj, K_fixef, G_adj)
-    moments, positions = analysed(cohort_moments(panel, design), design, always_treated=always_treated)
-    treated = moments.starts < moments.n_periods
-    dummy = treated_cells(moments)[None].astype(float)
-    fitted = regress(panel, design, moments, positions, dummy, covariates, small)
-    variance = fitted.covariance[0, 0]
-    reason = one_unit(moments, treated) or reasons_for(np.array([variance]), moments)[0]
-    dates = int(((moments.starts > 0) & treated).sum())
-    bacon = decompose(moments, labels_of(design, positions)) if dates > 1 or len(moments.starts) > 2 else None
+    analysis = Analysis.of(panel, design, always_treated=always_treated)
+    dummy = treated_cells(analysis.moments)[None].astype(float)
+    fitted = regress(analysis, dummy, listed(covariates), small)
+    bacon = decompose(analysis.moments, analysis.labels) if len(analysis.positions) > 2 else None
     weights = None if fitted.weights is None else fitted.weights[0]
+    df = analysis.moments.n_clusters - 1
     return Effect(
         estimator="twfe",
-        overall=estimate_from(fitted.coefficients[0], variance, reason, moments.n_clusters - 1),
-        sample=sample_of(moments, treated),
-        inference=f"clustered by {clustered_by(design, panel)}, CR1 ({small.words()})",
-        weights=None if weights is None else weight_frame(weights, design, positions, panel),
+        overall=analysis.estimate(fitted.coefficients[0], fitted.covariance[0, 0], df, analysis.one_unit()),
+        sample=analysis.sample(),
+        inference=f"clustered by {analysis.clustered_by}, CR1 ({small.words()})",
+        weights=analysis.weight_frame(weights),
         decomposition=bacon,
-        notes=(
-            *design.notes,
-            *few_clusters(moments, treated),
-            *one_cluster(moments, design, positions),
-            *_warnings(design, moments, weights, bacon),
-        ),
+        notes=(*analysis.notes(), *_warnings(analysis, weights, bacon)),
     )
 
 
-def _warnings(design: Design, moments: Cohorts, weights: Floats | None, bacon: pd.DataFrame | None) -> list[str]:
+def _warnings(analysis: Analysis, weights: Floats | None, bacon: pd.DataFrame | None) -> list[str]:
     """Say when the weights are a problem."""
     if bacon is None:
         return []
@@ -114,10 +93,10 @@ def _warnings(design: Design, moments: Cohorts, weights: Floats | None, bacon: p
     share = forbidden_weight(bacon)
     if share > 0:
         notes.append(
-            f"{several_dates(design)}: {share:.0%} of the two-way estimate's weight compares with units that are treated "
+            f"{several_dates(analysis.design)}: {share:.0%} of the two-way estimate's weight compares with units that are treated "
             "already, which is biased where effects grow or fade. Read it as a comparison, not as the answer."
         )
-    if weights is not None and (negative := _negative(weights, treated_cells(moments))) is not None:
+    if weights is not None and (negative := _negative(weights, treated_cells(analysis.moments))) is not None:
         notes.append(negative)
     return notes
 

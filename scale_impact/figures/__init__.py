@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import inspect
 import io
+import sys
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from scale_impact.core import keys
 from scale_impact.core.words import nearest
 from scale_impact.errors import UsageError
 from scale_impact.figures import _style
@@ -29,22 +27,19 @@ HEIGHT = 4.0
 """Inches; a figure file with a function ``height(*values)`` says otherwise."""
 
 
-@cache
 def names() -> tuple[str, ...]:
     """Keys of all figures."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if not m.name.startswith("_")))
+    return keys.names("figures")
 
 
 def load(name: str) -> Callable[..., None]:
     """The ``draw`` of a figure."""
-    draw: Callable[..., None] = _module(name).draw
-    return draw
+    return keys.load("figures", name, "draw")
 
 
 def option_names(name: str) -> tuple[str, ...]:
     """Options that a figure takes."""
-    parameters = inspect.signature(load(name)).parameters.values()
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "unit")
+    return tuple(o for o in keys.options("figures", name, "draw") if o != "unit")
 
 
 def value_names(name: str) -> tuple[str, ...]:
@@ -118,14 +113,8 @@ def render(fig: Figure, kind: Literal["svg", "png"] = "png") -> bytes:
     return buffer.getvalue()
 
 
-def _module(name: str) -> ModuleType:
-    if name not in names():
-        raise UsageError(f"There is no figure {name!r}. {nearest(name, names())}")
-    return import_module(f"{__name__}.{name}")
-
-
 def _height(name: str, values: tuple[Any, ...]) -> float:
-    height: Callable[..., float] | None = getattr(_module(name), "height", None)
+    height: Callable[..., float] | None = getattr(sys.modules[load(name).__module__], "height", None)
     return HEIGHT if height is None else height(*values)
 
 

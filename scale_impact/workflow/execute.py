@@ -125,9 +125,7 @@ def _keep_failure(run: Run, output: Path, what: str) -> str:
     if output.is_file():
         os.replace(output, kept)
     where = run.study.project.relative(kept)
-    return (
-        f"{run.name}: {what.rstrip('. ')}. The notebook with its traceback is {where}; earlier results stay as they were."
-    )
+    return f"{run.name}: {what.rstrip('. ')}. The notebook with its traceback is {where}; earlier results stay as they were."
 
 
 def _complete(run: Run, folder: Path) -> None:

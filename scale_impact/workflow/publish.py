@@ -28,7 +28,12 @@ def tidy(notebook: Path, root: Path) -> None:
             cell["id"] = "injected-parameters"
         for output in cell.get("outputs", []):
             output.get("metadata", {}).pop("papermill", None)
-    places = {str(root): ".", str(Path(sys.prefix)): "<python>", str(Path(sys.base_prefix)): "<python>", str(Path.home()): "~"}
+    places = {
+        str(root): ".",
+        str(Path(sys.prefix)): "<python>",
+        str(Path(sys.base_prefix)): "<python>",
+        str(Path.home()): "~",
+    }
     whole = {rf"{re.escape(path)}(?![\w.-])": name for path, name in places.items() if len(Path(path).parts) > 1}
     whole[r"[^\s'\"]*ipykernel_\d+[/\\]\d+\.py"] = "<cell>"
     text = json.dumps(_without_paths(content, whole), indent=1, ensure_ascii=False, sort_keys=True)
