@@ -28,7 +28,7 @@ from scale_impact.core.indicator import Indicator
 from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.source import load_source
-from scale_impact.core.study import Choice, Outcome, Study, scalar_keys
+from scale_impact.core.study import Choice, Outcome, Study, describe, scalar_keys
 from scale_impact.errors import EstimationError, UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
@@ -111,6 +111,11 @@ class Session:
     def outcomes(self) -> list[str]:
         """Columns of the outcomes, the primary one first."""
         return [o.column for o in self.study.outcomes]
+
+    @property
+    def estimator_names(self) -> list[str]:
+        """The estimators with their options in words, the primary one first."""
+        return [describe(c) for c in self.study.settings.estimators]
 
     def question(self) -> Markdown:
         """Title, question, measure and outcome, as text."""
@@ -220,7 +225,8 @@ class Session:
         """The overall effects side by side."""
         import pandas as pd
 
-        rows = [r for r in self._estimate_rows(self._outcome(outcome)) if r["kind"] == "overall"]
+        found = [r for r in self._estimate_rows(self._outcome(outcome)) if r["kind"] == "overall"]
+        rows = [{**row, "estimator": name} for row, name in zip(found, self.estimator_names, strict=True)]
         columns = ["estimator", "role", "estimate", "std_error", "ci_low", "ci_high", "p_value", "inference"]
         return pd.DataFrame(rows, columns=columns).set_index("estimator")
 
@@ -256,7 +262,7 @@ class Session:
 
         column = self._outcome(outcome).column
         source = load_source(self.study.project.source(self.study.settings.source))
-        drawn = figure(name, *values, unit=_axis(self, column), source=f"Source: {source.title}.", **options)
+        drawn = figure(name, *values, unit=_axis(self, column, values), source=f"Source: {source.title}.", **options)
         if self.out is not None:
             save(drawn, self.out / "figures", stem or (name if column == self.outcomes[0] else f"{name}_{column}"))
         return drawn
@@ -308,8 +314,12 @@ def _markdown(text: str) -> Markdown:
     return Markdown(text)
 
 
-def _axis(session: Session, outcome: str) -> str:
-    return f"{session.indicator(outcome).name}, {session.unit(outcome)}"
+def _axis(session: Session, outcome: str, values: tuple[Any, ...]) -> str:
+    """What an axis shows: the outcome where a figure draws the panel, else the effect on it."""
+    name, unit = session.indicator(outcome).name, session.unit(outcome)
+    if values and isinstance(values[0], Panel):
+        return f"{name}, {unit}"
+    return f"Effect on {name[:1].lower()}{name[1:]}, {unit}"
 
 
 def _describe(panel: Panel, design: Design) -> str:

@@ -393,6 +393,10 @@ def _takes_covariates(name: str) -> bool:
 
 
 def describe(choice: Choice) -> str:
-    """An estimator with its options, as its author wrote it."""
-    options = ", ".join(f"{k}={plain(v)}" for k, v in choice.options.items())
+    """An estimator with its options, in words."""
+    options = "; ".join(f"{k} {_words(v)}" for k, v in choice.options.items())
     return f"{choice.name} ({options})" if options else choice.name
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(plain, value)) if isinstance(value, list) else plain(value)

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 NO_INTERVAL = "no interval"
 
 
-def draw(effects: Sequence[Effect], ax: Axes, *, unit: str = "effect", level: float = 0.95) -> None:
-    """Draw one row an effect, its numbers at the right; the first is emphasised."""
+def draw(
+    effects: Sequence[Effect],
+    ax: Axes,
+    *,
+    unit: str = "effect",
+    level: float = 0.95,
+    labels: Sequence[str] | None = None,
+) -> None:
+    """Draw one row an effect, its numbers at the right; the first is emphasised.
+
+    ``labels`` name the rows where one estimator stands in several; default the estimators.
+    """
     if not effects:
         return _style.say(ax, "No estimator gave an effect to compare.")
     if all(e.overall.value is None for e in effects):
@@ -31,7 +41,7 @@ def draw(effects: Sequence[Effect], ax: Axes, *, unit: str = "effect", level: fl
         _row(ax, row, effect, level)
     _numbers(ax, effects, level)
     _style.tidy(ax, "x")
-    _style.rows(ax, [e.estimator for e in effects])
+    _style.rows(ax, [_style.folded(name, 30) for name in labels or [e.estimator for e in effects]])
     ax.get_yticklabels()[0].set_fontweight("bold")
     _style.unit_label(ax, unit, "x")
 

@@ -55,6 +55,7 @@ def parse(path: Path, source: Source) -> pd.DataFrame:
 
 def _dates(column: pd.Series[Any]) -> pd.Series[Any]:
     try:
-        return pd.to_datetime(column)
+        return pd.to_datetime(column, format="ISO8601")
     except (ValueError, OverflowError) as error:
-        raise SourceError(f"Column {column.name!r} is of type date and holds something else: {error}.") from error
+        what = str(error).splitlines()[0].rstrip(".")
+        raise SourceError(f"Column {column.name!r} is of type date: {what}. Write dates as 2024-07-31.") from error

@@ -40,7 +40,7 @@ def kernel_manager(cwd: Path, environment: Mapping[str, str]) -> type[Any]:
 
         @property
         def kernel_spec(self) -> Any:
-            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
             return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
         def start_kernel(self, **options: Any) -> Any:
