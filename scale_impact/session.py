@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scale_impact.checks import check as run_check
+from scale_impact.checks import option_names as check_options
 from scale_impact.core.assemble import design_of, panel_of
 from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
@@ -196,14 +197,19 @@ class Session:
             )
         if covariates:
             options.setdefault("covariates", covariates)
-        if "seed" in known:
-            options.setdefault("seed", self.study.settings.seed)
+        options = self._common(known) | options
         return estimate(choice.name, panel, design, **options)
 
     def _check(self, choice: Choice, outcome: str) -> Check:
         primary = self.study.settings.estimators[0]
         panel, design = self.panel(outcome), self.design(outcome)
-        return run_check(choice.name, panel, design, lambda p, d: self._fit(primary, p, d), **choice.options)
+        options = self._common(check_options(choice.name)) | choice.options
+        return run_check(choice.name, panel, design, lambda p, d: self._fit(primary, p, d), **options)
+
+    def _common(self, known: tuple[str, ...]) -> dict[str, Any]:
+        """The study's level and seed, for what takes them."""
+        settings = self.study.settings
+        return {name: value for name, value in (("level", settings.level), ("seed", settings.seed)) if name in known}
 
     # ---- to read ----------------------------------------------------------------------------
 

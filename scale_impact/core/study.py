@@ -165,10 +165,11 @@ class Study:
         resolved, problems = _resolve(raw, variant, overrides or {})
         settings, wrong = validate(Settings, resolved)
         problems += wrong
-        problems += _unknown_names(Project.find(folder), resolved)
+        project = Project.find(folder)
+        problems += _unknown_names(project, resolved)
         problems += _contradictions(settings) if settings is not None else []
         if problems or settings is None:
-            raise StudyError(_once(problems), where=_shown(folder))
+            raise StudyError(_once([*problems, *_source_problems(project, resolved)]), where=_shown(folder))
         return cls(folder, settings, variant, tuple(sorted((overrides or {}).items())))
 
     @property
@@ -310,12 +311,25 @@ def _card_problems(project: Project, raw: Mapping[str, Any]) -> list[str]:
             load_measure(project.measure(measure))
     except ScaleImpactError as error:
         problems.append(f"measure: {error}")
-    if isinstance(source, str) and source in project.keys("sources"):
+    if isinstance(source, str) and not _source_problems(project, raw):
         problems += _column_problems(project, source, raw)
     return problems
 
 
+def _source_problems(project: Project, raw: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the source's card; said with other problems, and by reading the data where there is no other."""
+    source = raw.get("source")
+    try:
+        if isinstance(source, str) and source in project.keys("sources"):
+            load_source(project.source(source))
+    except ScaleImpactError as error:
+        return [f"source: {error}"]
+    return []
+
+
 def _column_problems(project: Project, source: str, raw: Mapping[str, Any]) -> list[str]:
+    if source not in project.keys("sources"):
+        return []
     columns = load_source(project.source(source)).columns
     return [
         f"{place}: source {source} has no column {name!r}. {nearest(name, columns)}"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS
+from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS, SCHEMA
+from scale_impact.core.words import counted
 from scale_impact.errors import SourceError, UsageError
 from scale_impact.evidence.store import result_files
 
@@ -42,7 +43,7 @@ def query(studies: Path, *, where: str | None = None, sql: str | None = None) ->
         raise UsageError("Give --where or --sql, not both.")
     with duckdb.connect(":memory:") as connection:
         for table, fields in TABLES.items():
-            _load(connection, _view(table, fields, result_files(studies, f"{table}.jsonl")))
+            _load(connection, table, _view(table, fields, result_files(studies, f"{table}.jsonl")))
         connection.execute("SET enable_external_access = false")
         try:
             return connection.sql(sql or _select(where)).df()
@@ -52,19 +53,27 @@ def query(studies: Path, *, where: str | None = None, sql: str | None = None) ->
             ) from error
 
 
-def _load(connection: Any, statement: str) -> None:
+def _load(connection: Any, table: str, statement: str) -> None:
     import duckdb
 
     try:
         connection.execute(statement)
     except duckdb.Error as error:
         raise SourceError(f"Results cannot be read: {_first_line(error)} Run that study again.") from error
+    (other,) = connection.execute(f"SELECT count(*) FROM {table} WHERE schema IS DISTINCT FROM {SCHEMA}").fetchone()
+    if other:
+        raise SourceError(
+            f"{counted(other, 'row')} of {table} {'is' if other == 1 else 'are'} not of schema {SCHEMA}: another version "
+            "of scale_impact wrote them. Run their studies again: scale-impact run"
+        )
 
 
 def as_parquet(frame: pd.DataFrame) -> bytes:
     """A table as the bytes of a Parquet file."""
     import duckdb
 
+    empty = [c for c in frame if frame[c].dtype == object and frame[c].isna().all()]
+    frame = frame.astype(dict.fromkeys(empty, "string"))  # DuckDB would take a column without values for numbers
     with TemporaryDirectory() as folder, duckdb.connect(":memory:") as connection:
         path = Path(folder) / "rows.parquet"
         connection.register("rows", frame)

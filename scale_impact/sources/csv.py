@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +32,49 @@ def refuse_outside(file: str) -> str:
 def parse(path: Path, source: Source) -> pd.DataFrame:
     """Read as the card says; columns of type text stay text (city codes keep their zeros)."""
     kinds = {name: column.type for name, column in source.columns.items()}
-    options: dict[str, Any] = {"dtype": {name: "str" for name, kind in kinds.items() if kind in ("text", "date")}}
+    texts = {name: "str" for name, kind in kinds.items() if kind in ("text", "date")}
     try:
-        frame = pd.read_csv(
-            path,
-            sep=source.separator,
-            decimal=source.decimal,
-            encoding=source.encoding,
-            na_values=list(source.missing),
-            keep_default_na=False,
-            float_precision="round_trip",
-            **options,
-        )
+        frame = _read(path, source, texts)
     except Exception as error:  # each compression, encoding and separator raises errors of its own
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise SourceError(
             f"{path.name} cannot be read as CSV ({what}). Check separator, decimal and encoding in the card."
         ) from error
-    for name in (n for n, kind in kinds.items() if kind == "date" and n in frame):
-        frame[name] = _dates(frame[name])
+    convert = {"date": _dates, "number": _numbers}
+    for name in (n for n, kind in kinds.items() if kind in convert and n in frame):
+        frame[name] = convert[str(kinds[name])](frame[name])
     return frame
+
+
+def _read(path: Path, source: Source, texts: dict[str, str]) -> pd.DataFrame:
+    """Read with pandas, which would take the first column of rows longer than the header as an index."""
+    how: dict[str, Any] = {"sep": source.separator, "encoding": source.encoding, "index_col": False}
+    header = pd.read_csv(path, header=None, nrows=1, dtype="str", keep_default_na=False, **how).iloc[0]
+    if twice := [c for c in source.columns if (header == c).sum() > 1]:
+        raise ValueError(f"column {', '.join(map(repr, twice))} stands there twice")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        warnings.filterwarnings("ignore", message="The 'float_precision' argument is deprecated")
+        frame: pd.DataFrame = pd.read_csv(
+            path, decimal=source.decimal, na_values=list(source.missing), keep_default_na=False, dtype=texts,
+            float_precision="round_trip", **how,
+        )  # fmt: skip
+    return frame
+
+
+def _numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+    wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+    if wrong.any():
+        raise SourceError(
+            f"Column {column.name!r} is of type number and holds {column[wrong].iloc[0]!r} (row {wrong.idxmax()}). Correct "
+            "it, or name the text under `missing` in the card."
+        )
+    return column
 
 
 def _dates(column: pd.Series[Any]) -> pd.Series[Any]:
     try:
         return pd.to_datetime(column, format="ISO8601")
     except (ValueError, OverflowError) as error:
-        what = str(error).splitlines()[0].rstrip(".")
+        what = str(error).split(". ")[0]
         raise SourceError(f"Column {column.name!r} is of type date: {what}. Write dates as 2024-07-31.") from error

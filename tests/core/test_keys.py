@@ -1,0 +1,65 @@
+"""The file name is the key."""
+
+import pytest
+
+import scale_impact as si
+from scale_impact import checks, estimators, sources
+from scale_impact.core import keys
+from scale_impact.errors import UsageError
+from tests.panels import design_of, drawn, panel_of
+
+FRAME = drawn({2: 4, 3: 3, 5: 6}, 5, seed=1)
+
+
+def test_keys_of_a_room_are_its_files_without_helpers():
+    assert keys.names("estimators") == estimators.names()
+    assert set(estimators.names()) >= {"callaway_santanna", "did_2x2", "event_study", "twfe"}
+    assert set(checks.names()) >= {"bacon", "leave_one_out", "pre_trends"}
+    assert set(sources.names()) >= {"csv", "package"}
+    for room in ("estimators", "checks", "sources", "figures"):
+        assert not [name for name in keys.names(room) if name.startswith("_")]
+
+
+def test_options_are_the_keyword_only_parameters():
+    assert keys.options("checks", "pre_trends", "run") == ("alpha",)
+    assert set(estimators.option_names("event_study")) == {"window", "covariates", "K_adj", "K_fixef", "G_adj"}
+    assert checks.option_names("bacon") == ("tolerance",)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("callaway_santana", "There is no estimator 'callaway_santana'. Did you mean 'callaway_santanna'?"),
+        ("_pooled", "There is no estimator '_pooled'. Known: callaway_santanna, did_2x2, event_study, twfe."),
+        ("../checks/bacon", "There is no estimator '../checks/bacon'. Known: "),
+        ("", "There is no estimator ''. Known: "),
+    ],
+)
+def test_an_unknown_estimator_is_refused_by_name(name, message):
+    with pytest.raises(UsageError) as caught:
+        si.estimate(name, panel_of(FRAME), design_of(FRAME))
+    assert str(caught.value).startswith(message)
+    assert caught.value.exit_code == 2
+
+
+def test_all_unknown_options_of_an_estimator_are_named_at_once():
+    with pytest.raises(UsageError) as caught:
+        si.estimate("event_study", panel_of(FRAME), design_of(FRAME), windw=[-2, 2], covarates=[])
+    assert list(caught.value.problems) == [
+        "event_study takes no option 'windw'. Did you mean 'window'?",
+        "event_study takes no option 'covarates'. Did you mean 'covariates'?",
+    ]
+
+
+def test_covariates_for_an_estimator_that_takes_none_are_refused():
+    with pytest.raises(UsageError, match="callaway_santanna takes no option 'covariates'"):
+        si.estimate("callaway_santanna", panel_of(FRAME), design_of(FRAME), covariates=["x"])
+
+
+def test_an_unknown_check_and_an_unknown_option_are_refused_by_name():
+    panel, design = panel_of(FRAME), design_of(FRAME)
+    refit = lambda p, d: si.estimate("twfe", p, d)  # noqa: E731
+    with pytest.raises(UsageError, match="There is no check 'pretrends'. Did you mean 'pre_trends'"):
+        si.check("pretrends", panel, design, refit)
+    with pytest.raises(UsageError, match="pre_trends takes no option 'alfa'. Did you mean 'alpha'"):
+        si.check("pre_trends", panel, design, refit, alfa=0.1)
