@@ -60,7 +60,7 @@ tests: setup
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lab: setup
-	@.venv/bin/jupyter lab notebooks
+	@.venv/bin/jupyter lab --notebook-dir=. notebooks/staggered_did.ipynb
 
 bench: setup
 	@.venv/bin/python -m benchmarks

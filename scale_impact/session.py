@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.checks import check as run_check
 from scale_impact.checks import option_names as check_options
-from scale_impact.core.assemble import design_of, panel_of
+from scale_impact.core.assemble import design_of, options_of, panel_of
 from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
@@ -30,7 +30,7 @@ from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.source import load_source
 from scale_impact.core.study import Choice, Outcome, Study, describe, scalar_keys
-from scale_impact.errors import EstimationError, UsageError
+from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
 from scale_impact.evidence.store import write_rows
@@ -188,28 +188,13 @@ class Session:
         return checks
 
     def _fit(self, choice: Choice, panel: Panel, design: Design) -> Effect:
-        options = dict(choice.options)
-        covariates = self.study.settings.covariates
-        known = option_names(choice.name)
-        if covariates and "covariates" not in known:
-            raise EstimationError(
-                f"{choice.name} takes no covariates; the study names {', '.join(covariates)}. Leave them out or use another estimator."
-            )
-        if covariates:
-            options.setdefault("covariates", covariates)
-        options = self._common(known) | options
-        return estimate(choice.name, panel, design, **options)
+        return estimate(choice.name, panel, design, **options_of(self.study, choice, option_names(choice.name)))
 
     def _check(self, choice: Choice, outcome: str) -> Check:
         primary = self.study.settings.estimators[0]
         panel, design = self.panel(outcome), self.design(outcome)
-        options = self._common(check_options(choice.name)) | choice.options
+        options = options_of(self.study, choice, check_options(choice.name))
         return run_check(choice.name, panel, design, lambda p, d: self._fit(primary, p, d), **options)
-
-    def _common(self, known: tuple[str, ...]) -> dict[str, Any]:
-        """The study's level and seed, for what takes them."""
-        settings = self.study.settings
-        return {name: value for name, value in (("level", settings.level), ("seed", settings.seed)) if name in known}
 
     # ---- to read ----------------------------------------------------------------------------
 
@@ -244,21 +229,27 @@ class Session:
         return pd.DataFrame(found, columns=["check", "verdict", "reason"]).set_index("check")
 
     def notes(self, outcome: str | None = None) -> Markdown:
-        """What a reader of the numbers has to know, by estimator."""
-        lines = [f"- **{e.estimator}**: {note}" for e in self.estimate(outcome) for note in e.notes]
-        return _markdown("\n".join(dict.fromkeys(lines)) or "Nothing was left out and no estimator has a warning.")
+        """What a reader of the numbers has to know, each note once, with the estimators that it is about."""
+        about: dict[str, list[str]] = {}
+        for name, effect in zip(self.estimator_names, self.estimate(outcome), strict=True):
+            for note in effect.notes:
+                about.setdefault(note, []).append(name)
+        everyone = len(self.estimator_names)
+        heads = {note: "" if len(who) == everyone else f"**{', '.join(who)}**: " for note, who in about.items()}
+        lines = [f"- {head}{note}" for note, head in heads.items()]
+        return _markdown("\n".join(lines) or "Nothing was left out and no estimator has a warning.")
 
     def answer(self, outcome: str | None = None) -> Markdown:
-        """The primary estimate in words."""
+        """The primary estimate in words, with the checks that a reader must know of."""
         row = self._estimate_rows(self._outcome(outcome))[0]
-        found = {
-            v: sum(c.verdict == v for c in self.check(outcome))
-            for v in ("pass", "fail", "inconclusive", "inapplicable")
-        }
-        tally = ", ".join(f"{n} {verdict}" for verdict, n in found.items() if n)
-        return _markdown(
-            f"**{in_words(row)}**\n\n({row['estimator']}, {row['n_treated']} treated of {row['n_units']}; checks: {tally or 'none'})"
-        )
+        checks = self.check(outcome)
+        lines = [f"**{in_words(row, self.indicator(outcome).name)}**", ""]
+        lines += [f"{row['estimand']} by {row['estimator']}; {row['n_treated']:,} treated of {row['n_units']:,}.", ""]
+        lines += [f"- **{c.check} {c.verdict}**: {c.reason}" for c in checks if c.verdict in ("fail", "inconclusive")]
+        quiet = [f"{c.check} {c.verdict}" for c in checks if c.verdict in ("pass", "inapplicable")]
+        lines += [f"- {', '.join(quiet)}"] if quiet else []
+        lines += [f"- {note}" for note in self.design(outcome).notes]
+        return _markdown("\n".join(lines))
 
     def figure(
         self, name: str, *values: Any, outcome: str | None = None, stem: str | None = None, **options: Any

@@ -23,7 +23,7 @@ STUDY = {
     "source": "towns",
     "unit": "town",
     "period": "year",
-    "outcomes": [{"column": "jobs", "indicator": "unemployment_claims"}],
+    "outcomes": [{"column": "jobs", "indicator": "jobs"}],
     "treatment": {"treated": "zone"},
     "design": {"control": "never"},
     "estimators": ["callaway_santanna", "twfe"],
@@ -37,7 +37,13 @@ COLUMNS = {
     "zone": {"unit": "0/1", "meaning": "1 from the year of the zone on"},
     "start": {"unit": "year", "meaning": "First year of the zone; 0 without one"},
     "people": {"unit": "people", "meaning": "Inhabitants"},
+    "ljobs": {"unit": "log(jobs)", "meaning": "Natural logarithm of jobs"},
 }
+
+INDICATORS = """\
+jobs,Jobs,economy,Jobs at the end of the year,jobs,+
+inhabitants,Inhabitants,society,Inhabitants at the end of the year,people,0
+"""
 
 QUICK = [
     'study = "towns"\nvariant = None\nout = None\noverrides = {}',
@@ -56,7 +62,8 @@ def towns(seed=3):
     for u, start in enumerate([2003] * 3 + [2004] * 3 + [0] * 6):
         for year, walk in zip(range(2001, 2007), rng.normal(size=6).cumsum(), strict=True):
             zone = int(0 < start <= year)
-            rows.append((f"{u + 1:05d}", year, 10 + u + walk + zone, zone, start, 1000 + u))
+            jobs = 10 + u + walk + zone
+            rows.append((f"{u + 1:05d}", year, jobs, zone, start, 1000 + 10 * u + year % 7, np.log(jobs)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -83,11 +90,12 @@ def notebook(*code, tag="parameters"):
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """A project folder."""
 
     root: Path
+    said: "Answer | None" = None
 
     @property
     def results(self):
@@ -132,6 +140,8 @@ def project(root):
     """A project with the shipped templates and cards, and the study `towns`."""
     shutil.copytree(ROOT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     shutil.copytree(ROOT / "data", root / "data")
+    with (root / "data/indicators/catalogue.csv").open("a", encoding="utf-8") as file:
+        file.write(INDICATORS)
     place = Place(root)
     place.data(towns())
     place.study()

@@ -52,6 +52,7 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
         share,
         None,
         {"comparisons": _rows(table), "tolerance": tolerance},
+        of="twfe",
     )
 
 

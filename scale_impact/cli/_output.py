@@ -29,6 +29,12 @@ def leave_with(errors: Sequence[ScaleImpactError]) -> None:
         sys.exit(errors[0].exit_code)
 
 
+def show_notes(notes: Sequence[str]) -> None:
+    """Print what a design leaves out or reads in a particular way."""
+    for note in notes:
+        print(f"  Note: {note}")
+
+
 def settings(pairs: Sequence[str]) -> dict[str, object]:
     """``key=value`` pairs with values as YAML 1.2 reads them."""
     wrong = [p for p in pairs if "=" not in p or p.startswith("=")]

@@ -15,8 +15,8 @@ def check(
 
     Example: scale-impact check indiana-enterprise-zones
     """
-    from scale_impact.cli._output import leave_with, settings
-    from scale_impact.workflow.preflight import notes, preflight
+    from scale_impact.cli._output import leave_with, settings, show_notes
+    from scale_impact.workflow.preflight import preflight
     from scale_impact.workflow.runs import expand
 
     runs, errors = expand(studies or [], settings(set_ or []))
@@ -24,9 +24,8 @@ def check(
         typer.echo("There is no study yet. Make one: scale-impact new my-city --template staggered_did")
     for run in runs:
         found = preflight(run)
-        errors += found
-        if not found:
+        errors += found.errors
+        if not found.errors:
             typer.echo(f"{run.name}: ready to run")
-            for note in notes(run):
-                typer.echo(f"  note: {note}")
+            show_notes(found.notes)
     leave_with(errors)

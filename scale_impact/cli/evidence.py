@@ -13,7 +13,10 @@ from scale_impact.core.words import number
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = ["study", "variant", "outcome", "estimator", "role", "estimate", "ci_low", "ci_high", "p_value"]
+SHOWN = [
+    "study", "variant", "outcome", "estimator", "role", "label", "estimate", "ci_low", "ci_high", "p_value", "outcome_unit",
+    "inference",
+]  # fmt: skip
 
 
 class Format(StrEnum):
@@ -30,7 +33,8 @@ def evidence(
         str | None, typer.Option("--where", help="Condition on estimates, such as \"role = 'primary'\".")
     ] = None,
     sql: Annotated[
-        str | None, typer.Option("--sql", help="A whole query over the tables estimates and checks.")
+        str | None,
+        typer.Option("--sql", help='A whole query over the tables estimates and checks (quote the column "check").'),
     ] = None,
     format_: Annotated[
         Format, typer.Option("--format", help="table for reading; the others hold all columns.")
@@ -47,7 +51,7 @@ def evidence(
     frame = query(Project.find().studies, where=where, sql=sql)
     if format_ is Format.table:
         nothing = "No row answers this." if where or sql else "No results yet. Run a study: scale-impact run"
-        _table(frame if sql else frame[[*SHOWN[:4], *_labels(frame), *SHOWN[4:]]], nothing)
+        _table(frame if sql else frame[_shown(frame)], nothing)
     elif format_ is Format.csv:
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     elif format_ is Format.json:
@@ -57,9 +61,11 @@ def evidence(
         sys.stdout.buffer.write(as_parquet(frame))
 
 
-def _labels(frame: pd.DataFrame) -> list[str]:
-    """The label column, where rows are of other kinds than overall."""
-    return ["label"] if (frame["kind"] != "overall").any() else []
+def _shown(frame: pd.DataFrame) -> list[str]:
+    """Columns of the table: labels where rows are of other kinds than overall, variants where there are any."""
+    without = {"label"} if (frame["kind"] == "overall").all() else set()
+    without |= {"variant"} if frame["variant"].isna().all() else set()
+    return [name for name in SHOWN if name not in without]
 
 
 def _portable(value: object) -> object:
@@ -80,12 +86,14 @@ def _table(frame: pd.DataFrame, nothing: str) -> None:
     for column in frame.columns:
         table.add_column(Text(str(column)))
     for row in frame.itertuples(index=False):
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(_cell(name, value)) for name, value in zip(frame.columns, row, strict=True)))
     console = Console() if sys.stdout.isatty() else Console(width=1000)
     console.print(table if len(frame) else nothing)
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
     if value is None or value != value:
         return ""
+    if name == "p_value" and isinstance(value, float) and value < 0.001:
+        return "<0.001"
     return number(value) if isinstance(value, float) else str(value)

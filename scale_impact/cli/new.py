@@ -9,7 +9,9 @@ import typer
 
 def new(
     slug: Annotated[str, typer.Argument(help="Name of the study: small letters, digits and hyphens.")],
-    template: Annotated[str, typer.Option("--template", "-t", help="A notebook under notebooks/, without .ipynb.")],
+    template: Annotated[
+        str, typer.Option("--template", "-t", help="A notebook under notebooks/, without .ipynb.", show_default=False)
+    ] = "",
     city: Annotated[str | None, typer.Option("--city", help="The city it is about, for the title.")] = None,
 ) -> None:
     """Make a study folder with a commented study.yaml that runs as it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ def run(
     studies: Annotated[list[str] | None, typer.Argument(help="Slugs under studies/ or paths; none means all.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value: change a scalar of study.yaml.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write to this folder instead of studies/<slug>/results.")
+        Path | None, typer.Option("--out", help="Write to DIR/<slug>/results instead of studies/<slug>/results.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Execute even what is up to date.")] = False,
 ) -> None:
@@ -42,17 +42,18 @@ def _run_one(run: Run, force: bool) -> list[ScaleImpactError]:
     from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
     from scale_impact.workflow.preflight import preflight
 
-    if problems := preflight(run):
-        return problems
+    found = preflight(run)
+    if found.errors:
+        return list(found.errors)
     if not force and is_current(run, run_id(inputs_of(run))):
-        _report(run, "up to date")
+        _report(run, "up to date", found.notes)
         return []
     try:
         with _busy(run):
             done = execute(run)
     except ScaleImpactError as error:
         return [error]
-    _report(run, f"done in {done.seconds:.1f} s")
+    _report(run, f"done in {done.seconds:.1f} s", found.notes)
     return []
 
 
@@ -62,8 +63,9 @@ def _busy(run: Run):  # type: ignore[no-untyped-def]
     return Console(stderr=True).status(f"{run.name}: executing {run.template.name}")
 
 
-def _report(run: Run, state: str) -> None:
-    """Print the primary estimate and where the results lie."""
+def _report(run: Run, state: str, notes: tuple[str, ...]) -> None:
+    """Print the primary estimate, what was left out, the checks and where the results lie."""
+    from scale_impact.cli._output import show_notes
     from scale_impact.evidence.reading import in_words, numbers
     from scale_impact.evidence.store import read_rows
 
@@ -72,15 +74,27 @@ def _report(run: Run, state: str) -> None:
     where = run.study.project.relative(run.results)
     typer.echo(f"{run.name}: {state}")
     typer.echo(f"  {run.study.settings.title}")
-    typer.echo(f"  {in_words(primary)}")
+    typer.echo(f"  {in_words(primary, run.study.indicator(run.study.outcomes[0]).name)}")
     typer.echo(f"  {primary['estimand']} by {primary['estimator']}, {primary['outcome_unit']}: {numbers(primary)}")
-    typer.echo(f"  {primary['n_treated']} treated of {primary['n_units']}; {primary['inference']}")
-    typer.echo(f"  Checks: {_verdicts(run)}")
+    typer.echo(f"  {primary['n_treated']:,} treated of {primary['n_units']:,}; {primary['inference']}")
+    show_notes(notes)
+    _checks(run)
     typer.echo(f"  Results: {where}/ (executed.ipynb, estimates.jsonl, checks.jsonl, figures/, manifest.json)")
+    if run.study.overrides and run.base == run.study.folder:
+        changed = ", ".join(f"{k}={v}" for k, v in run.study.overrides)
+        typer.echo(f"  Note: these published results are with {changed}; give --out DIR to try without publishing.")
 
 
-def _verdicts(run: Run) -> str:
+def _checks(run: Run) -> None:
+    """The verdicts, and why a check failed."""
     from scale_impact.evidence.store import read_rows
 
-    first = [r for r in read_rows(run.results / "checks.jsonl") if r["outcome"] == run.study.outcomes[0].column]
-    return "; ".join(f"{r['check']} {r['verdict']}" for r in first) or "none asked for"
+    rows = [r for r in read_rows(run.results / "checks.jsonl") if r["outcome"] == run.study.outcomes[0].column]
+    typer.echo(f"  Checks: {_verdicts(rows)}")
+    for row in rows:
+        if row["verdict"] in ("fail", "inconclusive"):
+            typer.echo(f"    {row['check']}: {row['reason']}")
+
+
+def _verdicts(rows: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{r['check']} {r['verdict']}" for r in rows) or "none asked for"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import pandas as pd
 
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
-from scale_impact.core.study import Outcome, Study
+from scale_impact.core.study import Choice, Outcome, Study
 
 
 def panel_of(study: Study, frame: pd.DataFrame, outcome: Outcome) -> Panel:
@@ -38,3 +41,11 @@ def design_of(study: Study, panel: Panel) -> Design:
         balance=design.balance,
         cluster=design.cluster,
     )
+
+
+def options_of(study: Study, choice: Choice, known: Collection[str]) -> dict[str, Any]:
+    """Options of an estimator or check: its own, and the study's covariates, level and seed where it takes them."""
+    settings = study.settings
+    shared = {"covariates": settings.covariates, "level": settings.level, "seed": settings.seed}
+    given = {name: value for name, value in shared.items() if name in known and value != []}
+    return given | choice.options

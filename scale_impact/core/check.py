@@ -23,6 +23,8 @@ class Check:
         The finding in one or two sentences.
     statistic, p_value:
         Of the test, where there is one.
+    of:
+        Key of the estimator that it judges; None: the study's primary one.
     details:
         Anything a figure or a reader needs, as JSON knows it.
     """
@@ -33,6 +35,7 @@ class Check:
     statistic: float | None = None
     p_value: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    of: str | None = None
 
     @classmethod
     def inapplicable(cls, check: str, reason: str) -> Check:

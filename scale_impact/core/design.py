@@ -23,6 +23,10 @@ BasePeriod = Literal["varying", "universal"]
 Balance = Literal["strict", "drop", "pairwise", "repeated_cross_sections"]
 
 LEFT_OUT = -1
+"""Cohort code of a unit that does not enter."""
+
+MANY_LEFT_OUT = 0.2
+"""Where a larger share of units is left out, the design says whom the answer is about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,22 +289,49 @@ def _from_indicator(panel: Panel, name: str) -> _Adoption:
             f"treated: {name} needs units followed over time; these are repeated cross-sections. "
             "Use group and starts, or first_treated."
         )
-    start, on_then = _first_on(panel, on)
-    if not on_then:
+    start, stays_on = _first_on(panel, on)
+    if panel.unobserved is None:
+        known = None
+    else:
+        known = _without_outcome(panel, name)
+        np.minimum.at(start, known.units[known.on], known.periods[known.on].astype(float))
+        stays_on = not (~on & (panel.period_codes > start[panel.unit_codes])).any()
+    if not stays_on:
         raise DesignError(_switches_off(panel, name, ~on & (panel.period_codes > start[panel.unit_codes])))
-    return _Adoption(start, () if panel.balanced else _unseen_start(panel, name, start))
+    return _Adoption(start, () if panel.balanced else _unseen_start(panel, name, start, known))
 
 
-def _unseen_start(panel: Panel, name: str, start: NDArray[np.float64]) -> tuple[str, ...]:
-    """Say whose treatment may have begun in a period in which they were not observed."""
+@dataclass(frozen=True)
+class _Rows:
+    """Unit, period and treatment of rows that have no outcome."""
+
+    units: NDArray[np.int64]
+    periods: NDArray[np.int64]
+    on: NDArray[np.bool_]
+
+
+def _without_outcome(panel: Panel, name: str) -> _Rows:
+    """What rows without an outcome say of treatment: they count for when it began."""
+    assert panel.unobserved is not None
+    units = pd.Index(panel.units).get_indexer(panel.unobserved[panel.unit])
+    periods = pd.Index(panel.periods).get_indexer(panel.unobserved[panel.period])
+    inside = (units >= 0) & (periods >= 0)
+    on = _zero_one(panel, name, panel.unobserved[name].to_numpy())
+    return _Rows(units[inside], periods[inside], on[inside])
+
+
+def _unseen_start(panel: Panel, name: str, start: NDArray[np.float64], known: _Rows | None) -> tuple[str, ...]:
+    """Say whose treatment may have begun in a period of which there is no row."""
     seen = np.zeros(panel.n_units, dtype=bool)
     seen[panel.unit_codes[panel.period_codes == start[panel.unit_codes] - 1]] = True
+    if known is not None:
+        seen[known.units[known.periods == start[known.units] - 1]] = True
     unsure = np.flatnonzero(np.isfinite(start) & (start > 0) & ~seen)
     if not len(unsure):
         return ()
     who = some([panel.unit_name(int(u)) for u in unsure])
     return (
-        f"{name}: treatment counts from the first treated row, and the period before it is not observed for {who}.",
+        f"{name}: treatment counts from the first treated row, and there is no row of the period before it for {who}.",
     )
 
 
@@ -339,8 +370,8 @@ def _switches_off(panel: Panel, name: str, bad: NDArray[np.bool_]) -> str:
     shown = ", ".join(f"{panel.unit_name(u)} in {plain(p)}" for u, p in first.items())
     return (
         f"Treatment {name!r} switches off in {counted(len(units), 'unit')} ({shown}{', ...' if len(units) > 3 else ''}). "
-        "These designs need treatment that stays on. Correct the column, leave these units out, or use an estimator for "
-        "treatment that switches on and off (chaisemartin_dhaultfoeuille)."
+        "These designs need treatment that stays on. Correct the column (are the periods in order of time?), leave these "
+        "units out, or let treatment end the data: drop the periods after it was switched off."
     )
 
 
@@ -399,6 +430,9 @@ def _balanced(panel: Panel, balance: Balance) -> tuple[NDArray[np.bool_], list[s
         said.append(
             f"{counted(n, 'unit')} not observed in each period left out ({some(names) if n < 7 else ', '.join(names[:5]) + ', ...'})."
         )
+        if n > panel.n_units * MANY_LEFT_OUT:
+            left = counted(panel.n_units - n, "unit that remains", "units that remain")
+            said.append(f"That is {n / panel.n_units:.0%} of all units: the answer is about the {left}.")
         return complete, said
     said.append(f"{counted(n, 'unit is', 'units are')} not observed in each period; each observation is used as it is.")
     return everyone, said

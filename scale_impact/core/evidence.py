@@ -63,7 +63,7 @@ def estimate_rows(origin: Origin, effect: Effect, *, primary: bool) -> list[dict
 
 def check_row(origin: Origin, check: Check, estimator: str) -> dict[str, Any]:
     """Row of checks.jsonl for one check."""
-    row = {**origin.fields(), "estimator": estimator, **check.row()}
+    row = {**origin.fields(), "estimator": check.of or estimator, **check.row()}
     return {name: row[name] for name in CHECK_FIELDS}
 
 

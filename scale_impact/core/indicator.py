@@ -10,6 +10,8 @@ from typing import Literal, get_args
 
 from scale_impact.errors import StudyError
 
+WHERE = "data/indicators/catalogue.csv"
+
 Direction = Literal["+", "-", "0", "target", "context"]
 
 
@@ -48,14 +50,17 @@ def load_indicators(path: Path) -> dict[str, Indicator]:
         The catalogue is missing, lacks a column, repeats a key or has an unknown direction.
     """
     if not path.is_file():
-        raise StudyError("There is no indicator catalogue.", where=path.name)
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        raise StudyError("There is no indicator catalogue.", where=WHERE)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
+    except UnicodeDecodeError as error:
+        raise StudyError("The catalogue is not UTF-8 text. Save it as UTF-8.", where=WHERE) from error
     fields = list(Indicator.__dataclass_fields__)
     if rows and (absent := [f for f in fields if f not in rows[0]]):
-        raise StudyError(f"The catalogue lacks the column {', '.join(absent)}.", where=path.name)
+        raise StudyError(f"The catalogue lacks the column {', '.join(absent)}.", where=WHERE)
     if problems := _problems(rows):
-        raise StudyError(problems, where=path.name)
+        raise StudyError(problems, where=WHERE)
     return {r["indicator"]: Indicator(**{f: r[f] for f in fields}) for r in rows}  # type: ignore[arg-type]
 
 

@@ -39,8 +39,9 @@ class Panel:
         Labels of the T periods, sorted.
     values:
         Outcomes of the n observations, in order of unit and period, float64.
-    missing:
-        Rows left out because their outcome is missing (only with ``missing="drop"``).
+    unobserved:
+        Rows left out because their outcome is missing (only with ``missing="drop"``); what they
+        say of treatment still counts.
     """
 
     frame: pd.DataFrame
@@ -51,7 +52,7 @@ class Panel:
     units: NDArray[Any]
     periods: NDArray[Any]
     values: NDArray[np.float64]
-    missing: int
+    unobserved: pd.DataFrame | None
     _rows: NDArray[np.int64] | None
     _unit_codes: NDArray[np.int64] | None
     _period_codes: NDArray[np.int64] | None
@@ -95,12 +96,17 @@ class Panel:
         _refuse(_bad_rows(frame, unit, period, outcome, missing))
         kept = _observed(frame, outcome) if missing == "drop" else None
         data = _own(frame if kept is None or kept.all() else frame.loc[kept])
-        gone = 0 if kept is None else int((~kept).sum())
+        gone = None if kept is None or kept.all() else frame.loc[~kept]
         layout = _cross_sections(data, period) if unit is None else _followed(data, unit, period)
         y = _float(data[outcome])
         y = _readonly(y if layout.rows is None else y[layout.rows])
         return cls(data, unit, period, outcome, covariates, layout.units, layout.periods, y, gone,
                    layout.rows, layout.unit_codes, layout.period_codes)  # fmt: skip
+
+    @property
+    def missing(self) -> int:
+        """Rows left out because their outcome is missing."""
+        return 0 if self.unobserved is None else len(self.unobserved)
 
     @property
     def followed(self) -> bool:
@@ -284,7 +290,7 @@ def _bad_outcomes(frame: pd.DataFrame, unit: str | None, period: str, outcome: s
         problems.append(f"Outcome {outcome!r} is missing in every row. Use another column.")
     elif absent.any() and missing == "refuse":
         problems.append(
-            f"Outcome {outcome!r} is missing {_where(frame, unit, period, absent)}. Fill it, or say `missing: drop` to "
+            f"Outcome {outcome!r} is missing {_where(frame, unit, period, absent)}. Fill it, or say `missing: drop` (in a study under `design:`) to "
             "take these rows as cells that were not observed (`balance` then decides about their units)."
         )
     return problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictInt, StrictStr, model_validator
+from pydantic import BeforeValidator, Field, StrictInt, StrictStr, field_validator, model_validator
 
 from scale_impact.core import keys
 from scale_impact.core.design import Balance, BasePeriod, Control
@@ -61,7 +62,10 @@ class Treatment(Record):
                 f"(given: {', '.join(given) or 'none'})."
             )
         if (self.group is None) != (self.starts is None):
-            raise ValueError("group and starts go together.")
+            raise ValueError(
+                f"{'starts' if self.starts is None else 'group'} is missing; group and starts go together, such as "
+                "{group: nearinc, starts: 1981}."
+            )
         return self
 
 
@@ -116,6 +120,16 @@ class Settings(Record):
     seed: Annotated[StrictInt, Field(ge=0)] = 20251122
     variants: dict[str, dict[str, Any]] = {}
 
+    @field_validator("variants")
+    @classmethod
+    def _are_folder_names(cls, variants: dict[str, Any]) -> dict[str, Any]:
+        wrong = [v for v in variants if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", v) or v == "figures"]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(map(repr, wrong))} cannot name a folder of results. Use small letters, digits, - and _, such as early."
+            )
+        return variants
+
 
 @dataclass(frozen=True)
 class Study:
@@ -168,6 +182,7 @@ class Study:
         project = Project.find(folder)
         problems += _unknown_names(project, resolved)
         problems += _contradictions(settings) if settings is not None else []
+        problems += _unit_problems(project, settings) if settings is not None and not problems else []
         if problems or settings is None:
             raise StudyError(_once([*problems, *_source_problems(project, resolved)]), where=_shown(folder))
         return cls(folder, settings, variant, tuple(sorted((overrides or {}).items())))
@@ -290,11 +305,21 @@ def _unknown_names(project: Project, raw: Mapping[str, Any]) -> list[str]:
     for key, kind in (("template", "templates"), ("source", "sources"), ("measure", "measures")):
         name = raw.get(key)
         if isinstance(name, str) and name not in project.keys(kind):
-            problems.append(f"{key}: there is no {key} {name!r}. {nearest(name, project.keys(kind))}")
+            problems.append(
+                f"{key}: there is no {key} {name!r}. {nearest(name, project.keys(kind))} {WRITE[key].format(name)}"
+            )
     problems += _card_problems(project, raw) + _indicator_problems(project, raw)
     for room, function in (("estimators", "fit"), ("checks", "run")):
         problems += [p for k, item in enumerate(_items(raw, room)) for p in _choice_problems(room, function, k, item)]
     return problems
+
+
+WRITE = {
+    "template": "Or add notebooks/{}.ipynb.",
+    "source": "Or describe it in data/sources/{}.yaml.",
+    "measure": "Or write its card, data/measures/{}.yaml.",
+}
+"""What to do about a name that is meant to be new."""
 
 
 def _items(raw: Mapping[str, Any], key: str) -> list[Any]:
@@ -332,7 +357,8 @@ def _column_problems(project: Project, source: str, raw: Mapping[str, Any]) -> l
         return []
     columns = load_source(project.source(source)).columns
     return [
-        f"{place}: source {source} has no column {name!r}. {nearest(name, columns)}"
+        f"{place}: the card of source {source} describes no column {name!r}. {nearest(name, columns)} Or describe it under "
+        f"`columns` in data/sources/{source}.yaml."
         for place, name in _columns_named(raw)
         if isinstance(name, str) and name not in columns
     ]
@@ -362,7 +388,7 @@ def _indicator_problems(project: Project, raw: Mapping[str, Any]) -> list[str]:
         return [str(error)]
     named = [(k, o.get("indicator")) for k, o in enumerate(_items(raw, "outcomes")) if isinstance(o, Mapping)]
     return [
-        f"outcomes.{k}.indicator: there is no indicator {name!r}. {nearest(name, known)}"
+        f"outcomes.{k}.indicator: there is no indicator {name!r}. {nearest(name, known)} Or add its line to data/indicators/catalogue.csv."
         for k, name in named
         if isinstance(name, str) and name not in known
     ]
@@ -400,6 +426,33 @@ def _contradictions(settings: Settings) -> list[str]:
         f"covariates: {name} takes none ({', '.join(settings.covariates)} given). Leave them out or use another estimator."
         for name in without
     ]
+
+
+def _unit_problems(project: Project, settings: Settings) -> list[str]:
+    """Where the source's card and the catalogue give an outcome in different units."""
+    if settings.source not in project.keys("sources") or _source_problems(project, {"source": settings.source}):
+        return []
+    columns, indicators = load_source(project.source(settings.source)).columns, load_indicators(project.indicators)
+    found = [_unit_problem(o, columns[o.column].unit.strip(), indicators[o.indicator].unit) for o in settings.outcomes]
+    return [f"outcomes.{k}: {problem}" for k, problem in enumerate(found) if problem]
+
+
+def _unit_problem(outcome: Outcome, card: str, catalogue: str) -> str | None:
+    column = outcome.column
+    if outcome.scale == "log" and not card.startswith("log("):
+        return (
+            f"scale: log says that {column} holds logarithms already, and the card gives it in {card}. Say `scale: level`, or "
+            f"make a column of logarithms and give its unit as log({card})."
+        )
+    if outcome.scale == "level" and card.startswith("log(") and not catalogue.startswith("log("):
+        return f"the card gives {column} in {card}. Say `scale: log`."
+    wanted = f"log({catalogue})" if outcome.scale == "log" else catalogue
+    if card == wanted:
+        return None
+    return (
+        f"the card gives {column} in {card}, the catalogue gives {outcome.indicator} in {catalogue}. Convert the data, or "
+        "correct the unit in the card or in data/indicators/catalogue.csv."
+    )
 
 
 def _takes_covariates(name: str) -> bool:

@@ -15,7 +15,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.fixed_effects import SmallSample, two_way
 from scale_impact.core.inference import Analysis
 from scale_impact.core.panel import Panel
-from scale_impact.errors import DesignError, EstimationError
+from scale_impact.errors import DesignError, EstimationError, UsageError
 
 KFixef = Literal["nonnested", "full", "none"]
 
@@ -53,7 +53,7 @@ def needs_panel(name: str, design: Design) -> None:
 def small_sample(K_adj: bool, K_fixef: KFixef, G_adj: bool) -> SmallSample:
     """The correction asked for, checked."""
     if K_fixef not in ("nonnested", "full", "none"):
-        raise DesignError(f"K_fixef is {K_fixef!r}; it has to be nonnested, full or none.")
+        raise UsageError(f"K_fixef is {K_fixef!r}; it has to be nonnested, full or none.")
     return SmallSample(K_adj, K_fixef, G_adj)
 
 

@@ -49,7 +49,8 @@ def query(studies: Path, *, where: str | None = None, sql: str | None = None) ->
             return connection.sql(sql or _select(where)).df()
         except (duckdb.Error, AttributeError) as error:
             raise UsageError(
-                f"The query cannot be answered: {_first_line(error)} Tables: estimates, checks."
+                f"The query cannot be answered: {_first_line(error)} Tables: estimates, checks (DESCRIBE estimates lists its "
+                'columns; the column "check" needs its quotes, because CHECK is a word of SQL).'
             ) from error
 
 

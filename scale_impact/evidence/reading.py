@@ -8,11 +8,11 @@ from typing import Any
 from scale_impact.core.words import number
 
 
-def in_words(row: dict[str, Any]) -> str:
-    """One sentence for an estimate: size with its unit, interval, and whether zero is excluded."""
+def in_words(row: dict[str, Any], name: str) -> str:
+    """One sentence for an estimate of an indicator: size with its unit, interval, and whether zero is excluded."""
     if row["estimate"] is None:
         return "No estimate."
-    size = _size(row)
+    size = _size(row, name)
     if row["ci_low"] is None:
         return f"{size}; no interval."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
@@ -35,13 +35,18 @@ def is_log(row: dict[str, Any]) -> bool:
     return str(row["outcome_unit"]).startswith("log(")
 
 
-def _size(row: dict[str, Any]) -> str:
-    word = "up" if row["estimate"] > 0 else "down" if row["estimate"] < 0 else "unchanged"
-    return f"{row['indicator'].replace('_', ' ').capitalize()} {word} by {_amount(row, row['estimate']).lstrip('+-−')}"
+def _size(row: dict[str, Any], name: str) -> str:
+    if row["estimate"] == 0:
+        return f"{name} unchanged"
+    word = "up" if row["estimate"] > 0 else "down"
+    return f"{name} {word} by {_amount(row, row['estimate']).lstrip('+-−')}"
 
 
 def _amount(row: dict[str, Any], value: float) -> str:
     if is_log(row):
-        return f"{math.expm1(value):+.1%}".replace("%", " %").replace("-", "−")
+        share = math.expm1(value) if value < 700 else math.inf  # exp has no larger number
+        return f"{share:+.1%}".replace("%", " %").replace("-", "−")
     sign = "+" if value > 0 else ""
-    return f"{sign}{number(value)} {row['outcome_unit']}".replace("-", "−", 1)
+    unit = str(row["outcome_unit"])
+    joint = " of " if unit[:1].isdigit() else " "  # 11,864 of 1978 USD, not 11,864 1978 USD
+    return f"{sign}{number(value)}".replace("-", "−") + f"{joint}{unit}"

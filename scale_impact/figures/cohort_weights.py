@@ -37,7 +37,7 @@ def draw(effect: Effect, ax: Axes, *, unit: str = "") -> None:
     names = [str(cohort) if at is None else periods[at] for cohort, at in zip(weights.index, starts, strict=True)]
     _style.rows(ax, names)
     _columns(ax, weights, periods)
-    _bars(ax, starts)
+    _bars(ax, starts, weights.shape[1])
     if weights.size <= MOST_NUMBERS and weights.shape[1] <= MOST_COLUMNS:
         _numbers(ax, weights)
 
@@ -57,7 +57,8 @@ def _heat(ax: Axes, weights: pd.DataFrame) -> None:
     bound = _bound(weights)
     mesh = ax.pcolormesh(
         np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5, weights.to_numpy(), cmap=COLOURS,
-        vmin=-bound, vmax=bound, edgecolors="white", linewidth=1.0 if weights.size <= 400 else 0.2,
+        vmin=-bound, vmax=bound, edgecolors="white" if columns <= 60 else "face",
+        linewidth=1.0 if weights.size <= 400 else 0.2,
     )  # fmt: skip
     _style.colour_bar(ax, mesh, "Weight in the overall effect")
 
@@ -77,13 +78,13 @@ def _starts(weights: pd.DataFrame) -> list[int | None]:
     return [columns.get(str(cohort)) for cohort in weights.index]
 
 
-def _bars(ax: Axes, starts: list[int | None]) -> None:
+def _bars(ax: Axes, starts: list[int | None], width: int) -> None:
     """A bar before the first treated cell of each cohort."""
     for row, at in enumerate(starts):
         if at is not None:
             x, y = [at - 0.5] * 2, [row - 0.46, row + 0.46]
-            ax.plot(x, y, color="white", linewidth=4.5, solid_capstyle="butt", label="_edge")
-            ax.plot(x, y, color="black", linewidth=2, solid_capstyle="butt", label="_start")
+            ax.plot(x, y, color="white", linewidth=4.5 if width <= 60 else 0, solid_capstyle="butt", label="_edge")
+            ax.plot(x, y, color="black", linewidth=2 if width <= 60 else 0.8, solid_capstyle="butt", label="_start")
     if any(at is not None for at in starts):
         bar = _style.handle("black", "treatment starts", linestyle="none", marker="|", markersize=9, markeredgewidth=2)
         _style.legend_above(ax, [bar])

@@ -13,7 +13,7 @@ import numpy as np
 
 from scale_impact.core.check import Check
 from scale_impact.core.effect import Estimate
-from scale_impact.core.words import plain
+from scale_impact.core.words import plain, some
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
     _style.legend_above(ax, order=(ALL, INTERVAL, ONE))
     if len(shown) < len(ordered):
         _say_cut(ax, len(ordered))
+    _say_lost(ax, check)
 
 
 def height(check: Check) -> float:
@@ -53,7 +54,9 @@ def height(check: Check) -> float:
 
 
 def _sorted(check: Check) -> list[Row]:
-    return sorted(check.details.get("rows") or [], key=lambda r: (r["estimate"], str(r["left_out"])))
+    """Rows with an estimate, lowest first."""
+    rows = [r for r in check.details.get("rows") or [] if r["estimate"] is not None]
+    return sorted(rows, key=lambda r: (r["estimate"], str(r["left_out"])))
 
 
 def _shown(ordered: Sequence[Row]) -> list[Row]:
@@ -82,6 +85,18 @@ def _zero(ax: Axes) -> None:
     low, high = ax.get_xlim()
     if low < 0 < high:
         _style.zero_line(ax, "x")
+
+
+def _say_lost(ax: Axes, check: Check) -> None:
+    """Name units without which there is no estimate, and say where intervals are missing."""
+    rows = check.details["rows"]
+    said = []
+    if lost := [r["left_out"] for r in rows if r["estimate"] is None]:
+        said.append(f"no estimate without {some(lost, 3)}")
+    if any(r["estimate"] is not None and r.get("ci_low") is None for r in rows):
+        said.append("no line: no standard error")
+    if said:
+        ax.set_title("; ".join(said), fontsize=8, color=_style.GREY, loc="right")
 
 
 def _say_cut(ax: Axes, n: int) -> None:

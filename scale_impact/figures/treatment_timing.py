@@ -82,7 +82,7 @@ def _tiles(ax: Axes, treated: NDArray[np.bool_]) -> None:
     edge = 1.2 if treated.size <= 1200 else 0.3
     ax.pcolormesh(
         np.arange(treated.shape[1] + 1) - 0.5, np.arange(treated.shape[0] + 1) - 0.5, treated.astype(float),
-        cmap=ListedColormap(colours), vmin=0, vmax=1, edgecolors="white", linewidth=edge,
+        cmap=ListedColormap(colours), vmin=0, vmax=1, edgecolors="white" if treated.shape[1] <= 60 else "face", linewidth=edge,
     )  # fmt: skip
     _style.legend_above(ax, [Patch(color=_style.BLUE, label="treated"), Patch(color=_style.PALE, label="not treated")])
 

@@ -40,6 +40,7 @@ def parse(path: Path, source: Source) -> pd.DataFrame:
         raise SourceError(
             f"{path.name} cannot be read as CSV ({what}). Check separator, decimal and encoding in the card."
         ) from error
+    _refuse_lost_zeros(path, source, frame)
     convert = {"date": _dates, "number": _numbers}
     for name in (n for n, kind in kinds.items() if kind in convert and n in frame):
         frame[name] = convert[str(kinds[name])](frame[name])
@@ -60,6 +61,22 @@ def _read(path: Path, source: Source, texts: dict[str, str]) -> pd.DataFrame:
             float_precision="round_trip", **how,
         )  # fmt: skip
     return frame
+
+
+def _refuse_lost_zeros(path: Path, source: Source, frame: pd.DataFrame) -> None:
+    """Codes such as 06037 read as numbers are other codes; the card has to say what they are."""
+    whole = [n for n, c in source.columns.items() if c.type is None and n in frame and frame[n].dtype.kind == "i"]
+    if not whole:
+        return
+    how: dict[str, Any] = {"sep": source.separator, "encoding": source.encoding, "index_col": False}
+    raw = pd.read_csv(path, usecols=whole, dtype="str", keep_default_na=False, **how)
+    for name in whole:
+        codes = raw[name][raw[name].str.match(r"\s*0\d")]
+        if len(codes):
+            raise SourceError(
+                f"Column {name!r} holds {codes.iloc[0]!r}, which as a number would lose its zero. Give it `type: text` in the "
+                "card, or `type: number` if the zero means nothing."
+            )
 
 
 def _numbers(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -96,7 +96,7 @@ def _papermill(run: Run, folder: Path, identity: str) -> Path:
         with _short_runtime_folder():
             papermill.execute_notebook(
                 str(run.template), str(output), parameters=_parameters(run, root), progress_bar=False,
-                kernel_manager_class=manager, request_save_on_cell_execute=False,
+                kernel_manager_class=manager, kernel_name="python3", language="python", request_save_on_cell_execute=False,
             )  # fmt: skip
     except PapermillExecutionError as error:
         what = f"the notebook raised in cell {error.exec_count}: {error.ename}: {error.evalue}"

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from scale_impact.core.assemble import design_of, panel_of
-from scale_impact.core.study import Study
-from scale_impact.errors import ScaleImpactError, StudyError
+from scale_impact.core.assemble import design_of, options_of, panel_of
+from scale_impact.core.design import Design
+from scale_impact.core.panel import Panel
+from scale_impact.core.study import Outcome, Study
+from scale_impact.errors import ScaleImpactError, StudyError, UsageError
+from scale_impact.estimators import estimate, option_names
 from scale_impact.sources import read
 from scale_impact.workflow.runs import Run
 
 
-def preflight(run: Run) -> list[ScaleImpactError]:
-    """What is wrong with a run's template, data and design; empty when it can go."""
+@dataclass(frozen=True)
+class Preflight:
+    """What was found: errors that stop a run, and notes on what the design leaves out."""
+
+    errors: tuple[ScaleImpactError, ...]
+    notes: tuple[str, ...] = ()
+
+
+def preflight(run: Run) -> Preflight:
+    """Look at a run's template, data, design and estimators; no notebook is executed."""
     errors: list[ScaleImpactError] = []
     try:
         code_cells(run.template)
     except ScaleImpactError as error:
         errors.append(error)
-    return errors + _data_problems(run.study)
-
-
-def notes(run: Run) -> list[str]:
-    """What the design leaves out or reads in a particular way, for each outcome."""
-    frame = read(run.study.project.source(run.study.settings.source), run.study.project.root)
-    designs = [design_of(run.study, panel_of(run.study, frame, o)) for o in run.study.outcomes]
-    return list(dict.fromkeys(note for d in designs for note in d.notes))
+    found = _of_data(run)
+    return Preflight((*errors, *found.errors), found.notes)
 
 
 def code_cells(template: Path) -> list[str]:
@@ -55,17 +62,39 @@ def code_cells(template: Path) -> list[str]:
     return [source for _, source in code]
 
 
-def _data_problems(study: Study) -> list[ScaleImpactError]:
+def _of_data(run: Run) -> Preflight:
+    """The source, and each outcome's panel, design and estimates."""
+    study = run.study
     try:
         frame = read(study.project.source(study.settings.source), study.project.root)
     except ScaleImpactError as error:
-        return [error]
-    found: dict[str, ScaleImpactError] = {}
+        return Preflight((error,))
+    errors: dict[str, ScaleImpactError] = {}
+    notes: dict[str, None] = {}
     for outcome in study.outcomes:
         try:
-            design_of(study, panel_of(study, frame, outcome))
+            panel = panel_of(study, frame, outcome)
+            design = design_of(study, panel)
         except ScaleImpactError as error:
-            located = type(error)(error.problems, where=f"{study.slug}, outcome {outcome.column}")
-            located.__traceback__ = error.__traceback__
-            found.setdefault(str(error), located)
-    return list(found.values())
+            errors.setdefault(str(error), _located(error, run, outcome))
+            continue
+        notes |= dict.fromkeys(design.notes)
+        for refused in _of_estimators(study, panel, design):
+            errors.setdefault(str(refused), _located(refused, run, outcome))
+    return Preflight(tuple(errors.values()), tuple(notes))
+
+
+def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[ScaleImpactError]:
+    """What estimators refuse; an option that one does not take is a mistake in study.yaml."""
+    for choice in study.settings.estimators:
+        try:
+            estimate(choice.name, panel, design, **options_of(study, choice, option_names(choice.name)))
+        except UsageError as error:
+            yield StudyError([f"{choice.name}: {p}" for p in error.problems])
+        except ScaleImpactError as error:
+            yield error
+
+
+def _located(error: ScaleImpactError, run: Run, outcome: Outcome) -> ScaleImpactError:
+    located = type(error)(error.problems, where=f"{run.name}, outcome {outcome.column}")
+    return located.with_traceback(error.__traceback__)

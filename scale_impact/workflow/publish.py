@@ -12,6 +12,9 @@ from typing import Any
 
 from scale_impact.workflow.runs import Run
 
+PUBLISHED = ("executed.ipynb", "estimates.jsonl", "checks.jsonl", "manifest.json")
+"""Files of a run, beside its figures."""
+
 NOISE = ("papermill", "execution", "ExecuteTime")
 
 
@@ -69,5 +72,9 @@ def _remove_strays(run: Run) -> None:
     if run.study.variant is None:
         return
     for entry in run.results.parent.iterdir():
-        if entry.name not in run.study.variants:
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
+        if entry.name in run.study.variants:
+            continue
+        if entry.is_dir() and (entry.name == "figures" or (entry / "manifest.json").is_file()):
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name in PUBLISHED:
+            entry.unlink()

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from scale_impact.core.project import Project
-from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import read_yaml
 from scale_impact.errors import UsageError
 from scale_impact.workflow.preflight import code_cells
@@ -60,7 +59,12 @@ def _refuse(slug: str, folder: Path, template: str, project: Project) -> None:
     elif folder.exists():
         problems.append(f"studies/{slug} is there already. Choose another name or remove it.")
     if template not in project.keys("templates"):
-        problems.append(f"There is no template {template!r}. {nearest(template, project.keys('templates'))}")
+        there = ", ".join(project.keys("templates"))
+        problems.append(
+            f"There is no template {template!r}. There are {there}."
+            if template
+            else f"Name a template: --template {there.replace(', ', ' or ')}."
+        )
     if problems:
         raise UsageError(problems)
 

@@ -55,7 +55,9 @@ def test_the_comparisons_add_up_to_two_way_fixed_effects():
     frame = drawn({2: 3, 3: 4, 4: 2, NEVER: 5}, 6, seed=7)
     rows = checked(frame).details["comparisons"]
     assert sum(r["weight"] for r in rows) == pytest.approx(1)
-    assert sum(r["weight"] * r["estimate"] for r in rows) == pytest.approx(fitted("twfe", frame).overall.value, rel=1e-9)
+    assert sum(r["weight"] * r["estimate"] for r in rows) == pytest.approx(
+        fitted("twfe", frame).overall.value, rel=1e-9
+    )
 
 
 def test_the_tolerance_decides():

@@ -11,7 +11,9 @@ NEVER = np.inf
 
 def checked(estimator, frame, *, options=None, **design):
     chosen = design_of(frame, **design)
-    return si.check("leave_one_out", chosen._panel, chosen, lambda p, d: si.estimate(estimator, p, d), **(options or {}))
+    return si.check(
+        "leave_one_out", chosen._panel, chosen, lambda p, d: si.estimate(estimator, p, d), **(options or {})
+    )
 
 
 @pytest.mark.parametrize("estimator", ["callaway_santanna", "twfe", "event_study"])
@@ -59,7 +61,9 @@ def test_an_effect_that_no_unit_decides_passes():
 
 def test_the_verdict_names_the_unit_and_how_many_are_like_it():
     rng = np.random.default_rng(0)
-    paths = {f"t{k}": [0, 0, 1.0 + 0.3 * rng.normal()] for k in range(6)} | {f"c{k}": [0, 0, 0.3 * rng.normal()] for k in range(6)}
+    paths = {f"t{k}": [0, 0, 1.0 + 0.3 * rng.normal()] for k in range(6)} | {
+        f"c{k}": [0, 0, 0.3 * rng.normal()] for k in range(6)
+    }
     paths["t0"] = [0, 0, -2.4]  # drags the effect down to where zero is not excluded
     found = checked("callaway_santanna", long(paths, {f"t{k}": 2003 for k in range(6)}))
     assert found.verdict == "fail"

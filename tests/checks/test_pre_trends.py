@@ -62,7 +62,10 @@ def test_parallel_paths_pass_and_diverging_ones_fail():
     first = np.repeat([4.0, NEVER], 30)
     noise = rng.normal(size=(60, 6))
     drift = np.where(np.isfinite(first), 1.0, 0.0)[:, None] * np.arange(6)
-    parallel, diverging = checked("callaway_santanna", framed(noise, first)), checked("callaway_santanna", framed(noise + drift, first))
+    parallel, diverging = (
+        checked("callaway_santanna", framed(noise, first)),
+        checked("callaway_santanna", framed(noise + drift, first)),
+    )
     assert (parallel.verdict, diverging.verdict) == ("pass", "fail")
     assert diverging.p_value < 1e-6
     assert "trends were not parallel" in diverging.reason
@@ -100,7 +103,9 @@ def test_both_base_periods_give_the_same_joint_test():
 def test_the_test_does_not_depend_on_the_outcomes_scale():
     frame = drawn({3: 7, 4: 3, NEVER: 9}, 6, seed=4)
     thousand = frame.assign(y=1000 * frame["y"] + 7)
-    assert checked("callaway_santanna", thousand).statistic == pytest.approx(checked("callaway_santanna", frame).statistic, rel=1e-8)
+    assert checked("callaway_santanna", thousand).statistic == pytest.approx(
+        checked("callaway_santanna", frame).statistic, rel=1e-8
+    )
 
 
 def test_an_estimator_without_a_path_is_inapplicable():
@@ -119,7 +124,10 @@ def test_one_period_before_treatment_is_inapplicable():
 
 
 def test_more_effects_than_units_can_tell_apart_is_inconclusive():
-    frame = long({"a": [1, 2, 4, 5, 9, 9], "b": [1, 3, 3, 4, 8, 9], "c": [2, 2, 3, 5, 5, 6], "d": [0, 1, 3, 3, 4, 6]}, {"a": 2005, "b": 2005})
+    frame = long(
+        {"a": [1, 2, 4, 5, 9, 9], "b": [1, 3, 3, 4, 8, 9], "c": [2, 2, 3, 5, 5, 6], "d": [0, 1, 3, 3, 4, 6]},
+        {"a": 2005, "b": 2005},
+    )
     found = checked("callaway_santanna", frame)
     assert found.verdict == "inconclusive"
     assert "so few units" in found.reason

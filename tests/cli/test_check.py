@@ -79,7 +79,9 @@ def test_a_setting_that_is_no_pair_is_a_usage_error(place, cli, pair):
 
 
 def test_unknown_missing_and_misspelt_keys_are_said_at_once(place, cli):
-    place.study(title=..., titel="x", estimators=["callaway_santana"], outcomes=[{"column": "job", "indicator": "claims"}])
+    place.study(
+        title=..., titel="x", estimators=["callaway_santana"], outcomes=[{"column": "job", "indicator": "claims"}]
+    )
     refused(
         place, cli, 10,
         "studies/towns/study.yaml: 5 problems",
@@ -177,7 +179,9 @@ def test_a_card_that_is_wrong_is_refused_with_all_problems(place, cli):
 def test_duplicate_rows_are_named(place, cli):
     frame = towns()
     place.data(pd.concat([frame, frame.iloc[[2, 8, 14]]]))
-    refused(place, cli, 11, "3 pairs of town and year have more than one row: 00001 in 2003, 00002 in 2003, 00003 in 2003.")
+    refused(
+        place, cli, 11, "3 pairs of town and year have more than one row: 00001 in 2003, 00002 in 2003, 00003 in 2003."
+    )
 
 
 @pytest.mark.parametrize(
@@ -271,7 +275,7 @@ def test_a_panel_without_units_needs_another_way_to_say_who_is_treated(place, cl
 def test_problems_of_all_outcomes_are_said(place, cli):
     frame = towns().assign(wages=1.0)
     frame.loc[3, "jobs"], frame.loc[4, "wages"] = np.nan, np.inf
-    place.data(frame, columns={**COLUMNS, "wages": {"unit": "USD", "meaning": "wages"}})
+    place.data(frame, columns={**COLUMNS, "wages": {"unit": "1978 USD", "meaning": "wages"}})
     place.study(outcomes=[*STUDY["outcomes"], {"column": "wages", "indicator": "house_price"}])
     refused(place, cli, 11, "outcome jobs: Outcome 'jobs' is missing", "outcome wages: Outcome 'wages' is infinite")
 

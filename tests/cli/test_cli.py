@@ -61,7 +61,7 @@ def test_debug_shows_the_traceback_and_keeps_the_exit_code(place, cli, arguments
 
 def test_debug_shows_where_a_problem_of_the_data_was_found(place, cli):
     place.study(treatment={"treated": "start"})
-    assert 'in _zero_one' in cli("check", "towns", "--debug").err
+    assert "in _zero_one" in cli("check", "towns", "--debug").err
 
 
 def test_the_installed_command_says_errors_on_the_error_stream_alone(place):
@@ -92,6 +92,8 @@ def test_a_project_without_data_is_not_taken_for_the_one_of_the_package(place):
 
 
 def test_the_script_is_installed_under_its_name():
-    done = subprocess.run([f"{sys.prefix}/bin/scale-impact", "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [f"{sys.prefix}/bin/scale-impact", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0
     assert "scale-impact" in done.stdout

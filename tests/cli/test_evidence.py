@@ -34,7 +34,7 @@ def test_by_default_the_overall_estimates_are_shown(filled, published, cli):
     answer = cli("evidence")
     assert answer.code == 0
     lines = answer.out.splitlines()
-    assert lines[0].split() == "study variant outcome estimator role estimate ci_low ci_high p_value".split()
+    assert lines[0].split() == ["study", "variant", "outcome", "estimator", "role", "estimate", "ci_low", "ci_high", "p_value"]
     overall = [r for r in published if r["kind"] == "overall"]
     assert len(lines) == 1 + len(overall)
     assert [line.split()[0] for line in lines[1:]] == [r["study"] for r in overall]
@@ -48,7 +48,10 @@ def test_a_condition_chooses_rows_and_shows_their_labels(filled, published, cli)
 
 
 def numbers(frame):
-    return [[None if pd.isna(v) or v == "" else float(v) for v in row] for row in frame[["estimate", "std_error", "ci_low", "df"]].to_numpy(object)]
+    return [
+        [None if pd.isna(v) or v == "" else float(v) for v in row]
+        for row in frame[["estimate", "std_error", "ci_low", "df"]].to_numpy(object)
+    ]
 
 
 def test_all_formats_carry_the_published_numbers_to_the_last_digit(filled, published, cli, tmp_path):
@@ -67,7 +70,10 @@ def command_bytes(*arguments, cwd):
     import subprocess
 
     done = subprocess.run(
-        [sys.executable, "-c", "from scale_impact.cli import main; main()", *arguments], cwd=cwd, capture_output=True, check=True
+        [sys.executable, "-c", "from scale_impact.cli import main; main()", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        check=True,
     )
     return done.stdout
 
@@ -83,7 +89,11 @@ def test_types_of_columns_do_not_depend_on_what_the_studies_hold(filled, cli, tm
     (tmp_path / "rows.parquet").write_bytes(
         command_bytes("evidence", "--where", "true", "--format", "parquet", cwd=filled.root)
     )
-    types = dict(duckdb.sql(f"DESCRIBE SELECT * FROM '{tmp_path / 'rows.parquet'}'").df()[["column_name", "column_type"]].to_numpy())
+    types = dict(
+        duckdb.sql(f"DESCRIBE SELECT * FROM '{tmp_path / 'rows.parquet'}'")
+        .df()[["column_name", "column_type"]]
+        .to_numpy()
+    )
     assert types["variant"] == "VARCHAR"
     assert types["estimate"] == "DOUBLE"
 
@@ -96,7 +106,9 @@ def test_a_whole_query_joins_estimates_and_checks(filled, cli):
 
 
 def test_lists_dates_and_repeated_names_of_a_query_reach_json(filled, cli):
-    sql = "SELECT [1, 2] AS l, DATE '2020-01-31' AS d, NULL::TIMESTAMP AS n, 1.5::DECIMAL(4, 1) AS m, 'x' AS a, 'y' AS a"
+    sql = (
+        "SELECT [1, 2] AS l, DATE '2020-01-31' AS d, NULL::TIMESTAMP AS n, 1.5::DECIMAL(4, 1) AS m, 'x' AS a, 'y' AS a"
+    )
     (row,) = json.loads(cli("evidence", "--sql", sql, "--format", "json").out)
     assert (row["l"], row["d"][:10], row["n"], float(row["m"]), row["a"]) == ([1, 2], "2020-01-31", None, 1.5, "x")
 

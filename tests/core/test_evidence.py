@@ -44,7 +44,12 @@ def test_a_row_has_all_fields_in_order_and_says_where_it_belongs(rows):
     assert [first[k] for k in ("indicator", "dimension", "direction", "outcome_unit")] == [
         "unemployment_claims", "economy", "-", "log(claims)",
     ]  # fmt: skip
-    assert [first[k] for k in ("estimator", "role", "estimand", "kind")] == ["callaway_santanna", "primary", "ATT", "overall"]
+    assert [first[k] for k in ("estimator", "role", "estimand", "kind")] == [
+        "callaway_santanna",
+        "primary",
+        "ATT",
+        "overall",
+    ]
 
 
 def test_the_level_of_the_study_is_the_level_of_its_intervals(rows):
@@ -66,7 +71,9 @@ def test_labels_that_a_kind_does_not_use_are_null(rows):
 
 
 def test_a_line_keeps_every_digit_and_never_says_nan():
-    line = to_line({"a": 0.1 + 0.2, "b": np.float64(1 / 3), "c": float("nan"), "d": np.inf, "e": np.int64(3), "f": None})
+    line = to_line(
+        {"a": 0.1 + 0.2, "b": np.float64(1 / 3), "c": float("nan"), "d": np.inf, "e": np.int64(3), "f": None}
+    )
     assert json.loads(line) == {"a": 0.1 + 0.2, "b": 1 / 3, "c": None, "d": None, "e": 3, "f": None}
     assert re.search("nan|inf", line, re.IGNORECASE) is None
 

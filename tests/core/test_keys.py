@@ -59,7 +59,7 @@ def test_covariates_for_an_estimator_that_takes_none_are_refused():
 def test_an_unknown_check_and_an_unknown_option_are_refused_by_name():
     panel, design = panel_of(FRAME), design_of(FRAME)
     refit = lambda p, d: si.estimate("twfe", p, d)  # noqa: E731
-    with pytest.raises(UsageError, match="There is no check 'pretrends'. Did you mean 'pre_trends'"):
+    with pytest.raises(UsageError, match=r"There is no check 'pretrends'\. Did you mean 'pre_trends'"):
         si.check("pretrends", panel, design, refit)
-    with pytest.raises(UsageError, match="pre_trends takes no option 'alfa'. Did you mean 'alpha'"):
+    with pytest.raises(UsageError, match=r"pre_trends takes no option 'alfa'\. Did you mean 'alpha'"):
         si.check("pre_trends", panel, design, refit, alfa=0.1)

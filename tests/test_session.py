@@ -1,0 +1,185 @@
+"""The module that a notebook imports, and the published numbers recomputed through it."""
+
+import json
+
+import pytest
+
+from scale_impact.errors import EstimationError, StudyError, UsageError
+from scale_impact.session import open_session
+from tests.panels import ROOT
+from tests.projects import STUDY, project, sha256
+
+PUBLISHED = sorted(p.parent for p in (ROOT / "studies").glob("*/study.yaml"))
+TWO = [*STUDY["outcomes"], {"column": "people", "indicator": "inhabitants"}]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    made = project(tmp_path / "project")
+    monkeypatch.chdir(made.root)
+    for name in ("SCALE_IMPACT_ROOT", "SCALE_IMPACT_OUT", "SCALE_IMPACT_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return made
+
+
+# ---- opening --------------------------------------------------------------------------------------------
+
+
+def test_variables_of_the_notebook_named_like_a_scalar_override_it(place):
+    given = {
+        "level": 0.8,
+        "control": "not_yet",
+        "study": "towns",
+        "x": 5,
+        "overrides": {},
+        "open_session": open_session,
+    }
+    session = open_session("towns", given=given)
+    assert session.study.settings.level == 0.8
+    assert session.study.settings.design.control == "not_yet"
+
+
+def test_overrides_win_over_variables(place):
+    assert open_session("towns", overrides={"level": 0.7}, given={"level": 0.8}).study.settings.level == 0.7
+
+
+def test_a_wrong_override_is_refused_when_the_session_opens(place):
+    with pytest.raises(StudyError, match="Did you mean 'level'"):
+        open_session("towns", overrides={"levl": 0.9})
+
+
+def test_a_study_with_variants_asks_for_one(place):
+    place.study(variants={"early": {"level": 0.9}, "late": {}})
+    with pytest.raises(UsageError, match="towns has variants; name one: early, late"):
+        open_session("towns")
+    assert open_session("towns", variant="early").study.settings.level == 0.9
+
+
+# ---- data, estimates, checks ------------------------------------------------------------------------------
+
+
+def test_the_chain_from_data_to_answer(place):
+    session = open_session("towns")
+    assert list(session.data().columns) == ["town", "year", "jobs", "zone", "start", "people", "ljobs"]
+    assert (session.panel().n_units, session.panel().n_periods) == (12, 6)
+    assert [session.design().cohort_name(g) for g in range(3)] == ["2003", "2004", "never treated"]
+    assert [e.estimator for e in session.estimate()] == ["callaway_santanna", "twfe"]
+    assert [c.check for c in session.check()] == ["pre_trends"]
+    assert session.means().shape == (3, 6)
+    first = session.estimates().iloc[0]
+    assert first["estimate"] == session.estimate()[0].overall.value
+    assert list(session.verdicts().columns) == ["verdict", "reason"]
+
+
+def test_each_answer_is_computed_once(place):
+    session = open_session("towns")
+    assert session.estimate() is session.estimate()
+    assert session.panel("jobs") is session.panel()
+    assert session.check() is session.check()
+
+
+def test_every_outcome_has_its_own_panel_and_effects(place):
+    place.study(outcomes=TWO)
+    session = open_session("towns")
+    assert session.outcomes == ["jobs", "people"]
+    assert session.panel("people").outcome == "people"
+    assert session.unit("people") == "people"
+    assert session.estimate("people")[0].overall.value != session.estimate()[0].overall.value
+
+
+def test_an_unknown_outcome_names_those_there_are(place):
+    with pytest.raises(UsageError, match=r"The study has no outcome 'job'\. It has jobs"):
+        open_session("towns").panel("job")
+
+
+def test_words_of_the_notebook_say_question_source_and_who_is_treated(place):
+    session = open_session("towns")
+    assert STUDY["question"] in session.question().data
+    assert "| `zone` | 0/1 | 1 from the year of the zone on |" in session.source_note().data
+    assert "| 2003 | 3 |" in session.design_note().data
+    assert "clustered by town" in session.design_note().data
+    assert "interval" in session.answer().data
+
+
+def test_covariates_reach_estimators_that_take_them(place):
+    place.study(covariates=["people"], estimators=["twfe"])
+    assert open_session("towns").study.settings.covariates == ["people"]
+    place.study(covariates=["people"], estimators=["callaway_santanna"])
+    with pytest.raises((StudyError, EstimationError), match="callaway_santanna takes no"):
+        open_session("towns").estimate()
+
+
+# ---- keeping ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_written_unless_the_notebook_says_where(place):
+    before = place.snapshot()
+    session = open_session("towns")
+    session.figure("raw_trends", session.panel(), session.design())
+    assert session.save().startswith("Nothing was written")
+    assert place.snapshot() == before
+
+
+def test_results_go_where_the_notebook_says(place, tmp_path):
+    place.study(outcomes=TWO)
+    session = open_session("towns", out=str(tmp_path / "out"))
+    for outcome in session.outcomes:
+        session.figure("raw_trends", session.panel(outcome), session.design(outcome), outcome=outcome)
+    said = session.save()
+    assert {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")} == {
+        "estimates.jsonl", "checks.jsonl", "figures/raw_trends.svg", "figures/raw_trends.png",
+        "figures/raw_trends_people.svg", "figures/raw_trends_people.png",
+    }  # fmt: skip
+    rows = [json.loads(line) for line in (tmp_path / "out/estimates.jsonl").read_text().splitlines()]
+    assert said == f"{len(rows)} estimates and 2 checks written."
+    assert {(r["outcome"], r["role"]) for r in rows} >= {
+        ("jobs", "primary"),
+        ("jobs", "secondary"),
+        ("people", "secondary"),
+    }
+    assert ("people", "primary") not in {(r["outcome"], r["role"]) for r in rows}
+
+
+# ---- what is published is what the code gives ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
+def test_published_estimates_are_recomputed(folder, monkeypatch):
+    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
+    session = open_session(str(folder))
+    published = [
+        json.loads(line) for line in (folder / "results/estimates.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    recomputed = [row for o in session.study.outcomes for row in session._estimate_rows(o)]
+    assert len(recomputed) == len(published)
+    for old, new in zip(published, recomputed, strict=True):
+        where = (old["outcome"], old["estimator"], old["label"])
+        assert list(old) == list(new)
+        for key in old:
+            if key == "run_id":
+                continue
+            if isinstance(old[key], float):
+                # 1e-8: other processors and libraries add up in another order
+                assert new[key] == pytest.approx(old[key], rel=1e-8, abs=1e-10), (*where, key)
+            else:
+                assert new[key] == old[key], (*where, key)
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
+def test_published_checks_are_recomputed(folder, monkeypatch):
+    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
+    session = open_session(str(folder))
+    published = [
+        json.loads(line) for line in (folder / "results/checks.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    found = [(o, c.check, c.verdict, c.reason) for o in session.outcomes for c in session.check(o)]
+    assert [(r["outcome"], r["check"], r["verdict"], r["reason"]) for r in published] == found
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
+def test_the_published_manifest_names_the_published_files(folder):
+    results = folder / "results"
+    manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
+    files = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()} - {"manifest.json"}
+    assert manifest["outputs"] == {name: sha256(results / name) for name in files}
+    assert manifest["study"] == folder.name

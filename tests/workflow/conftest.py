@@ -1,0 +1,30 @@
+"""One project that was run once, with the shipped template."""
+
+import pytest
+
+from tests.projects import STUDY, command, project
+
+TWO_OUTCOMES = [*STUDY["outcomes"], {"column": "people", "indicator": "inhabitants"}]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A small project; the working folder is its root."""
+    made = project(tmp_path / "project")
+    monkeypatch.chdir(made.root)
+    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
+    return made
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory):
+    """The project after `scale-impact run towns`, with what was said. Tests only read it."""
+    made = project(tmp_path_factory.mktemp("ran") / "project")
+    made.study(
+        outcomes=TWO_OUTCOMES,
+        estimators=["callaway_santanna", "event_study", "twfe"],
+        checks=["pre_trends", "leave_one_out", "bacon"],
+    )
+    made.said = command("run", "towns", cwd=made.root)
+    assert made.said.code == 0, made.said.err
+    return made

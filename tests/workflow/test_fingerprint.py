@@ -1,0 +1,111 @@
+"""Equal inputs, equal run; whatever can change a number makes another run."""
+
+import json
+
+import pytest
+
+from scale_impact.core.manifest import Manifest, file_hash
+from scale_impact.core.study import Study
+from scale_impact.workflow import fingerprint
+from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
+from scale_impact.workflow.runs import Run
+from tests.projects import STUDY, notebook, towns
+
+QUIET = ("study", "template", "data", "measure", "indicators", "source", "package", "versions")
+
+
+def identity(place, **options):
+    folder = place.root / "studies" / "towns"
+    return run_id(inputs_of(Run(Study.load(folder, **options), folder)))
+
+
+def test_the_same_inputs_are_the_same_run(place):
+    assert identity(place) == identity(place)
+
+
+def test_comments_and_the_order_of_keys_do_not_make_another_run(place):
+    before = identity(place)
+    place.study_text("# a comment\n" + place.study().read_text())
+    assert identity(place) == before
+    place.study(**dict(reversed(list(STUDY.items()))))
+    assert identity(place) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.study(level=0.9),
+        lambda p: p.study(seed=1),
+        lambda p: p.study(estimators=["twfe"]),
+        lambda p: p.study(title="Another title"),
+        lambda p: p.data(towns(seed=4)),
+        lambda p: p.data(towns(), licence="CC-BY"),
+        lambda p: p.study(template="quick"),
+        lambda p: (p.root / "data/measures/enterprise_zone.yaml").write_text("title: a\nwhat: b\nmechanism: c\n"),
+        lambda p: (p.root / "data/indicators/catalogue.csv").open("a").write("x,X,a,b,c,0\n"),
+    ],
+    ids=["level", "seed", "estimators", "title", "data", "card", "template", "measure", "catalogue"],
+)
+def test_a_changed_input_is_another_run(place, change):
+    before = identity(place)
+    change(place)
+    assert identity(place) != before
+
+
+def test_a_changed_cell_of_the_template_is_another_run_and_changed_words_are_not(place):
+    place.study(template="quick")
+    before = identity(place)
+    path = place.root / "notebooks/quick.ipynb"
+    content = json.loads(path.read_text())
+    content["cells"].insert(0, {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "New words"})
+    path.write_text(json.dumps(content))
+    assert identity(place) == before
+    path.write_text(notebook("study = 'towns'", "1 + 1"))
+    assert identity(place) != before
+
+
+def test_an_override_and_the_same_value_in_the_file_are_one_run(place):
+    overridden = identity(place, overrides={"level": 0.9})
+    place.study(level=0.9)
+    assert identity(place) == overridden
+
+
+def test_another_variant_is_another_run_and_further_variants_are_not(place):
+    place.study(variants={"a": {}, "b": {}})
+    a, b = identity(place, variant="a"), identity(place, variant="b")
+    assert a != b
+    place.study(variants={"a": {}, "b": {}, "c": {"level": 0.9}})
+    assert identity(place, variant="a") == a
+
+
+def test_another_package_version_is_another_run(place, monkeypatch):
+    before = identity(place)
+    monkeypatch.setattr(fingerprint, "versions", lambda: {"python": "3.11", "numpy": "0.1"})
+    assert identity(place) != before
+
+
+def published(place):
+    folder = place.root / "studies" / "towns"
+    run = Run(Study.load(folder), folder)
+    run.results.mkdir()
+    (run.results / "estimates.jsonl").write_text("{}\n")
+    manifest = Manifest(
+        "abc", "towns", None, {}, {}, 1, "now", 1.0, {"estimates.jsonl": file_hash(run.results / "estimates.jsonl")}
+    )
+    manifest.write(run.results / "manifest.json")
+    return run
+
+
+def test_results_are_current_while_nobody_touches_them(place):
+    run = published(place)
+    assert is_current(run, "abc")
+    assert not is_current(run, "another")
+
+
+@pytest.mark.parametrize("name", ["estimates.jsonl", "manifest.json"])
+def test_results_that_somebody_edited_or_removed_are_not_current(place, name):
+    run = published(place)
+    (run.results / name).write_text("edited")
+    assert not is_current(run, "abc")
+    (run.results / name).unlink()
+    assert not is_current(run, "abc")
