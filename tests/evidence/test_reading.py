@@ -25,9 +25,7 @@ def test_logs_are_read_as_percent():
 
 
 def test_levels_are_read_in_their_unit():
-    found = in_words(
-        row(outcome_unit="1978 USD", estimate=-21920.27, ci_low=-37694.5, ci_high=612.0, name="House price")
-    )
+    found = said(outcome_unit="1978 USD", estimate=-21920.27, ci_low=-37694.5, ci_high=612.0, name="House price")
     assert (
         found
         == "House price down by 21,920 of 1978 USD, 95 % interval −37,694 of 1978 USD to +612 of 1978 USD: zero is not excluded."
@@ -39,9 +37,7 @@ def test_a_hyphen_in_a_unit_stays_a_hyphen():
 
 
 def test_an_estimate_without_an_interval_says_so():
-    assert (
-        said(ci_low=None, ci_high=None, std_error=None) == "Unemployment claims down by 16.5 %; no interval."
-    )
+    assert said(ci_low=None, ci_high=None, std_error=None) == "Unemployment claims down by 16.5 %; no interval."
     assert numbers(row(ci_low=None, ci_high=None, std_error=None)) == "-0.18"
 
 

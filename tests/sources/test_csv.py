@@ -43,7 +43,9 @@ def test_columns_without_a_type_are_numbers_where_they_are(place):
 
 def test_codes_that_would_lose_a_zero_need_a_type(place):
     plain = {"county": {"unit": "none", "meaning": "code"}, "y": CODES["y"]}
-    assert "Column 'county' holds '06037', which as a number would lose its zero." in problem(place, "county,y\n06037,1\n", plain)
+    assert "Column 'county' holds '06037', which as a number would lose its zero." in problem(
+        place, "county,y\n06037,1\n", plain
+    )
     numbers = {"county": {**plain["county"], "type": "number"}, "y": CODES["y"]}
     assert given(place, "county,y\n06037,1\n", numbers)["county"].tolist() == [6037]
 
