@@ -38,6 +38,10 @@ class Project:
         for folder in candidates:
             if (folder / "notebooks").is_dir() and (folder / "data" / "sources").is_dir():
                 return cls(folder)
+            if (folder / "studies").is_dir() and (folder / "notebooks").is_dir():
+                raise UsageError(
+                    f"{folder.name}/ has studies/ and notebooks/, but no data/sources/: it is no whole project."
+                )
         raise UsageError(
             f"No project found from {here} upwards: a project has notebooks/, studies/ and data/sources/. Go to its folder, "
             f"or name it in {ROOT_VARIABLE}."

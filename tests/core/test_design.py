@@ -361,8 +361,22 @@ def test_treatment_that_may_have_begun_unobserved_is_said():
     gone = frame.index[(frame["id"] == "Gary") & (frame["t"] == 2003)]  # Gary's first treated year
     design = design_of(frame.drop(index=gone), first_treated=None, treated="treated", balance="repeated_cross_sections")
     assert "Gary" in cohorts_of(design)["2004"]
-    note = "treated: treatment counts from the first treated row, and the period before it is not observed for Gary."
+    note = "treated: treatment counts from the first treated row, and there is no row of the period before it for Gary."
     assert note in design.notes
+
+
+def test_a_row_without_an_outcome_still_says_when_treatment_began():
+    frame = cities()
+    frame.loc[(frame["id"] == "Gary") & (frame["t"] == 2003), "y"] = None  # Gary's first treated year
+    panel = si.Panel.from_frame(frame, unit="id", period="t", outcome="y", missing="drop")
+    design = si.Design.from_panel(panel, treated="treated", balance="repeated_cross_sections")
+    assert "Gary" in cohorts_of(design)["2003"]
+    assert not any("no row" in note for note in design.notes)
+
+
+def test_a_design_that_leaves_out_many_units_says_whom_the_answer_is_about():
+    design = design_of(cities().drop(index=[1, 18]), balance="drop")  # a year of Gary and one of Wabash
+    assert "That is 40% of all units: the answer is about the 3 units that remain." in design.notes
 
 
 def test_pairwise_says_that_no_estimator_takes_it_yet():
