@@ -13,6 +13,7 @@ was told to (``out``), or by ``scale-impact run``, which publishes them.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -261,7 +262,8 @@ class Session:
         source = load_source(self.study.project.source(self.study.settings.source))
         drawn = figure(name, *values, unit=_axis(self, column, values), source=f"Source: {source.title}.", **options)
         if self.out is not None:
-            save(drawn, self.out / "figures", stem or (name if column == self.outcomes[0] else f"{name}_{column}"))
+            safe = re.sub(r"[^\w-]+", "_", column)
+            save(drawn, self.out / "figures", stem or (name if column == self.outcomes[0] else f"{name}_{safe}"))
         return drawn
 
     # ---- to keep ----------------------------------------------------------------------------

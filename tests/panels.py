@@ -90,9 +90,11 @@ def group_time(y, start, weight, *, control="never", base_period="varying", anti
         return (weight[units, t] * y[units, t]).sum() / weight[units, t].sum()
 
     effects = {}
-    for g in np.unique(start[(start > anticipation) & (start < n_periods)]):
+    # where nobody is never treated the last cohort serves as control only, as in R's did
+    last = n_periods if (start == n_periods).any() else start.max()
+    for g in np.unique(start[(start > anticipation) & (start < last)]):
         for t in range(n_periods):
-            base = g - 1 - anticipation if base_period == "universal" or t >= g else t - 1
+            base = g - 1 - anticipation if base_period == "universal" or t >= g - anticipation else t - 1
             others = start == n_periods
             if control == "not_yet":
                 others |= (start > max(t, base) + anticipation) & (start != g)

@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from scale_impact.errors import EstimationError, StudyError, UsageError
 from scale_impact.session import open_session
 from tests.panels import ROOT
-from tests.projects import STUDY, project, sha256
+from tests.projects import COLUMNS, STUDY, project, sha256, towns
 
 PUBLISHED = sorted(p.parent for p in (ROOT / "studies").glob("*/study.yaml"))
 TWO = [*STUDY["outcomes"], {"column": "people", "indicator": "inhabitants"}]
@@ -109,6 +111,41 @@ def test_covariates_reach_estimators_that_take_them(place):
         open_session("towns").estimate()
 
 
+def monthly(month):
+    """20 towns over 12 months; a zone from the 6th or the 8th month on in every other one."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"town": f"{u:05d}", "year": month(k), "jobs": rng.normal(), "zone": int(u % 4 < 2 and k >= 5 + 2 * (u % 4)), "start": 0,
+         "people": 1, "ljobs": 0.0}
+        for u in range(20) for k in range(12)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("estimator", ["callaway_santanna", "event_study"])
+def test_months_written_as_decimal_years_are_the_same_event_times_in_every_cohort(place, estimator):
+    place.study(estimators=[estimator], checks=[])
+    found = []
+    for month in (lambda k: k, lambda k: 2001 + k / 12):
+        place.data(monthly(month))
+        effect = open_session("towns").estimate()[0]
+        found.append((len(effect.path), effect.overall.value, effect.path.values.tolist()))
+    whole, decimal = found
+    assert decimal[0] == whole[0], "event times that differ by rounding alone were taken for two"
+    assert decimal[1] == pytest.approx(whole[1])
+    assert decimal[2] == pytest.approx(whole[2])
+
+
+def test_months_written_as_yyyymm_are_not_taken_for_equally_spaced_numbers_in_silence(place):
+    # 202112 to 202201 is one month and 89 as numbers: event times of cohorts before and after the turn differ
+    place.data(monthly(lambda k: 202106 + k if k < 7 else 202194 + k))
+    place.study(estimators=["event_study"], checks=[])
+    session = open_session("towns")
+    assert any(
+        "202112" in note and "202201" in note for note in (*session.design().notes, *session.estimate()[0].notes)
+    )
+
+
 # ---- keeping ----------------------------------------------------------------------------------------------
 
 
@@ -138,6 +175,17 @@ def test_results_go_where_the_notebook_says(place, tmp_path):
         ("people", "secondary"),
     }
     assert ("people", "primary") not in {(r["outcome"], r["role"]) for r in rows}
+
+
+def test_figures_of_an_outcome_stay_in_their_folder_whatever_its_column_is_called(place, tmp_path):
+    place.data(towns().assign(**{"../../evil/1000": 1.5}), columns={**COLUMNS, "../../evil/1000": COLUMNS["jobs"]})
+    place.study(outcomes=[*STUDY["outcomes"], {"column": "../../evil/1000", "indicator": "jobs"}])
+    session = open_session("towns", out=str(tmp_path / "out"))
+    odd = session.outcomes[1]
+    session.figure("raw_trends", session.panel(odd), session.design(odd), outcome=odd)
+    assert sorted(p.name for p in (tmp_path / "out" / "figures").iterdir()) == [
+        "raw_trends__evil_1000.png", "raw_trends__evil_1000.svg",
+    ]  # fmt: skip
 
 
 # ---- what is published is what the code gives ----------------------------------------------------------------

@@ -12,13 +12,14 @@ from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.inference import Analysis
+from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain
 
 NAME = "bacon"
 
 
-def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, tolerance: float = 0.05) -> Check:
+def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, tolerance: Share = 0.05) -> Check:
     """Goodman-Bacon decomposition of the two-way estimate.
 
     Parameters

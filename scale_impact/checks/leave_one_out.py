@@ -16,6 +16,7 @@ from scale_impact.core.check import Check, Verdict
 from scale_impact.core.cohorts import cohort_moments, leave_out
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
+from scale_impact.core.keys import Count, Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import number, plain
 from scale_impact.errors import ScaleImpactError
@@ -24,7 +25,7 @@ NAME = "leave_one_out"
 
 
 def run(
-    panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, level: float = 0.95, limit: int = 500
+    panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, level: Share = 0.95, limit: Count = 500
 ) -> Check:
     """Leave out each unit, or each cluster of the design.
 

@@ -13,13 +13,14 @@ import numpy as np
 from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
+from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, plain
 
 NAME = "pre_trends"
 
 
-def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, alpha: float = 0.05) -> Check:
+def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, alpha: Share = 0.05) -> Check:
     """Joint Wald test that all effects before treatment are zero.
 
     Parameters
@@ -41,7 +42,7 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
         return Check.inapplicable(
             NAME, "The estimator gives no path by event time; callaway_santanna and event_study do."
         )
-    before = _before(path, design.anticipation)
+    before = _before(path, _anticipated(panel, design))
     if not len(before):
         return Check.inapplicable(
             NAME, "There is no effect before treatment to test: two periods before it are needed."
@@ -56,10 +57,17 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
     return Check(NAME, "fail" if p < alpha else "pass", _words(before, p, alpha), statistic, p, details)
 
 
-def _before(path: Family, anticipation: int) -> Family:
+def _anticipated(panel: Panel, design: Design) -> set[float]:
+    """Event times at which some cohort may react already; anticipation counts periods, event time may not."""
+    back = range(1, design.anticipation + 1)
+    starts = [int(design.starts[g]) for g in design.adopting]
+    return {float(panel.clock[s - k] - panel.clock[s]) for s in starts for k in back if s >= k}
+
+
+def _before(path: Family, anticipated: set[float]) -> Family:
     """The part of the path before (anticipated) treatment, without reference periods."""
-    chosen = [k for k, e in enumerate(path.event_times) if e < -anticipation and path.reasons[k] is None]
-    return path.select(np.array(chosen, dtype=int))
+    early = [k for k, e in enumerate(path.event_times) if e < 0 and e not in anticipated]
+    return path.select(np.array([k for k in early if path.reasons[k] is None], dtype=int))
 
 
 def _regular(before: Family) -> bool:

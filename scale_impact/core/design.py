@@ -251,6 +251,15 @@ def _numeric(panel: Panel) -> bool:
     return bool(np.issubdtype(panel.periods.dtype, np.number))
 
 
+def _on_clock(clock: NDArray[np.float64], label: float) -> float:
+    """Position on a clock of numbers; after its end by the clock's usual step."""
+    position = float(np.searchsorted(clock, label))
+    if position < len(clock):
+        return position
+    step = float(np.median(np.diff(clock))) if len(clock) > 1 else 1.0
+    return max(position, len(clock) - 1 + (label - float(clock[-1])) / step)
+
+
 def _position(panel: Panel, label: Any, name: str) -> float:
     """Position of the first observed period that is not before ``label``; inf for never."""
     if pd.isna(label) or (_is_number(label) and np.isinf(label)):
@@ -259,7 +268,7 @@ def _position(panel: Panel, label: Any, name: str) -> float:
         return _named_position(panel, label, name)
     try:
         if _numeric(panel):
-            return float(np.searchsorted(panel.clock, float(label)))
+            return _on_clock(panel.clock, float(label))
         if _is_number(label):
             raise TypeError("a number is no date")
         return float(np.searchsorted(panel.periods, np.asarray([label]).astype(panel.periods.dtype))[0])
@@ -464,29 +473,32 @@ def _cohorts(
     t = panel.n_periods
     start = np.where(np.isfinite(begin.start), begin.start, np.inf)
     later = np.isfinite(start) & (start >= t)
+    soon = later & (start <= t - 1 + anticipation)
     start[later] = np.inf
-    kept = kept & ~(later & (anticipation > 0))
+    kept = kept & ~soon
     positions = np.unique(start[kept])
     codes = np.where(kept, np.searchsorted(positions, start), LEFT_OUT)
     labels = tuple(panel.periods[int(p)] if np.isfinite(p) else np.inf for p in positions)
     where = np.where(np.isfinite(positions), positions, t).astype(np.int64)
-    return codes.astype(np.int64), labels, where, _said_of_cohorts(panel, codes, where, later, anticipation)
+    return codes.astype(np.int64), labels, where, _said_of_cohorts(panel, codes, where, later & ~soon, soon)
 
 
 def _said_of_cohorts(
-    panel: Panel, codes: NDArray[np.int64], where: NDArray[np.int64], later: NDArray[np.bool_], anticipation: int
+    panel: Panel,
+    codes: NDArray[np.int64],
+    where: NDArray[np.int64],
+    later: NDArray[np.bool_],
+    soon: NDArray[np.bool_],
 ) -> list[str]:
     said = []
     thing = _thing(panel)
-    if later.any():
-        reading = (
-            "left out, because they may already anticipate it"
-            if anticipation
-            else "not treated in these data, so counted as never treated"
-        )
-        said.append(
-            f"{counted(int(later.sum()), thing)} first treated after the last period ({plain(panel.periods[-1])}): {reading}."
-        )
+    last = plain(panel.periods[-1])
+    for who, reading in (
+        (later, "not treated in these data, so counted as never treated"),
+        (soon, "left out, because they may anticipate it within the data"),
+    ):
+        if who.any():
+            said.append(f"{counted(int(who.sum()), thing)} first treated after the last period ({last}): {reading}.")
     if len(where) and where[0] == 0:
         n = int((codes == 0).sum())
         first = plain(panel.periods[0])

@@ -8,6 +8,7 @@ no second copy of the data.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -303,7 +304,13 @@ def _not_numeric(frame: pd.DataFrame, unit: str | None, period: str, outcome: st
     if not wrong.any():
         return f"Outcome {outcome!r} holds text ({column.dtype}), not numbers. Convert it with pandas.to_numeric."
     value = column[wrong].iloc[0]
-    return f"Outcome {outcome!r} is not a number {_where(frame, unit, period, wrong)}: {value!r}. Correct it or use another column."
+    comma = re.fullmatch(r"\s*-?\d+,\d+\s*", str(value)) is not None
+    advice = (
+        "Say `decimal: ','` in the source's card."
+        if comma
+        else "Correct it, name it under `missing` in the source's card, or use another column."
+    )
+    return f"Outcome {outcome!r} is not a number {_where(frame, unit, period, wrong)}: {value!r}. {advice}"
 
 
 def _is_text(column: pd.Series[Any]) -> bool:

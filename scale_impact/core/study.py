@@ -184,7 +184,8 @@ class Study:
         problems += _contradictions(settings) if settings is not None else []
         problems += _unit_problems(project, settings) if settings is not None and not problems else []
         if problems or settings is None:
-            raise StudyError(_once([*problems, *_source_problems(project, resolved)]), where=_shown(folder))
+            where = _shown(folder) + (f", variant {variant}" if variant else "")
+            raise StudyError(_once([*problems, *_source_problems(project, resolved)]), where=where)
         return cls(folder, settings, variant, tuple(sorted((overrides or {}).items())))
 
     @property
@@ -238,7 +239,12 @@ def _resolve(
     if variant is not None:
         if not isinstance(variants, Mapping) or variant not in variants:
             return resolved, [f"variants: there is no variant {variant!r}. {nearest(variant, map(str, variants))}"]
-        resolved = _overlay(resolved, variants[variant] or {})
+        changes = variants[variant] or {}
+        if not isinstance(changes, Mapping):
+            return resolved, []  # the keys' own check says what is wrong with it
+        if "variants" in changes:
+            return resolved, [f"variants.{variant}.variants: a variant has no variants of its own. Leave the key out."]
+        resolved = _overlay(resolved, changes)
     for key, value in overrides.items():
         resolved, wrong = _set(resolved, key, value)
         problems += wrong
@@ -404,7 +410,7 @@ def _choice_problems(room: str, function: str, k: int, item: Any) -> list[str]:
         return [
             f"{room}.{k}: there is no {room.removesuffix('s')} {choice.name!r}. {nearest(choice.name, keys.names(room))}"
         ]
-    return [f"{room}.{k}: {p}" for p in keys.unknown_options(room, choice.name, function, choice.options)]
+    return [f"{room}.{k}: {p}" for p in keys.wrong_options(room, choice.name, function, choice.options)]
 
 
 def _contradictions(settings: Settings) -> list[str]:
@@ -421,6 +427,7 @@ def _contradictions(settings: Settings) -> list[str]:
         for k, name in enumerate(names)
         if name in names[:k]
     ]
+    problems += _columns_in_two_roles(settings)
     without = [c.name for c in settings.estimators if not _takes_covariates(c.name)] if settings.covariates else []
     return problems + [
         f"covariates: {name} takes none ({', '.join(settings.covariates)} given). Leave them out or use another estimator."
@@ -453,6 +460,20 @@ def _unit_problem(outcome: Outcome, card: str, catalogue: str) -> str | None:
         f"the card gives {column} in {card}, the catalogue gives {outcome.indicator} in {catalogue}. Convert the data, or "
         "correct the unit in the card or in data/indicators/catalogue.csv."
     )
+
+
+def _columns_in_two_roles(settings: Settings) -> list[str]:
+    """Outcomes that are the unit, the period, the treatment or a covariate too: their effect says nothing."""
+    treatment = settings.treatment
+    roles = {"unit": settings.unit, "period": settings.period, "treatment.treated": treatment.treated}
+    roles |= {"treatment.first_treated": treatment.first_treated, "treatment.group": treatment.group}
+    roles |= {f"covariates.{k}": name for k, name in enumerate(settings.covariates)}
+    return [
+        f"outcomes.{k}.column: {o.column} is {role} too. An outcome is a column of its own."
+        for k, o in enumerate(settings.outcomes)
+        for role, column in roles.items()
+        if o.column == column
+    ]
 
 
 def _takes_covariates(name: str) -> bool:

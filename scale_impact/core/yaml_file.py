@@ -21,6 +21,11 @@ PLAIN = {
 }
 """What to say where pydantic's words are a programmer's."""
 
+HINT = (
+    "Check that keys of one level are indented alike (by spaces, not tabs), that a space follows each colon, and that text with "
+    "': ' or a sign such as % at its start is in quotes."
+)
+
 Model = TypeVar("Model", bound="Record")
 
 
@@ -87,7 +92,7 @@ def _yaml_problem(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}: " if mark is not None else ""
     what = str(getattr(error, "problem", None) or error).splitlines()[0]
-    return f"{where}not readable as YAML: {what}."
+    return f"{where}not readable as YAML: {what}. {HINT}"
 
 
 def _sentence(model: type[BaseModel], error: dict[str, Any]) -> str:

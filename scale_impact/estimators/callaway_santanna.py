@@ -133,7 +133,7 @@ def _block(moments: Cohorts, design: Design, g: int) -> tuple[NDArray[np.int64],
     before = start - 1 - design.anticipation
     universal = design.base_period == "universal"
     period = np.arange(0 if universal else 1, t)
-    base = np.where(universal | (period >= start), before, period - 1)
+    base = np.where(universal | (period >= start - design.anticipation), before, period - 1)
     control = _controls(moments, design, g, np.maximum(period, base))
     seen = (moments.counts[g, period] > 0) & (moments.counts[g, base] > 0)
     size = np.minimum((control * moments.counts[:, period].T).sum(1), (control * moments.counts[:, base].T).sum(1))
@@ -172,8 +172,10 @@ def _cell_scores(
 
 
 def _cohorts_with_base(moments: Cohorts, design: Design) -> Iterator[int]:
+    """Cohorts with a period before (anticipated) treatment; the last one is but a control where nobody is never treated."""
+    last = moments.n_periods if (moments.starts == moments.n_periods).any() else int(moments.starts.max())
     for g in range(len(moments.starts)):
-        if design.anticipation < moments.starts[g] < moments.n_periods:
+        if design.anticipation < moments.starts[g] < last:
             yield g
 
 

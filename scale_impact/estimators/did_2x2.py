@@ -92,11 +92,17 @@ def _sample(analysis: Analysis, sides: Sides) -> Sample:
     """Counts over the periods compared."""
     used = sides.masks.any(axis=0)
     counts = analysis.moments.counts[:, used]
-    sample = replace(analysis.sample(), n_periods=int(used.sum()), n_obs=int(counts.sum()))
-    if analysis.panel.followed or analysis.moments.clusters is not None:
+    sample = replace(
+        analysis.sample(),
+        n_periods=int(used.sum()),
+        n_obs=int(counts.sum()),
+        n_clusters=_n_clusters(analysis.moments, sides),
+    )
+    if analysis.panel.followed:
         return sample
     n, treated = int(counts.sum()), int(counts[analysis.treated].sum())
-    return replace(sample, n_units=n, n_treated=treated, n_clusters=n)
+    clusters = sample.n_clusters if analysis.moments.clusters is not None else n
+    return replace(sample, n_units=n, n_treated=treated, n_clusters=clusters)
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ def _uncertainty(moments: Cohorts, sides: Sides, scores: Scores, vcov: str, by: 
     if vcov not in ("HC0", "HC1", "HC2", "HC3", "iid"):
         raise UsageError(f"did_2x2: vcov is {vcov!r}; it has to be HC0, HC1, HC2, HC3 or iid.")
     plain_variance = float(moments.variance(scores)[0])
-    clusters = moments.n_clusters
+    clusters = _n_clusters(moments, sides)
     if moments.followed:
         small = SmallSample()
         n, t = int(moments.units.sum()), int(sides.masks.any(axis=0).sum())
@@ -189,6 +195,13 @@ def _uncertainty(moments: Cohorts, sides: Sides, scores: Scores, vcov: str, by: 
         factor = clusters / (clusters - 1) * (n_obs - 1) / (n_obs - 4 or np.nan)
         return plain_variance * factor, clusters - 1, f"clustered by {by}, CR1"
     return _by_cells(moments, sides, vcov, n_obs), n_obs - 4, f"{vcov}, observations independent"
+
+
+def _n_clusters(moments: Cohorts, sides: Sides) -> int:
+    """Clusters with an observation in the periods compared."""
+    if moments.clusters is None:
+        return moments.n_clusters
+    return int((moments.clusters.counts[:, :, sides.masks.any(axis=0)].sum(axis=(1, 2)) > 0).sum())
 
 
 def _by_cells(moments: Cohorts, sides: Sides, vcov: str, n_obs: int) -> float:

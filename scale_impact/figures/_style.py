@@ -97,7 +97,7 @@ def _is_date(value: Any) -> bool:
 def _dates(days: list[str]) -> list[str]:
     """ISO days without the part that is the first in all of them (one alone does not tell)."""
     for end in ("-01-01", "-01"):
-        if all(d.endswith(end) for d in days):
+        if len(days) > 1 and all(d.endswith(end) for d in days):
             return [d.removesuffix(end) for d in days]
     return days
 

@@ -46,6 +46,8 @@ def read(card: Path, root: Path) -> pd.DataFrame:
     except SourceError as error:
         raise SourceError(error.problems, where=card.name) from error
     absent = [c for c in source.columns if c not in frame.columns]
+    if absent and len(frame.columns) == 1:
+        raise SourceError(_one_column(str(frame.columns[0]), path.name), where=card.name)
     if absent:
         raise SourceError(
             [f"There is no column {c!r} in {path.name}. {nearest(c, map(str, frame.columns))}" for c in absent],
@@ -53,6 +55,14 @@ def read(card: Path, root: Path) -> pd.DataFrame:
         )
     chosen: pd.DataFrame = frame[list(source.columns)]
     return chosen
+
+
+def _one_column(header: str, file: str) -> str:
+    """What to do about a file that was read as one column."""
+    found = next((s for s in (";", "\t", "|", " ") if s in header), None)
+    if found is None:
+        return f"{file} has one column, {header!r}. Correct the card's columns, or its `separator`."
+    return f"{file} is separated by {found!r}, the card says otherwise. Add `separator: {found!r}` to the card."
 
 
 def locate(source: Source, root: Path, card: str) -> Path:

@@ -10,8 +10,8 @@ from pathlib import Path
 from scale_impact.core.assemble import design_of, options_of, panel_of
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
-from scale_impact.core.study import Outcome, Study
-from scale_impact.errors import ScaleImpactError, StudyError, UsageError
+from scale_impact.core.study import Outcome, Study, describe
+from scale_impact.errors import EstimationError, ScaleImpactError, StudyError, UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.sources import read
 from scale_impact.workflow.runs import Run
@@ -93,6 +93,9 @@ def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[Scale
             yield StudyError([f"{choice.name}: {p}" for p in error.problems])
         except ScaleImpactError as error:
             yield error
+        except (TypeError, ValueError, ArithmeticError) as error:
+            what = f"{describe(choice)} stops with {type(error).__name__}: {error}"
+            yield EstimationError(f"{what.rstrip('.')}. Check its options and the outcome.")
 
 
 def _located(error: ScaleImpactError, run: Run, outcome: Outcome) -> ScaleImpactError:

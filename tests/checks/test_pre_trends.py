@@ -132,3 +132,12 @@ def test_more_effects_than_units_can_tell_apart_is_inconclusive():
     assert found.verdict == "inconclusive"
     assert "so few units" in found.reason
     assert found.p_value is None
+
+
+def test_the_labels_of_periods_do_not_change_which_effects_are_anticipated():
+    """Anticipation counts periods: the same data with years two apart give the same test."""
+    frame = drawn({4: 8, 5: 8, NEVER: 9}, 8, seed=31)
+    biennial = frame.assign(t=2000 + 2 * frame["t"], g=2000 + 2 * frame["g"])
+    yearly, spaced = (checked("callaway_santanna", f, anticipation=1) for f in (frame, biennial))
+    assert spaced.statistic == pytest.approx(yearly.statistic, rel=1e-12)  # the same sums in the same order
+    assert spaced.details["q"] == yearly.details["q"]

@@ -466,3 +466,11 @@ def test_a_design_without_a_unit_leaves_the_first_design_as_it_was():
     reduced = design.without(np.array([0]))
     assert reduced.cohort_codes.tolist() == [-1, 0, 1, 2, 2]
     assert design.cohort_codes.tolist() == [0, 0, 1, 2, 2]
+
+
+def test_anticipation_leaves_out_only_units_that_are_treated_soon_after_the_data():
+    frame = long(PATHS, {**DATES, "Peru": 2005, "Wabash": 2030})  # the data end in 2004
+    design = design_of(frame, anticipation=1)
+    assert cohorts_of(design)["never treated"] == ["Wabash"]
+    assert any("left out, because they may anticipate it" in note for note in design.notes)
+    assert any("counted as never treated" in note for note in design.notes)

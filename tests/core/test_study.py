@@ -22,7 +22,8 @@ def problems(place, *, changes=None, **options):
     place.study(**(changes or {}))
     with pytest.raises(StudyError) as caught:
         load(place, **options)
-    assert caught.value.where == "studies/towns/study.yaml"
+    variant = options.get("variant")
+    assert caught.value.where == "studies/towns/study.yaml" + (f", variant {variant}" if variant else "")
     return list(caught.value.problems)
 
 
@@ -303,6 +304,23 @@ def test_what_stands_twice_would_be_counted_twice_and_is_refused(place, change, 
     assert problems(place, changes=change) == [problem]
 
 
+@pytest.mark.parametrize(
+    ("change", "role"),
+    [
+        ({"unit": "jobs"}, "unit"),
+        ({"period": "jobs"}, "period"),
+        ({"treatment": {"treated": "jobs"}}, "treatment.treated"),
+        ({"treatment": {"first_treated": "jobs"}}, "treatment.first_treated"),
+        ({"treatment": {"group": "jobs", "starts": 2003}}, "treatment.group"),
+        ({"covariates": ["people", "jobs"], "estimators": ["twfe"]}, "covariates.1"),
+    ],
+)
+def test_an_outcome_that_has_another_role_too_is_refused(place, change, role):
+    assert problems(place, changes=change) == [
+        f"outcomes.0.column: jobs is {role} too. An outcome is a column of its own."
+    ]
+
+
 def test_an_estimator_twice_with_other_options_is_no_repetition(place):
     place.study(estimators=["twfe", {"twfe": {"K_fixef": "full"}}])
     assert len(load(place).settings.estimators) == 2
@@ -378,6 +396,23 @@ def test_a_variant_of_a_study_without_any_is_unknown(place):
 def test_a_misspelt_key_of_a_variant_is_found_when_it_is_read(place):
     found = problems(place, changes={"variants": {"early": {"levl": 0.9}}}, variant="early")
     assert found == ["levl: there is no such key. Did you mean 'level'?"]
+
+
+def test_a_variant_has_no_variants_of_its_own(place):
+    found = problems(place, changes={"variants": {"a": {"variants": {"b": {}}}}}, variant="a")
+    assert found == ["variants.a.variants: a variant has no variants of its own. Leave the key out."]
+
+
+def test_a_variant_that_is_no_mapping_is_refused_when_it_is_read(place):
+    assert "variants.a: should be keys and values (it is 5)." in problems(
+        place, changes={"variants": {"a": 5}}, variant="a"
+    )
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "figures", "Ä"])
+def test_a_variant_that_cannot_name_a_folder_is_refused(place, name):
+    (found,) = problems(place, changes={"variants": {name: {}}})
+    assert found.startswith(f"variants: {name!r} cannot name a folder of results.")
 
 
 # ---- overrides ----------------------------------------------------------------------------------

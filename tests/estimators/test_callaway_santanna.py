@@ -469,3 +469,13 @@ def test_standard_errors_are_the_spread_over_samples_and_intervals_cover():
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.10)
     covered = np.mean([low <= expected <= high for low, high in (e.interval(0.95) for e in found)])
     assert covered == pytest.approx(0.95, abs=0.035)  # three times the 1.1 % of a share of 400
+
+
+def test_an_anticipated_effect_is_measured_from_before_it():
+    """With anticipation 2 an effect that is there from two periods before adoption on is 1 throughout."""
+    frame = drawn({4: 8, NEVER: 8}, 6, seed=23)
+    frame["y"] = frame["id"].map(hash) % 7 + frame["t"] + (frame["t"] >= frame["g"] - 2)
+    path = fitted("callaway_santanna", frame, anticipation=2).path
+    assert {e: round(v, 9) for e, v in zip(path.event_times, path.values, strict=True)} == {
+        -3: 0, -2: 1, -1: 1, 0: 1, 1: 1,
+    }  # fmt: skip

@@ -338,3 +338,19 @@ def test_a_panel_read_as_cross_sections_is_clustered_by_its_units():
     assert effect.overall.value == pytest.approx(
         fitted("did_2x2", frame).overall.value, rel=1e-11
     )  # balanced: the same means
+
+
+def test_clusters_of_periods_that_are_not_compared_do_not_count():
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"t": np.repeat([1, 2, 3, 4], 60), "z": np.tile([0, 1], 120), "y": rng.normal(size=240)})
+    frame["c"] = frame["t"] * 100 + np.arange(240) % 6  # each period has six clusters of its own
+    compared = frame[frame["t"].isin([2, 3])]
+
+    def fit(data, **options):
+        panel = si.Panel.from_frame(data, unit=None, period="t", outcome="y")
+        return si.estimate("did_2x2", panel, si.Design.from_panel(panel, group="z", starts=3, cluster="c"), **options)
+
+    chosen, alone = fit(frame, before=[2], after=[3]), fit(compared)
+    assert (chosen.overall.df, chosen.sample.n_clusters) == (alone.overall.df, alone.sample.n_clusters) == (11, 12)
+    assert (chosen.sample.n_units, chosen.sample.n_treated) == (120, 60)
+    assert chosen.overall.std_error == pytest.approx(alone.overall.std_error, rel=1e-12)  # the same rows

@@ -47,7 +47,7 @@ def test_a_misspelt_figure_names_the_nearest():
 
 
 def test_a_misspelt_option_names_the_nearest(effects):
-    with pytest.raises(UsageError, match="takes no option 'levl'. Did you mean 'level'"):
+    with pytest.raises(UsageError, match=r"takes no option 'levl'\. Did you mean 'level'"):
         figures.figure("event_path", effects["twfe"], levl=0.9, **LABELS)
 
 

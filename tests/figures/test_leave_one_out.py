@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -88,7 +90,7 @@ def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
 def test_a_page_with_forty_rows_is_high_enough_for_their_names(page):
     fig = figures.figure("leave_one_out", check(np.linspace(0, 1, 40)), unit="u", source="s")
     boxes = [t.get_window_extent(page(fig)) for t in fig.axes[0].get_yticklabels()]
-    assert all(below.y1 <= above.y0 for above, below in zip(boxes, boxes[1:], strict=False))
+    assert all(below.y1 <= above.y0 for above, below in pairwise(boxes))
 
 
 def test_the_check_is_not_changed(ax):
