@@ -222,7 +222,7 @@ def test_imports_of_the_package_are_declared():
                 used.add(str(node.module))
     roots = {"ruamel-yaml" if u.startswith("ruamel") else u.split(".")[0].lower() for u in used}
     outside = {r for r in roots if r not in sys.stdlib_module_names and r != "scale_impact"}
-    assert {brought.get(r, r) for r in outside} <= declared
+    assert {brought.get(r, r).replace("_", "-") for r in outside} <= declared
 
 
 def test_version_licence_and_citation_agree():

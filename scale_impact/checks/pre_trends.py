@@ -14,7 +14,7 @@ from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
 from scale_impact.core.keys import Share
-from scale_impact.core.panel import Panel
+from scale_impact.core.panel import Panel, elapsed
 from scale_impact.core.words import counted, plain
 
 NAME = "pre_trends"
@@ -61,7 +61,7 @@ def _anticipated(panel: Panel, design: Design) -> set[float]:
     """Event times at which some cohort may react already; anticipation counts periods, event time may not."""
     back = range(1, design.anticipation + 1)
     starts = [int(design.starts[g]) for g in design.adopting]
-    return {float(panel.clock[s - k] - panel.clock[s]) for s in starts for k in back if s >= k}
+    return {float(elapsed(panel.clock, s - k, s)) for s in starts for k in back if s >= k}
 
 
 def _before(path: Family, anticipated: set[float]) -> Family:

@@ -122,7 +122,7 @@ class Design:
         codes, labels, positions, more = _cohorts(panel, begin, kept, anticipation)
         clusters = _clusters(panel, cluster, balance, codes >= 0)
         design = cls(labels, positions, codes, control, anticipation, base_period, balance,
-                     cluster, clusters, (*begin.notes, *said, *more), panel)  # fmt: skip
+                     cluster, clusters, (*begin.notes, *said, *more, *_odd_clock(panel)), panel)  # fmt: skip
         _refuse_hopeless(design)
         return replace(design, notes=(*design.notes, *_small_cohorts(design)))
 
@@ -506,6 +506,21 @@ def _said_of_cohorts(
             f"{counted(n, thing)} treated in the first period ({first}) already left out: there is no period before treatment to compare with."
         )
     return said
+
+
+def _odd_clock(panel: Panel) -> list[str]:
+    """Months written as 202112, 202201: one month apart, and 89 as numbers."""
+    clock = panel.clock
+    if not _numeric(panel) or not ((clock % 100 >= 1) & (clock % 100 <= 12)).all():
+        return []
+    turn = np.flatnonzero(np.diff(clock) == 89)
+    if not len(turn):
+        return []
+    before, after = (plain(panel.periods[turn[0] + k]) for k in (0, 1))
+    return [
+        f"Periods look like year and month: {before} and {after} are one month apart and 89 as numbers, so event times of "
+        "different cohorts do not match. Write months as dates or texts (2021-12), or count them."
+    ]
 
 
 def _thing(panel: Panel) -> str:

@@ -232,6 +232,11 @@ class Panel:
         )
 
 
+def elapsed(clock: NDArray[np.float64], period: Any, start: Any) -> Any:
+    """Differences of a clock without the last digits, which decimal years do not share."""
+    return np.round(clock[period] - clock[start], 9) + 0.0
+
+
 @dataclass(frozen=True)
 class _Layout:
     """Where observations lie: labels, the sorted order (None: as given) and codes (None: balanced)."""

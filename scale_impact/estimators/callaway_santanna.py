@@ -22,7 +22,7 @@ from scale_impact.core.cohorts import Cohorts, Floats, Scores
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Family
 from scale_impact.core.inference import REFERENCE, Analysis
-from scale_impact.core.panel import Panel
+from scale_impact.core.panel import Panel, elapsed
 from scale_impact.core.words import counted
 from scale_impact.errors import DesignError, UsageError
 
@@ -186,8 +186,8 @@ def _all_cells(moments: Cohorts, design: Design) -> Cells:
         values, _ = _cell_scores(moments, g, period, base, control)
         alone = _one_unit(moments, g, period, control) | _one_unit(moments, g, base, control)
         start = int(moments.starts[g])
-        elapsed = moments.clock[period] - moments.clock[start]
-        parts.append((np.full(len(period), g), period, base, values, elapsed, period >= start, alone))
+        since = elapsed(moments.clock, period, start)
+        parts.append((np.full(len(period), g), period, base, values, since, period >= start, alone))
     if not parts:
         raise DesignError(_no_cell(design))
     return Cells(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -19,7 +19,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
 from scale_impact.core.fixed_effects import independent
 from scale_impact.core.inference import REFERENCE, Analysis, several_dates
-from scale_impact.core.panel import Panel
+from scale_impact.core.panel import Panel, elapsed
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError
 from scale_impact.estimators._regression import Fit, KFixef, listed, needs_panel, regress, small_sample
@@ -66,9 +66,9 @@ def fit(
     needs_panel("event_study", design)
     small = small_sample(K_adj, K_fixef, G_adj)
     analysis = Analysis.of(panel, design)
-    elapsed = _event_times(analysis.moments, design, window)
-    levels, reference, extra = _levels(elapsed, analysis.moments, design)
-    dummies = _dummies(elapsed, levels)
+    since = _event_times(analysis.moments, design, window)
+    levels, reference, extra = _levels(since, analysis.moments, design)
+    dummies = _dummies(since, levels)
     fitted = regress(analysis, dummies, listed(covariates), small)
     alone = _alone(dummies, analysis.moments)
     after = np.array([e >= 0 for e in levels]) / sum(e >= 0 for e in levels)
@@ -87,12 +87,12 @@ def fit(
 def _event_times(moments: Cohorts, design: Design, window: Sequence[float] | None) -> Floats:
     """Event time of each cell, [G, T]; NaN for the never treated."""
     start = np.where(moments.starts < moments.n_periods, moments.starts, 0)
-    elapsed = moments.clock[None, :] - moments.clock[start][:, None]
-    elapsed[moments.starts == moments.n_periods] = np.nan
+    since = elapsed(moments.clock, np.arange(moments.n_periods)[None, :], start[:, None])
+    since[moments.starts == moments.n_periods] = np.nan
     if window is None:
-        return elapsed
+        return np.asarray(since)
     low, high = _window(window, design)
-    return np.clip(elapsed, low, high)
+    return np.asarray(np.clip(since, low, high))
 
 
 def _window(window: Sequence[float], design: Design) -> tuple[float, float]:
@@ -107,11 +107,11 @@ def _window(window: Sequence[float], design: Design) -> tuple[float, float]:
     return float(window[0]), float(window[1])
 
 
-def _levels(elapsed: Floats, moments: Cohorts, design: Design) -> tuple[list[float], float, list[float]]:
+def _levels(since: Floats, moments: Cohorts, design: Design) -> tuple[list[float], float, list[float]]:
     """Event times with a coefficient, the reference, and those that had to become references too."""
-    seen = np.unique(elapsed[~np.isnan(elapsed)])
+    seen = np.unique(since[~np.isnan(since)])
     until = moments.starts[:, None] - np.arange(moments.n_periods)  # periods, not years, until treatment
-    anticipated = elapsed[(until > 0) & (until <= design.anticipation)]
+    anticipated = since[(until > 0) & (until <= design.anticipation)]
     before = np.setdiff1d(seen[seen < 0], anticipated)
     if not len(before):
         raise DesignError(
@@ -121,12 +121,12 @@ def _levels(elapsed: Floats, moments: Cohorts, design: Design) -> tuple[list[flo
     levels = [float(e) for e in seen if e != reference]
     # far leads go first where the event times are collinear (no never-treated unit)
     order = np.argsort([-e if e < 0 else -np.inf for e in levels], kind="stable")
-    kept = independent(_dummies(elapsed, levels), moments.units, order)
+    kept = independent(_dummies(since, levels), moments.units, order)
     return [levels[k] for k in kept], reference, [e for k, e in enumerate(levels) if k not in kept]
 
 
-def _dummies(elapsed: Floats, levels: Sequence[float]) -> Floats:
-    return np.array([elapsed == e for e in levels], dtype=float)
+def _dummies(since: Floats, levels: Sequence[float]) -> Floats:
+    return np.array([since == e for e in levels], dtype=float)
 
 
 def _alone(dummies: Floats, moments: Cohorts) -> list[str | None]:
