@@ -16,7 +16,7 @@ def run(
     studies: Annotated[list[str] | None, typer.Argument(help="Slugs under studies/ or paths; none means all.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value: change a scalar of study.yaml.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write to DIR/<slug>/results instead of studies/<slug>/results.")
+        str | None, typer.Option("--out", help="Write to DIR/<slug>/results instead of studies/<slug>/results.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Execute even what is up to date.")] = False,
 ) -> None:
@@ -25,9 +25,12 @@ def run(
     Example: scale-impact run indiana-enterprise-zones --set level=0.9 --out /tmp/try
     """
     from scale_impact.cli._output import leave_with, settings
+    from scale_impact.errors import UsageError
     from scale_impact.workflow.runs import expand
 
-    runs, errors = expand(studies or [], settings(set_ or []), out)
+    if out == "":
+        raise UsageError("--out is empty; name a folder.")
+    runs, errors = expand(studies or [], settings(set_ or []), None if out is None else Path(out))
     if not runs and not errors:
         typer.echo("There is no study yet. Make one: scale-impact new my-city --template staggered_did")
     for each in runs:

@@ -400,7 +400,8 @@ def _from_mapping(panel: Panel, cohorts: Mapping[Any, Any]) -> _Adoption:
     start = np.full(panel.n_units, np.inf)
     for unit, label in cohorts.items():
         start[known[plain(unit)]] = _cohort_position(panel, unit, label)
-    return _Adoption(start)
+    where = [start[known[plain(unit)]] for unit in cohorts]
+    return _Adoption(start, tuple(_between_periods(panel, "cohorts:", list(cohorts.values()), where)))
 
 
 def _cohort_position(panel: Panel, unit: Any, label: Any) -> float:

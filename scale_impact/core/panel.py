@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from scale_impact.core.words import counted, nearest, plain, some
 from scale_impact.errors import DataError, UsageError
 
+LARGEST = 1e100
+"""Outcomes beyond are refused: their squares cannot be calculated with."""
+
 Missing = Literal["refuse", "drop"]
 
 
@@ -283,6 +286,12 @@ def _bad_outcomes(frame: pd.DataFrame, unit: str | None, period: str, outcome: s
     if not (pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column)):
         return [_not_numeric(frame, unit, period, outcome)]
     values = _float(column)
+    if (np.abs(values) > LARGEST).any():
+        far = (np.abs(values) > LARGEST) & np.isfinite(values)
+        if far.any():
+            return [
+                f"Outcome {outcome!r} is beyond {LARGEST:g} {_where(frame, unit, period, far)}. Measure it in a larger unit."
+            ]
     finite = np.isfinite(values)
     if finite.all():
         return []

@@ -104,6 +104,8 @@ def study_folder(name: str | Path) -> Path:
         places += [project.root / folder, project.studies / folder]
         known = project.keys("studies")
     except UsageError:
+        if os.environ.get(ROOT_VARIABLE):
+            raise
         known = ()
     for place in places:
         if (place / "study.yaml").is_file():
@@ -115,6 +117,5 @@ def study_folder(name: str | Path) -> Path:
 
 def _tidy(places: list[Path]) -> list[str]:
     here = Path.cwd()
-    return [
-        p.relative_to(here).as_posix() if p.is_absolute() and p.is_relative_to(here) else p.as_posix() for p in places
-    ]
+    whole = dict.fromkeys(p if p.is_absolute() else here / p for p in places)
+    return [p.relative_to(here).as_posix() if p.is_relative_to(here) else p.as_posix() for p in whole]

@@ -21,7 +21,7 @@ from scale_impact.errors import RunError
 from scale_impact.workflow.environment import environment
 from scale_impact.workflow.fingerprint import inputs_of, run_id
 from scale_impact.workflow.kernel import kernel_manager
-from scale_impact.workflow.publish import publish, tidy
+from scale_impact.workflow.publish import mend, publish, staging_prefix, tidy
 from scale_impact.workflow.runs import Run
 
 
@@ -72,7 +72,8 @@ def _staging(run: Run) -> Iterator[Path]:
     """A folder beside the results, gone afterwards whatever happens."""
     try:
         run.base.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".results-", dir=run.base))
+        mend(run)
+        folder = Path(tempfile.mkdtemp(prefix=staging_prefix(run, os.getpid()), dir=run.base))
     except OSError as error:
         where = run.study.project.relative(run.base)
         raise RunError(f"{run.name}: results cannot be written to {where}: {error.strerror}.") from error

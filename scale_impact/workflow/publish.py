@@ -55,6 +55,37 @@ def _without_paths(value: Any, places: dict[str, str]) -> Any:
     return value
 
 
+def staging_prefix(run: Run, process: int | str) -> str:
+    """Start of the name of the folder in which a process collects a run's results."""
+    return f".results-{run.study.variant or 'main'}.{process}."
+
+
+def mend(run: Run) -> None:
+    """Put right what a killed run left: results half swapped are swapped back, its folders removed."""
+    for folder in sorted(run.base.glob(staging_prefix(run, "*") + "*")):
+        process = folder.name.removeprefix(staging_prefix(run, "")[:-1]).split(".")[0]
+        if process.isdigit() and _alive(int(process)):
+            continue
+        if folder.name.endswith("-old") and not run.results.exists():
+            run.results.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(folder, run.results)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    """Whether a process of this machine is running (when in doubt, yes)."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return process != os.getpid()
+
+
 def publish(run: Run, folder: Path) -> None:
     """Swap a run's results in whole; what stood there before is removed afterwards."""
     run.results.parent.mkdir(parents=True, exist_ok=True)

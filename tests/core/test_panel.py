@@ -353,3 +353,9 @@ def test_dates_in_messages_are_dates_whatever_their_resolution():
     panel = panel_of(frame.drop(index=4))
     with pytest.raises(si.errors.DesignError, match="Hobart lacks 2002-01-01"):
         si.Design.from_panel(panel, cohorts={"Gary": "2002-01-01"})
+
+
+def test_outcomes_that_cannot_be_squared_are_refused():
+    frame = long({"Gary": [1.0, 1e200], "Muncie": [2.0, 3.0]}, {"Gary": 2002, "Muncie": np.inf})
+    with pytest.raises(DataError, match=r"beyond 1e\+100 in 1 row"):
+        panel_of(frame)

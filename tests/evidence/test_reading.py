@@ -1,7 +1,5 @@
 """A row in plain words."""
 
-import math
-
 import pytest
 
 from scale_impact.evidence.reading import in_words, is_log, numbers
@@ -65,8 +63,3 @@ def test_numbers_stand_in_the_unit_of_the_estimate():
     assert numbers(row()) == "-0.18 [-0.3546, -0.0054], std. error 0.0891"
     assert is_log(row())
     assert not is_log(row(outcome_unit="catalogues"))
-
-
-def test_percent_and_logs_agree_for_small_changes():
-    assert f"{math.expm1(0.01):.1%}" == "1.0%"
-    assert "up by 1.0 %" in said(estimate=0.01, ci_low=0.005, ci_high=0.015)

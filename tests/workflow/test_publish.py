@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scale_impact.core.study import Study
-from scale_impact.workflow.publish import publish, tidy
+from scale_impact.workflow.publish import mend, publish, staging_prefix, tidy
 from scale_impact.workflow.runs import Run
 
 PNG = "iVBOR/home/ada/w0KGgo/AAAA/tmp//B=="
@@ -128,3 +128,38 @@ def test_results_of_variants_vanish_when_the_study_has_none_any_more(place):
     staged(run.base, "results/early", a="1")
     publish(run, staged(run.base, ".results-x", a="2"))
     assert names(run.base / "results") == ["a"]
+
+
+DEAD = 2**22 + 1  # above the largest process number of Linux
+
+
+def a_run(tmp_path, variant=None):
+    return Run(Study(tmp_path / "towns", None, variant), tmp_path / "towns")
+
+
+def left(tmp_path, run, process, ending=""):
+    folder = tmp_path / "towns" / f"{staging_prefix(run, process)}x{ending}"
+    folder.mkdir(parents=True)
+    (folder / "estimates.jsonl").write_text("{}")
+    return folder
+
+
+def test_folders_of_a_killed_run_are_removed(tmp_path):
+    run = a_run(tmp_path)
+    folder = left(tmp_path, run, DEAD)
+    mend(run)
+    assert not folder.exists()
+
+
+def test_results_that_a_killed_run_had_moved_aside_come_back(tmp_path):
+    run = a_run(tmp_path)
+    left(tmp_path, run, DEAD, "-old")
+    mend(run)
+    assert (run.results / "estimates.jsonl").is_file()
+
+
+def test_folders_of_a_living_run_and_of_another_variant_stay(tmp_path):
+    ours, living, other = a_run(tmp_path, "early"), 1, a_run(tmp_path, "early-2")  # process 1 always runs
+    kept = [left(tmp_path, ours, living), left(tmp_path, other, DEAD)]
+    mend(ours)
+    assert all(folder.exists() for folder in kept)
