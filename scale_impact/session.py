@@ -255,10 +255,13 @@ class Session:
     def figure(
         self, name: str, *values: Any, outcome: str | None = None, stem: str | None = None, **options: Any
     ) -> Figure:
-        """Draw a figure; it is saved too where results are written."""
+        """Draw a figure, with intervals of the study's level; it is saved too where results are written."""
         from scale_impact.figures import figure, save
+        from scale_impact.figures import option_names as figure_options
 
         column = self._outcome(outcome).column
+        if "level" in figure_options(name):
+            options.setdefault("level", self.study.settings.level)
         source = load_source(self.study.project.source(self.study.settings.source))
         drawn = figure(name, *values, unit=_axis(self, column, values), source=f"Source: {source.title}.", **options)
         if self.out is not None:

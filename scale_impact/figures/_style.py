@@ -282,7 +282,7 @@ def dots(
         ax.errorbar(across, up, **reach, **look, elinewidth=1.3, capsize=0, label=name)
     if bare:
         x, y = np.array(bare, dtype=float).T
-        ax.plot(*_ordered(x, y, along), **look, markerfacecolor="white", label=f"{name}, no interval")
+        ax.plot(*_ordered(x, y, along), **look, markerfacecolor="white", label=f"{name.split(' (')[0]}, no interval")
 
 
 def _ordered(place: Floats, value: Floats, along: Along) -> tuple[Floats, Floats]:
