@@ -31,6 +31,7 @@ from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.source import load_source
 from scale_impact.core.study import Choice, Outcome, Study, describe, scalar_keys
+from scale_impact.core.words import effect_unit
 from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
@@ -321,7 +322,7 @@ def _axis(session: Session, outcome: str, values: tuple[Any, ...]) -> str:
     name, unit = session.indicator(outcome).name, session.unit(outcome)
     if values and isinstance(values[0], Panel):
         return f"{name}, {unit}"
-    return f"Effect on {name[:1].lower()}{name[1:]}, {unit}"
+    return f"Effect on {name[:1].lower()}{name[1:]}, {effect_unit(unit)}"
 
 
 def _describe(panel: Panel, design: Design) -> str:

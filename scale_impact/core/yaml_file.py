@@ -79,11 +79,11 @@ def load_record(model: type[Model], path: Path, error: type[ScaleImpactError], t
     raw, problems = read_yaml(path)
     record, more = validate(model, raw) if not problems else (None, [])
     if record is None:
-        raise error([*problems, *more], where=_place(path))
+        raise error([*problems, *more], where=place(path))
     return record
 
 
-def _place(path: Path) -> str:
+def place(path: Path) -> str:
     """A card's path from its project: data/sources/air.yaml."""
     return "/".join(path.parts[-3:])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scale_impact.core.words import number
+from scale_impact.core.words import effect_unit, number
 
 
 def in_words(row: dict[str, Any], name: str) -> str:
@@ -47,6 +47,6 @@ def _amount(row: dict[str, Any], value: float) -> str:
         share = math.expm1(value) if value < 700 else math.inf  # exp has no larger number
         return f"{share:+.1%}".replace("%", " %").replace("-", "−")
     sign = "+" if value > 0 else ""
-    unit = str(row["outcome_unit"])
+    unit = effect_unit(str(row["outcome_unit"]))
     joint = " of " if unit[:1].isdigit() else " "  # 11,864 of 1978 USD, not 11,864 1978 USD
     return f"{sign}{number(value)}".replace("-", "−") + f"{joint}{unit}"

@@ -14,6 +14,7 @@ from scale_impact.core import keys
 from scale_impact.core.manifest import file_hash
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.words import nearest
+from scale_impact.core.yaml_file import place
 from scale_impact.errors import SourceError
 
 
@@ -39,19 +40,19 @@ def read(card: Path, root: Path) -> pd.DataFrame:
         the card names is not there.
     """
     source = load_source(card)
-    path = locate(source, root, card.name)
-    _refuse_changed(source, path, card.name)
+    path = locate(source, root, place(card))
+    _refuse_changed(source, path, place(card))
     try:
         frame = keys.load("sources", source.kind, "parse")(path, source)
     except SourceError as error:
-        raise SourceError(error.problems, where=card.name) from error
+        raise SourceError(error.problems, where=place(card)) from error
     absent = [c for c in source.columns if c not in frame.columns]
     if absent and len(frame.columns) == 1:
-        raise SourceError(_one_column(str(frame.columns[0]), path.name), where=card.name)
+        raise SourceError(_one_column(str(frame.columns[0]), path.name), where=place(card))
     if absent:
         raise SourceError(
             [f"There is no column {c!r} in {path.name}. {nearest(c, map(str, frame.columns))}" for c in absent],
-            where=card.name,
+            where=place(card),
         )
     chosen: pd.DataFrame = frame[list(source.columns)]
     return chosen

@@ -95,3 +95,16 @@ def test_cross_sections_are_inapplicable(kielmc):
     panel = si.Panel.from_frame(kielmc, unit=None, period="year", outcome="lrprice")
     design = si.Design.from_panel(panel, group="nearinc", starts=1981)
     assert si.check("bacon", panel, design, lambda p, d: None).verdict == "inapplicable"
+
+
+def test_units_treated_from_the_start_enter_where_they_are_asked_for():
+    frame = drawn({0: 6, 4: 7, NEVER: 9}, 6, seed=41)
+    frame = frame.assign(t=frame["t"] + 2001, g=frame["g"] + 2001)  # 0 would be read as never treated
+    chosen = design_of(frame)
+    run = lambda **options: si.check("bacon", chosen._panel, chosen, None, **options)  # noqa: E731
+    assert run().verdict == "inapplicable"  # one adoption date is left
+    rows = run(always_treated=True).details["comparisons"]
+    total = sum(row["estimate"] * row["weight"] for row in rows)
+    two_way = si.estimate("twfe", chosen._panel, chosen, always_treated=True)
+    assert "Later vs Always Treated" in {row["type"] for row in rows}
+    assert total == pytest.approx(two_way.overall.value, rel=1e-10)  # theorem 1, up to rounding

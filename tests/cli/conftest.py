@@ -5,16 +5,7 @@ import sys
 import pytest
 
 from scale_impact.cli import main
-from tests.projects import Answer, project
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A small project; the working folder is its root."""
-    made = project(tmp_path / "project")
-    monkeypatch.chdir(made.root)
-    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
-    return made
+from tests.projects import Answer
 
 
 @pytest.fixture

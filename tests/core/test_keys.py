@@ -23,7 +23,7 @@ def test_keys_of_a_room_are_its_files_without_helpers():
 def test_options_are_the_keyword_only_parameters():
     assert keys.options("checks", "pre_trends", "run") == ("alpha",)
     assert set(estimators.option_names("event_study")) == {"window", "covariates", "K_adj", "K_fixef", "G_adj"}
-    assert checks.option_names("bacon") == ("tolerance",)
+    assert checks.option_names("bacon") == ("tolerance", "always_treated")
 
 
 @pytest.mark.parametrize(

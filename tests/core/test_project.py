@@ -6,15 +6,6 @@ import pytest
 
 from scale_impact.core.project import Project, study_folder
 from scale_impact.errors import StudyError, UsageError
-from tests.projects import project
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    made = project(tmp_path / "project")
-    monkeypatch.chdir(made.root)
-    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
-    return made
 
 
 def test_a_project_is_found_from_any_folder_within_it(place):

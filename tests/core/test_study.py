@@ -221,7 +221,7 @@ def test_unknown_options_of_estimators_and_checks_are_named(place):
     )
     assert found == [
         "estimators.0: event_study takes no option 'windw'. Did you mean 'window'?",
-        "checks.0: bacon takes no option 'x'. Known: tolerance.",
+        "checks.0: bacon takes no option 'x'. Known: always_treated, tolerance.",
     ]
 
 

@@ -63,3 +63,8 @@ def test_numbers_stand_in_the_unit_of_the_estimate():
     assert numbers(row()) == "-0.18 [-0.3546, -0.0054], std. error 0.0891"
     assert is_log(row())
     assert not is_log(row(outcome_unit="catalogues"))
+
+
+def test_an_effect_on_a_share_is_in_percentage_points():
+    row = {"estimate": 1.3, "ci_low": 0.7, "ci_high": 1.9, "level": 0.95, "outcome_unit": "%"}
+    assert in_words(row, "Naturalisation rate").startswith("Naturalisation rate up by 1.3 percentage points, 95 %")

@@ -27,7 +27,7 @@ def problem(place, text, columns=CODES, **card):
     path = place.data(text=text, columns=columns, **card)
     with pytest.raises(SourceError) as caught:
         read(path, place.root)
-    assert caught.value.where == "towns.yaml"
+    assert caught.value.where == "data/sources/towns.yaml"
     (found,) = caught.value.problems
     return found
 

@@ -15,7 +15,7 @@ def place(tmp_path):
 def problems(place, card):
     with pytest.raises(SourceError) as caught:
         read(card, place.root)
-    assert caught.value.where == "towns.yaml"
+    assert caught.value.where == "data/sources/towns.yaml"
     return list(caught.value.problems)
 
 

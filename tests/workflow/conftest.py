@@ -7,15 +7,6 @@ from tests.projects import STUDY, command, project
 TWO_OUTCOMES = [*STUDY["outcomes"], {"column": "people", "indicator": "inhabitants"}]
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A small project; the working folder is its root."""
-    made = project(tmp_path / "project")
-    monkeypatch.chdir(made.root)
-    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
-    return made
-
-
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory):
     """The project after `scale-impact run towns`, with what was said. Tests only read it."""
