@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from scale_impact.core.analysis import Analysis
 from scale_impact.core.bacon import FORBIDDEN, decompose, forbidden_weight
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
-from scale_impact.core.inference import Analysis
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain

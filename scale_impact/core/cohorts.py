@@ -67,6 +67,11 @@ class Scores:
         shares = None if self.shares is None else matrix @ self.shares
         return Scores(np.tensordot(matrix, self.loadings, 1), np.tensordot(matrix, self.offsets, 1), shares)
 
+    def select(self, chosen: NDArray[np.int64]) -> Scores:
+        """Scores of some of the estimates (positions)."""
+        shares = None if self.shares is None else self.shares[chosen]
+        return Scores(self.loadings[chosen], self.offsets[chosen], shares)
+
 
 @dataclass(frozen=True)
 class ClusterSums:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from scale_impact.core.words import plain, to_label
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scale_impact.core.influence import Influence
+
 Floats = NDArray[np.float64]
 Kind = Literal["overall", "event_time", "cohort", "period", "cohort_period", "unit", "subgroup"]
 
@@ -25,6 +27,21 @@ ROW_FIELDS = (
     "kind", "label", "cohort", "period", "event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high",
     "p_value", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters", "inference",
 )  # fmt: skip
+
+
+class Judgement(Protocol):
+    """How an estimate is judged where a normal or t interval is not valid: a bootstrap, a randomisation test, ..."""
+
+    @property
+    def words(self) -> str:
+        """The method, as it stands in results."""
+
+    @property
+    def p_value(self) -> float | None:
+        """Two-sided p-value of no effect."""
+
+    def interval(self, level: float) -> tuple[float, float] | None:
+        """Confidence interval; an end may be infinite; None where the method gives none."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +58,22 @@ class Estimate:
         Degrees of freedom of the t distribution; None for the normal distribution.
     reason:
         Why there is no value or no standard error.
+    judged:
+        What gives interval and p-value in place of the t or normal distribution.
     """
 
     value: float | None
     std_error: float | None = None
     df: float | None = None
     reason: str | None = None
+    judged: Judgement | None = None
 
     def interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Confidence interval at a level between 0 and 1; None without a standard error."""
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}; it has to lie between 0 and 1, such as 0.95.")
+        if self.judged is not None:
+            return self.judged.interval(level)
         if self.value is None or self.std_error is None:
             return None
         half = _quantile(0.5 + level / 2, self.df) * self.std_error
@@ -60,6 +82,8 @@ class Estimate:
     @property
     def p_value(self) -> float | None:
         """Two-sided p-value of no effect; None without a standard error."""
+        if self.judged is not None:
+            return self.judged.p_value
         if self.value is None or not self.std_error:
             return None
         return 2 * _upper_tail(abs(self.value / self.std_error), self.df)
@@ -87,6 +111,8 @@ class Family:
         Degrees of freedom of the t distribution; None for the normal distribution.
     weights:
         [K, G, T] on the cohorts' mean paths, where the estimator is linear.
+    influence:
+        What each unit adds to the estimates' error.
     """
 
     kind: Kind
@@ -99,6 +125,7 @@ class Family:
     periods: tuple[Any, ...] = ()
     df: float | None = None
     weights: Floats | None = None
+    influence: Influence | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -136,6 +163,7 @@ class Family:
             cohorts=_pick(self.cohorts, index),
             periods=_pick(self.periods, index),
             weights=None if self.weights is None else self.weights[index],
+            influence=None if self.influence is None else self.influence.select(index),
         )
 
     def labels(self, k: int) -> dict[str, Any]:
@@ -178,6 +206,8 @@ class Effect:
         Other one-number summaries by name (for example the mean over event times).
     decomposition:
         Frame of the Goodman-Bacon comparisons, for two-way fixed effects.
+    influence:
+        What each unit adds to the error of ``overall`` (K = 1).
     inference:
         How the standard errors were made, in words.
     notes:
@@ -196,6 +226,7 @@ class Effect:
     weights: pd.DataFrame | None = None
     summaries: dict[str, Estimate] = field(default_factory=dict)
     decomposition: pd.DataFrame | None = None
+    influence: Influence | None = None
     notes: tuple[str, ...] = ()
 
     def families(self) -> list[Family]:
@@ -219,8 +250,8 @@ class Effect:
         return pd.DataFrame(self.rows(level), columns=list(ROW_FIELDS))
 
     def _row(self, kind: str, label: str, labels: dict[str, Any], estimate: Estimate, level: float) -> dict[str, Any]:
-        low, high = estimate.interval(level) or (None, None)
-        inference = f"{self.inference}; {estimate.reason}" if estimate.reason else self.inference
+        low, high = (end if math.isfinite(end) else None for end in estimate.interval(level) or (math.nan, math.nan))
+        words = (self.inference, estimate.reason, None if estimate.judged is None else estimate.judged.words)
         filled = {
             "kind": kind,
             "label": label,
@@ -233,7 +264,7 @@ class Effect:
             "ci_high": high,
             "p_value": estimate.p_value,
             **vars(self.sample),
-            "inference": inference,
+            "inference": "; ".join(w for w in words if w),
         }
         return {name: filled.get(name) for name in ROW_FIELDS}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scale_impact.core.analysis import Analysis
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Sample
-from scale_impact.core.inference import Analysis
 from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from scale_impact.estimators._regression import covariate

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scale_impact.core.analysis import Analysis
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
 from scale_impact.core.fixed_effects import SmallSample, two_way
-from scale_impact.core.inference import Analysis
+from scale_impact.core.influence import Influence
 from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError, EstimationError, UsageError
 
@@ -22,12 +23,13 @@ KFixef = Literal["nonnested", "full", "none"]
 
 @dataclass(frozen=True)
 class Fit:
-    """Coefficients and covariance with the small-sample factor; weights where they exist."""
+    """Coefficients and covariance with the small-sample factor; weights and influence where they exist."""
 
     coefficients: Floats
     covariance: Floats
     weights: Floats | None
     n_regressors: int
+    influence: Influence | None = None
 
 
 def regress(analysis: Analysis, regressors: Floats, covariates: Sequence[str], small: SmallSample) -> Fit:
@@ -38,7 +40,8 @@ def regress(analysis: Analysis, regressors: Floats, covariates: Sequence[str], s
         coefficients, covariance = _with_covariates(analysis, regressors, covariates)
         return Fit(coefficients, covariance * factor, None, p)
     fitted = two_way(moments, regressors)
-    return Fit(fitted.coefficients, moments.covariance(fitted.scores) * factor, fitted.weights, p)
+    influence = analysis.influence(fitted.scores, factor)
+    return Fit(fitted.coefficients, moments.covariance(fitted.scores) * factor, fitted.weights, p, influence)
 
 
 def needs_panel(name: str, design: Design) -> None:

@@ -18,10 +18,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.analysis import REFERENCE, Analysis
 from scale_impact.core.cohorts import Cohorts, Floats, Scores
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Family
-from scale_impact.core.inference import REFERENCE, Analysis
 from scale_impact.core.panel import Panel, elapsed
 from scale_impact.core.words import counted
 from scale_impact.errors import DesignError, UsageError
@@ -81,6 +81,7 @@ def fit(panel: Panel, design: Design, *, aggregation: Aggregation = "simple") ->
         cells=_cell_family(analysis, cells),
         weights=analysis.weight_frame(scores.loadings[top] * moments.counts),
         summaries=summaries,
+        influence=analysis.influence(scores.select(np.array([top]))),
         notes=(*analysis.notes(), *_notes(analysis, cells, averages.matrix[top])),
     )
 
@@ -327,6 +328,7 @@ def _families(
             cohorts=tuple(analysis.labels[int(m)] for m in marks) if kind == "cohort" else (),
             periods=tuple(analysis.panel.periods[int(m)] for m in marks) if kind == "period" else (),
             weights=weights[rows],
+            influence=analysis.influence(scores.select(rows)),
         )
     tops = enumerate(averages.names)
     return families, {name: analysis.estimate(values[k], variances[k], None, reasons[k]) for k, name in tops}

@@ -20,11 +20,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.analysis import Analysis, several_dates
 from scale_impact.core.cohorts import Cohorts, Floats, Scores
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Sample
 from scale_impact.core.fixed_effects import SmallSample
-from scale_impact.core.inference import Analysis, several_dates
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError, UsageError
@@ -77,6 +77,7 @@ def fit(
         return with_covariates(analysis, sides.masks, chosen, vcov)
     value, scores, weights = _difference(analysis.moments, sides)
     variance, df, words = _uncertainty(analysis.moments, sides, scores, vcov, analysis.clustered_by)
+    unscaled = float(analysis.moments.variance(scores)[0])
     reason = analysis.one_unit() or _one_observation(analysis.moments, sides, vcov)
     return Effect(
         estimator="did_2x2",
@@ -84,6 +85,7 @@ def fit(
         sample=_sample(analysis, sides),
         inference=words,
         weights=analysis.weight_frame(weights),
+        influence=analysis.influence(scores, variance / unscaled if unscaled > 0 else 1.0),
         notes=analysis.notes(),
     )
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scale_impact.core.analysis import REFERENCE, Analysis, several_dates
 from scale_impact.core.cohorts import Cohorts, Floats
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
 from scale_impact.core.fixed_effects import independent
-from scale_impact.core.inference import REFERENCE, Analysis, several_dates
 from scale_impact.core.panel import Panel, elapsed
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError
@@ -80,6 +80,7 @@ def fit(
         inference=f"clustered by {analysis.clustered_by}, CR1 ({small.words()})",
         path=_path(analysis, fitted, levels, reference, alone),
         weights=analysis.weight_frame(None if fitted.weights is None else np.tensordot(after, fitted.weights, 1)),
+        influence=None if fitted.influence is None else fitted.influence.map(after[None]),
         notes=(*analysis.notes(), *_notes(design, extra, window), *_of_one_unit(levels, alone)),
     )
 
@@ -159,6 +160,7 @@ def _path(
     reasons.insert(at, REFERENCE)
     weights = None if fitted.weights is None else np.insert(fitted.weights, at, 0.0, axis=0)
     times = (*levels[:at], reference, *levels[at:])
+    influence = None if fitted.influence is None else fitted.influence.map(np.insert(np.eye(p), at, 0.0, axis=0))
     return Family(
         "event_time",
         values,
@@ -168,6 +170,7 @@ def _path(
         event_times=times,
         df=analysis.moments.n_clusters - 1,
         weights=weights,
+        influence=influence,
     )
 
 

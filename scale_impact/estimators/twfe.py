@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scale_impact.core.analysis import Analysis, several_dates
 from scale_impact.core.bacon import decompose, forbidden_weight
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.fixed_effects import treated_cells
-from scale_impact.core.inference import Analysis, several_dates
 from scale_impact.core.panel import Panel
 from scale_impact.estimators._regression import KFixef, listed, needs_panel, regress, small_sample
 
@@ -81,6 +81,7 @@ def fit(
         inference=f"clustered by {analysis.clustered_by}, CR1 ({small.words()})",
         weights=analysis.weight_frame(weights),
         decomposition=bacon,
+        influence=fitted.influence,
         notes=(*analysis.notes(), *_warnings(analysis, weights, bacon)),
     )
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.core.cohorts import Cohorts, Floats, cohort_moments
+from scale_impact.core.cohorts import Cohorts, Floats, Scores, cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Estimate, Sample
+from scale_impact.core.influence import Influence, spread
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, plain, some
 
@@ -89,6 +90,11 @@ class Analysis:
             return None
         columns = pd.Index(self.panel.periods, name=self.panel.period)
         return pd.DataFrame(weights, index=pd.Index(self.names, name="cohort"), columns=columns)
+
+    def influence(self, scores: Scores, factor: float = 1.0) -> Influence:
+        """Influence from scores on these cohorts; ``factor`` is the small-sample factor on the variance."""
+        wide = spread(scores, self.positions, len(self.design.starts))
+        return Influence(self.panel, self.design, wide, scale=float(np.sqrt(factor)))
 
     def estimate(self, value: float, variance: float, df: float | None = None, reason: str | None = None) -> Estimate:
         """An estimate with its standard error, or with the reason for having none."""
