@@ -40,6 +40,14 @@ class Judgement(Protocol):
     def p_value(self) -> float | None:
         """Two-sided p-value of no effect."""
 
+    @property
+    def std_error(self) -> float | None:
+        """Standard error that goes with it; None where the estimate keeps its own."""
+
+    @property
+    def df(self) -> float | None:
+        """Degrees of freedom that go with ``std_error``."""
+
     def interval(self, level: float) -> tuple[float, float] | None:
         """Confidence interval; an end may be infinite; None where the method gives none."""
 
@@ -67,6 +75,12 @@ class Estimate:
     df: float | None = None
     reason: str | None = None
     judged: Judgement | None = None
+
+    def judge(self, judgement: Judgement | None) -> Estimate:
+        """The estimate with interval and p-value by a judgement, and its standard error where it brings one."""
+        if judgement is None or judgement.std_error is None:
+            return replace(self, judged=judgement)
+        return replace(self, std_error=judgement.std_error, df=judgement.df, reason=None, judged=judgement)
 
     def interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Confidence interval at a level between 0 and 1; None without a standard error."""
@@ -113,6 +127,17 @@ class Family:
         [K, G, T] on the cohorts' mean paths, where the estimator is linear.
     influence:
         What each unit adds to the estimates' error.
+    names:
+        Labels of the rows where the kind has none of its own (``subgroup``).
+    points:
+        Where on a scale the estimates of a curve lie, such as doses.
+    estimand:
+        What is estimated, where it is not the effect's.
+    dfs:
+        Degrees of freedom of each estimate, where they differ; ``df`` is then the least.
+    judged:
+        What gives interval and p-value of each estimate in place of the t or normal
+        distribution; empty, or None where that is as for others.
     """
 
     kind: Kind
@@ -126,6 +151,11 @@ class Family:
     df: float | None = None
     weights: Floats | None = None
     influence: Influence | None = None
+    names: tuple[str, ...] = ()
+    points: tuple[float, ...] = ()
+    estimand: str | None = None
+    dfs: Floats | None = None
+    judged: tuple[Judgement | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -137,7 +167,9 @@ class Family:
         """The k-th estimate."""
         reason = self.reasons[k]
         se = None if reason else math.sqrt(self.variances[k])
-        return Estimate(float(self.values[k]), se, self.df, reason)
+        df = self.df if self.dfs is None else float(self.dfs[k])
+        estimate = Estimate(float(self.values[k]), se, df, reason)
+        return estimate.judge(self.judged[k]) if self.judged else estimate
 
     def at(self, event_time: float) -> Estimate:
         """The estimate of an event time."""
@@ -162,8 +194,13 @@ class Family:
             event_times=_pick(self.event_times, index),
             cohorts=_pick(self.cohorts, index),
             periods=_pick(self.periods, index),
+            names=_pick(self.names, index),
+            points=_pick(self.points, index),
+            df=self.df if self.dfs is None else float(self.dfs[index].min(initial=np.inf)),
+            dfs=None if self.dfs is None else self.dfs[index],
             weights=None if self.weights is None else self.weights[index],
             influence=None if self.influence is None else self.influence.select(index),
+            judged=_pick(self.judged, index),
         )
 
     def labels(self, k: int) -> dict[str, Any]:
@@ -204,6 +241,8 @@ class Effect:
         estimator is not linear in them.
     summaries:
         Other one-number summaries by name (for example the mean over event times).
+    curves:
+        Further families by name, such as the effect over doses.
     decomposition:
         Frame of the Goodman-Bacon comparisons, for two-way fixed effects.
     influence:
@@ -225,13 +264,19 @@ class Effect:
     cells: Family | None = None
     weights: pd.DataFrame | None = None
     summaries: dict[str, Estimate] = field(default_factory=dict)
+    curves: dict[str, Family] = field(default_factory=dict)
     decomposition: pd.DataFrame | None = None
     influence: Influence | None = None
     notes: tuple[str, ...] = ()
 
     def families(self) -> list[Family]:
         """The families that this effect has."""
-        return [f for f in (self.path, self.by_cohort, self.by_period, self.cells) if f is not None]
+        usual = [f for f in (self.path, self.by_cohort, self.by_period, self.cells) if f is not None]
+        return [*usual, *self.curves.values()]
+
+    def estimands(self) -> list[str]:
+        """What each row estimates, in the order of ``rows``."""
+        return [self.estimand, *(f.estimand or self.estimand for f in self.families() for _ in range(len(f)))]
 
     def rows(self, level: float = 0.95) -> list[dict[str, Any]]:
         """One flat row a number, from ``kind`` on, as in estimates.jsonl."""
@@ -274,6 +319,8 @@ def _pick(labels: tuple[Any, ...], index: NDArray[np.int64]) -> tuple[Any, ...]:
 
 
 def _row_label(family: Family, k: int) -> str:
+    if family.names:
+        return family.names[k]
     parts = [f"{name} {plain(value)}" for name, value in family.labels(k).items() if value is not None]
     return ", ".join(parts).replace("event_time", "event time")
 

@@ -55,9 +55,9 @@ def estimate_rows(origin: Origin, effect: Effect, *, primary: bool) -> list[dict
         **origin.fields(),
         "estimator": effect.estimator,
         "role": "primary" if primary else "secondary",
-        "estimand": effect.estimand,
     }
-    rows = [{**head, **row} for row in effect.rows(origin.study.settings.level)]
+    numbers = zip(effect.rows(origin.study.settings.level), effect.estimands(), strict=True)
+    rows = [{**head, "estimand": estimand, **row} for row, estimand in numbers]
     return [{name: row[name] for name in ESTIMATE_FIELDS} for row in rows]
 
 
