@@ -76,7 +76,10 @@ def _row(work: Work) -> bool:
     shown = "; ".join(f"{name} {_shown(found, work.memory)}" for name, found in peers.items())
     must = ", ".join(f"{factor:g} x {name}" for name, factor in work.must.items())
     size = f"{work.units:,} units x {work.periods} periods"
-    print(f"| {work.what}, {size} | {_shown(ours, work.memory)} | {shown} | {must} | {words} | {'' if held else 'MISSED'} |", flush=True)
+    print(
+        f"| {work.what}, {size} | {_shown(ours, work.memory)} | {shown} | {must} | {words} | {'' if held else 'MISSED'} |",
+        flush=True,
+    )
     return held
 
 
@@ -113,7 +116,9 @@ def _measured(work: Work, who: str) -> dict[str, Any]:
         return {"failed": f"more than {LIMIT} s"}
     if done.returncode == 0:
         return dict(json.loads(done.stdout.splitlines()[-1]))
-    return {"failed": (done.stderr.strip().splitlines() or [f"stopped with {done.returncode}"])[-1][:80].replace("|", "/")}
+    return {
+        "failed": (done.stderr.strip().splitlines() or [f"stopped with {done.returncode}"])[-1][:80].replace("|", "/")
+    }
 
 
 def _one(task: dict[str, Any]) -> dict[str, float]:
@@ -219,14 +224,83 @@ OURS: dict[str, Callable[..., Any]] = {
 
 # ---- against a limit -------------------------------------------------------------------------------------
 
-LIMITS: dict[str, tuple[str, Callable[[], tuple[float, str]], float, str]] = {}
+LINEAR = (
+    "callaway_santanna", "sun_abraham", "imputation", "two_stage", "etwfe", "stacked", "local_projections",
+    "chaisemartin_dhaultfoeuille", "efficient", "event_study", "twfe",
+)  # fmt: skip
+
+
+def _best(call: Callable[[], Any], rounds: int = 7) -> float:
+    call()
+    return min(_seconds(lambda _: call(), pd.DataFrame(), {}) for _ in range(rounds))
+
+
+def _together() -> tuple[float, str]:
+    """All linear estimators from one frame, in times of Callaway-Sant'Anna alone from the same frame."""
+    import scale_impact as si
+
+    frame = _frame(100_000, 10)
+
+    def family(names: tuple[str, ...]) -> None:
+        panel = si.Panel.from_frame(frame, unit="unit", period="period", outcome="y")
+        design = si.Design.from_panel(panel, first_treated="first")
+        for name in names:
+            si.estimate(name, panel, design)
+
+    every, alone = _best(lambda: family(LINEAR)), _best(lambda: family(LINEAR[:1]))
+    return every / alone, f"{every:.3f} s beside {alone:.3f} s"
+
+
+def _million() -> tuple[float, str]:
+    """Callaway-Sant'Anna for a million units, in times of reading the frame into a matrix."""
+    frame = _frame(1_000_000, 10)[["unit", "period", "y", "first"]]
+
+    def read() -> Any:
+        return frame.pivot(index="unit", columns="period", values="y").to_numpy()
+
+    ours, reading = _best(lambda: _callaway(frame), 3), _best(read, 3)
+    return ours / reading, f"{ours:.3f} s, reading {reading:.3f} s"
+
+
+def _million_memory() -> tuple[float, str]:
+    frame = _frame(1_000_000, 10)[["unit", "period", "y", "first"]]
+    own = float(frame.memory_usage(index=True).sum())
+    _callaway(_frame(500, 10))
+    before = _forget_peak()
+    _callaway(frame)
+    return (_peak() - before) / own, f"{(_peak() - before) / 2**20:.0f} MB on top of {own / 2**20:.0f} MB"
+
+
+def _path_of(pre: int, post: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    n = pre + post
+    sigma = 0.02 * (0.5 ** np.abs(np.subtract.outer(np.arange(n), np.arange(n))))
+    return rng.multivariate_normal(np.r_[np.zeros(pre), np.full(post, 0.3)], sigma), sigma
+
+
+def _few(units: int, periods: int) -> tuple[Any, Any]:
+    import scale_impact as si
+
+    frame = _frame(units, periods)
+    panel = si.Panel.from_frame(frame, unit="unit", period="period", outcome="y")
+    return panel, si.Design.from_panel(panel, first_treated="first")
+
+
+LIMITS: dict[str, tuple[str, Callable[[], tuple[float, str]], float, str]] = {
+    "together": ("all linear estimators together, 100,000 units x 10 periods", _together, 2, "x Callaway-Sant'Anna"),
+    "million": ("Callaway-Sant'Anna, 1,000,000 units x 10 periods", _million, 4, "x reading the frame"),
+    "memory": ("the same, peak memory on top of the frame", _million_memory, 1.5, "x the frame"),
+}
 
 
 def _limit(name: str) -> bool:
     what, measure, limit, unit = LIMITS[name]
     value, shown = measure()
     held = value <= limit
-    print(f"| {what} | {shown} | | at most {limit:g} {unit} | {value:.2f} {unit} | {'' if held else 'MISSED'} |", flush=True)
+    print(
+        f"| {what} | {shown} | | at most {limit:g} {unit} | {value:.2f} {unit} | {'' if held else 'MISSED'} |",
+        flush=True,
+    )
     return held
 
 

@@ -23,7 +23,7 @@ def test_a_missing_shared_file_skips_and_in_ci_fails(tmp_path, monkeypatch, ci, 
 
 
 def test_copied_numbers_are_those_beside_the_project():
-    for case in ("mpdta", "kielmc"):
+    for case in ("mpdta", "kielmc", "honestdid_mpdta"):
         theirs = {e["id"]: e for e in json.loads(shared(f"reference/{case}.json").read_text())["results"]}
         copied = json.loads((ROOT / "tests" / "reference" / f"{case}.json").read_text())
         assert copied["results"]

@@ -28,12 +28,10 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
 from scale_impact.core.influence import Influence
 from scale_impact.core.keys import Count
-from scale_impact.core.panel import Panel, elapsed
+from scale_impact.core.panel import Panel
 from scale_impact.core.words import number, plain, some
 from scale_impact.errors import DesignError, EstimationError, UsageError
-from scale_impact.estimators.callaway_santanna import _block as block
-from scale_impact.estimators.callaway_santanna import _cohorts_with_base as cohorts_with_base
-from scale_impact.estimators.callaway_santanna import _no_cell as no_cell
+from scale_impact.estimators._group_time import cells_of
 
 Aggregation = Literal["simple", "cohort"]
 
@@ -189,16 +187,10 @@ class Comparisons:
 
 def _comparisons(analysis: Analysis) -> Comparisons:
     """All comparisons of cohorts that have a base period and a control."""
-    moments, design = analysis.moments, analysis.design
-    parts = []
-    for g in cohorts_with_base(moments, design):
-        period, base, control = block(moments, design, g)
-        start = int(moments.starts[g])
-        since = elapsed(moments.clock, period, start)
-        parts.append((np.full(len(period), g), period, base, control, since, period >= start))
-    if not any(part[-1].any() for part in parts):
-        raise DesignError(no_cell(design))
-    return Comparisons(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    cells = cells_of(analysis.moments, analysis.design)
+    cohorts = np.arange(len(analysis.moments.starts))
+    control = (cohorts >= cells.first_control[:, None]) & (cohorts != cells.cohort[:, None])
+    return Comparisons(cells.cohort, cells.period, cells.base, control, cells.event_time, cells.post)
 
 
 # ---- estimates -----------------------------------------------------------------------------------
