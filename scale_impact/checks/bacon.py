@@ -47,6 +47,8 @@ def run(
     """
     if design.cross_sections:
         return Check.inapplicable(NAME, "The decomposition needs a balanced panel of units followed over time.")
+    if design.reversals is not None:
+        return Check.inapplicable(NAME, design.reversals)
     if len(design.adopting) < 2 and not (always_treated and len(design.always_treated)):
         return Check.inapplicable(
             NAME, "There is one adoption date, so no unit is compared with one that is treated already."

@@ -65,7 +65,8 @@ def run(
 
 def _parts(panel: Panel, design: Design) -> list[tuple[str, NDArray[np.int64]]]:
     """Name and units of each part that is left out in turn."""
-    kept = np.flatnonzero((design.cohort_codes >= 0) & (design.starts[design.cohort_codes] > 0))
+    always = (design.starts[design.cohort_codes] == 0) & (design.reversals is None)  # with reversals they are controls
+    kept = np.flatnonzero((design.cohort_codes >= 0) & ~always)
     if design.cluster_codes is None or design.cluster is None:
         return [(panel.unit_name(int(u)), np.array([u])) for u in kept]
     values = panel.unit_column(design.cluster)

@@ -16,12 +16,20 @@ from scale_impact.core.effect import Estimate, Sample
 from scale_impact.core.influence import Influence, spread
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, plain, some
+from scale_impact.errors import DesignError
 
 MANY_CLUSTERS, MANY_TREATED = 40, 10
 """From so many clusters, and treated clusters, on an interval is not called rough."""
 
+ROUGH = "with so few, intervals are rough and usually too narrow"
+"""Said of analytic intervals where clusters are few; inference for few clusters takes it back."""
+
 REFERENCE = "the reference period: 0 by construction"
 NO_VARIATION = "no standard error: the outcomes show no variation"
+PAIRWISE = (
+    "`balance: pairwise` is for callaway_santanna, and units are not observed in each period. Use callaway_santanna, or say "
+    "`balance: drop` to leave these units out or `balance: repeated_cross_sections` to use each observation as it is."
+)
 NOTHING_LEFT = "no standard error: as many coefficients as observations, or one cluster"
 
 
@@ -46,8 +54,39 @@ class Analysis:
     positions: NDArray[np.int64]
 
     @classmethod
-    def of(cls, panel: Panel, design: Design, *, always_treated: bool = False) -> Analysis:
-        """The analysis of a panel under a design."""
+    def of(
+        cls,
+        panel: Panel,
+        design: Design,
+        *,
+        always_treated: bool = False,
+        reversals: bool = False,
+        incomplete: bool = False,
+    ) -> Analysis:
+        """The analysis of a panel under a design.
+
+        Parameters
+        ----------
+        panel, design:
+            The data, and who is compared with whom.
+        always_treated:
+            Keep units that are treated from the first period on.
+        reversals:
+            The estimator can answer treatment that switches off; otherwise that is refused.
+        incomplete:
+            The estimator picks the units that it can compare where some are not observed in each
+            period (``balance: pairwise``); otherwise that is refused.
+
+        Raises
+        ------
+        DesignError
+            Treatment switches off, or units are not observed in each period, and the estimator
+            cannot answer that.
+        """
+        if not reversals:
+            design.needs_absorbing()
+        if design.incomplete and not incomplete:
+            raise DesignError(PAIRWISE)
         moments = cohort_moments(panel, design)
         wanted = (moments.units > 0) & (always_treated | (design.starts > 0))
         positions = np.flatnonzero(wanted)
@@ -122,13 +161,13 @@ class Analysis:
 
     def _few_clusters(self) -> list[str]:
         """Source: Cameron and Miller (2015), section VI."""
-        if not self.moments.followed and self.moments.clusters is None:
+        if self.design.cross_sections and self.moments.clusters is None:
             return []
         total, on_treated = self.moments.n_clusters, self._treated_clusters()
         if total >= MANY_CLUSTERS and on_treated >= MANY_TREATED:
             return []
         return [
-            f"{total:,} clusters, {on_treated} of them treated: with so few, intervals are rough and usually too narrow "
+            f"{total:,} clusters, {on_treated} of them treated: {ROUGH} "
             f"(trust begins at about {MANY_CLUSTERS} clusters, {MANY_TREATED} treated)."
         ]
 
@@ -136,14 +175,14 @@ class Analysis:
         clusters = self.moments.clusters
         if clusters is None:
             return int(self.moments.units[self.treated].sum())
-        return int((clusters.members[:, self.treated].sum(axis=1) > 0).sum())
+        return clusters.n_touching(self.treated)
 
     def _one_cluster(self) -> list[str]:
         """Cohorts in one cluster: their own variation is not in a clustered standard error."""
         clusters = self.moments.clusters
         if clusters is None or self.design.cross_sections:
             return []
-        held = (clusters.members > 0).sum(axis=0)
+        held = clusters.n_holding()
         return [
             f"Cohort {self.names[g]} lies in one cluster of {self.design.cluster}: standard errors of its own effects leave "
             "out its variation and are too small."

@@ -50,6 +50,19 @@ class Design:
         Cluster of each unit or observation; None where the unit is the cluster.
     notes:
         What was left out or read in a particular way, in sentences.
+    reversals:
+        Who switches off where, in a sentence for those who cannot answer; None where treatment
+        stays on. Where it does not, cohorts are by the first change of treatment: ``starts``
+        and ``first_treated`` say when that is, and units that are treated in each period have
+        start 0.
+    treatment:
+        Which units are treated when, [N, T]; None where treatment stays on (``starts`` says it).
+    leaving:
+        Which cohorts are treated from the first period on and switch off, [G]; None where
+        treatment stays on.
+    begin:
+        Position of each unit's first treated period on the panel's clock, also of the units that
+        are left out; inf for never.
     """
 
     first_treated: tuple[Any, ...]
@@ -63,6 +76,10 @@ class Design:
     cluster_codes: NDArray[np.int64] | None
     notes: tuple[str, ...]
     _panel: Panel
+    reversals: str | None = None
+    treatment: NDArray[np.bool_] | None = None
+    leaving: NDArray[np.bool_] | None = None
+    begin: NDArray[np.float64] | None = None
 
     @classmethod
     def from_panel(
@@ -87,7 +104,8 @@ class Design:
         first_treated:
             Column with the first treated period; missing, infinite or 0 for never treated.
         treated:
-            0/1 column that stays 1 once it is 1.
+            0/1 column. It stays 1 once it is 1, but for estimators that take treatment which
+            switches on and off (chaisemartin_dhaultfoeuille).
         cohorts:
             Mapping of unit to first treated period; units not named are never treated.
         group, starts:
@@ -103,28 +121,23 @@ class Design:
         balance:
             ``"strict"`` refuses a panel with missing cells; ``"drop"`` leaves out units that
             are not observed in each period; ``"repeated_cross_sections"`` uses each
-            observation as it is; ``"pairwise"`` is for estimators with their own rule.
+            observation as it is; ``"pairwise"`` compares two periods by the units that are
+            observed in both (callaway_santanna).
         cluster:
             Column of the clusters, constant within a unit; None: the unit is the cluster.
 
         Raises
         ------
         DesignError
-            Treatment switches off, varies within a unit, is not 0/1 or not known; nobody or
-            everybody is treated; no control is left; the panel is not balanced under
-            ``strict``.
+            Treatment varies within a unit, is not 0/1 or not known; nobody or everybody is
+            treated; no control is left; the panel is not balanced under ``strict``.
         """
         _options(control=control, base_period=base_period, balance=balance, anticipation=anticipation)
         begin = _adoption(
             panel, first_treated=first_treated, treated=treated, cohorts=cohorts, group=group, starts=starts
         )
-        kept, said = _balanced(panel, balance)
-        codes, labels, positions, more = _cohorts(panel, begin, kept, anticipation)
-        clusters = _clusters(panel, cluster, balance, codes >= 0)
-        design = cls(labels, positions, codes, control, anticipation, base_period, balance,
-                     cluster, clusters, (*begin.notes, *said, *more, *_odd_clock(panel)), panel)  # fmt: skip
-        _refuse_hopeless(design)
-        return replace(design, notes=(*design.notes, *_small_cohorts(design)))
+        return _read(panel, begin, control=control, anticipation=anticipation, base_period=base_period, balance=balance,
+                     cluster=cluster)  # fmt: skip
 
     @property
     def n_periods(self) -> int:
@@ -151,9 +164,27 @@ class Design:
         """Whether each observation stands for itself (no unit followed over time)."""
         return not self._panel.followed or self.balance == "repeated_cross_sections"
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether units are not observed in each period and each comparison picks those that it can use."""
+        return self._panel.followed and not self._panel.balanced and self.balance == "pairwise"
+
     def cohort_name(self, code: int) -> str:
-        """The first treated period of a cohort as text, or ``never treated``."""
-        return "never treated" if self.starts[code] == self.n_periods else plain(self.first_treated[code])
+        """The first treated period of a cohort as text, ``off in`` that of its end, or ``never treated``."""
+        if self.starts[code] == self.n_periods:
+            return "never treated"
+        return ("" if self.leaving is None or not self.leaving[code] else "off in ") + plain(self.first_treated[code])
+
+    def needs_absorbing(self) -> None:
+        """Refuse treatment that switches off, for all that can only answer where it stays on.
+
+        Raises
+        ------
+        DesignError
+            Treatment switches off in some unit; the message says where and what to use.
+        """
+        if self.reversals is not None:
+            raise DesignError(self.reversals)
 
     def members(self, code: int) -> list[str]:
         """Names of the units of a cohort."""
@@ -172,6 +203,66 @@ class _Adoption:
 
     start: NDArray[np.float64]
     notes: tuple[str, ...] = ()
+    switching: _Switching | None = None
+
+
+@dataclass(frozen=True)
+class _Switching:
+    """Treatment that switches off: the 0/1 column of all observations, and the rows after an end."""
+
+    panel: Panel
+    name: str
+    on: NDArray[np.bool_]
+    off: NDArray[np.bool_]
+
+    def among(self, kept: NDArray[np.bool_]) -> _Switching | None:
+        """The same for the units that are kept; None where treatment stays on in them."""
+        off = self.off & kept[self.panel.unit_codes]
+        return replace(self, off=off) if off.any() else None
+
+    def units(self) -> str:
+        """Who switches off, in words: how many, and the first three with the period."""
+        codes = self.panel.unit_codes
+        units = np.unique(codes[self.off])
+        when = [self.panel.periods[self.panel.period_codes[self.off & (codes == u)][0]] for u in units[:3]]
+        shown = ", ".join(f"{self.panel.unit_name(int(u))} in {plain(p)}" for u, p in zip(units, when, strict=False))
+        return f"{counted(len(units), 'unit')} ({shown}{', ...' if len(units) > 3 else ''})"
+
+    def first_change(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Position of each unit's first change of treatment (T: none), and who is treated at first."""
+        codes, lengths = self.panel.unit_codes, self.panel.cell_counts()
+        first = self.on[np.cumsum(lengths) - lengths]
+        changed = self.on != first[codes]
+        start = np.full(self.panel.n_units, self.panel.n_periods)
+        np.minimum.at(start, codes[changed], self.panel.period_codes[changed])
+        return start, first
+
+    def table(self) -> NDArray[np.bool_]:
+        """Which units are treated when, [N, T]; False where a unit is not observed."""
+        found = np.zeros((self.panel.n_units, self.panel.n_periods), dtype=bool)
+        found[self.panel.unit_codes, self.panel.period_codes] = self.on
+        return found
+
+
+def _read(panel: Panel, begin: _Adoption, **choices: Any) -> Design:
+    """The design of who starts when: cohorts, clusters and what had to be left out."""
+    kept, said = _balanced(panel, choices["balance"])
+    switching = None if begin.switching is None else begin.switching.among(kept)
+    if switching is not None:
+        return _with_reversals(panel, switching, (*begin.notes, *said, *_odd_clock(panel)), kept, **choices)
+    codes, labels, positions, more = _cohorts(panel, begin, kept, choices["anticipation"])
+    design = Design(
+        first_treated=labels,
+        starts=positions,
+        cohort_codes=codes,
+        cluster_codes=_clusters(panel, choices["cluster"], choices["balance"], codes >= 0),
+        notes=(*begin.notes, *said, *more, *_odd_clock(panel)),
+        _panel=panel,
+        begin=begin.start,
+        **choices,
+    )
+    _refuse_hopeless(design)
+    return replace(design, notes=(*design.notes, *_small_cohorts(design)))
 
 
 def _options(**given: Any) -> None:
@@ -191,17 +282,7 @@ def _options(**given: Any) -> None:
 
 
 def _adoption(panel: Panel, *, first_treated: Any, treated: Any, cohorts: Any, group: Any, starts: Any) -> _Adoption:
-    ways = {"first_treated": first_treated, "treated": treated, "cohorts": cohorts, "group": group}
-    given = [name for name, value in ways.items() if value is not None]
-    if len(given) != 1:
-        raise UsageError(
-            "Say who is treated in exactly one way: first_treated, treated, cohorts, or group with starts "
-            f"(given: {', '.join(given) or 'none'})."
-        )
-    if (group is None) != (starts is None):
-        raise UsageError(
-            "group and starts go together: the column of the treated group and the period in which treatment starts."
-        )
+    one_way(first_treated=first_treated, treated=treated, cohorts=cohorts, group=group, starts=starts)
     if group is not None:
         return _from_group(panel, group, starts)
     if treated is not None:
@@ -209,6 +290,27 @@ def _adoption(panel: Panel, *, first_treated: Any, treated: Any, cohorts: Any, g
     if cohorts is not None:
         return _from_mapping(panel, cohorts)
     return _from_first_treated(panel, first_treated)
+
+
+def one_way(**ways: Any) -> str:
+    """How it is said who is treated: the one way given of the four of ``Design.from_panel``."""
+    given = [w for w in ("first_treated", "treated", "cohorts", "group") if ways.get(w) is not None]
+    if len(given) != 1:
+        raise UsageError(
+            "Say who is treated in exactly one way: first_treated, treated, cohorts, or group with starts "
+            f"(given: {', '.join(given) or 'none'})."
+        )
+    if (ways.get("group") is None) != (ways.get("starts") is None):
+        raise UsageError(
+            "group and starts go together: the column of the treated group and the period in which treatment starts."
+        )
+    return given[0]
+
+
+def first_positions(panel: Panel, **ways: Any) -> NDArray[np.float64]:
+    """Position of the first treated period of each unit (inf: never); ``ways`` as in ``Design.from_panel``."""
+    given = dict.fromkeys(("first_treated", "treated", "cohorts", "group", "starts")) | ways
+    return _adoption(panel, **given).start
 
 
 def _from_first_treated(panel: Panel, name: str) -> _Adoption:
@@ -222,7 +324,7 @@ def _from_first_treated(panel: Panel, name: str) -> _Adoption:
         )
     where = [np.inf if z else _position(panel, v, name) for v, z in zip(labels, zero, strict=True)]
     start = np.array([*where, np.inf])[codes]
-    read_as_never = int(np.isin(codes, np.flatnonzero(zero)).sum())
+    read_as_never = panel.count(np.isin(codes, np.flatnonzero(zero)))
     said = [f"{name} is 0 for {counted(read_as_never, _thing(panel))}: read as never treated."] if read_as_never else []
     return _Adoption(start, (*said, *_between_periods(panel, name, labels, where)))
 
@@ -305,9 +407,10 @@ def _from_indicator(panel: Panel, name: str) -> _Adoption:
         known = _without_outcome(panel, name)
         np.minimum.at(start, known.units[known.on], known.periods[known.on].astype(float))
         stays_on = not (~on & (panel.period_codes > start[panel.unit_codes])).any()
-    if not stays_on:
-        raise DesignError(_switches_off(panel, name, ~on & (panel.period_codes > start[panel.unit_codes])))
-    return _Adoption(start, () if panel.balanced else _unseen_start(panel, name, start, known))
+    said = () if panel.balanced else _unseen_start(panel, name, start, known)
+    if stays_on:
+        return _Adoption(start, said)
+    return _Adoption(start, said, _Switching(panel, name, on, ~on & (panel.period_codes > start[panel.unit_codes])))
 
 
 @dataclass(frozen=True)
@@ -358,30 +461,56 @@ def _first_on(panel: Panel, on: NDArray[np.bool_]) -> tuple[NDArray[np.float64],
 
 def _zero_one(panel: Panel, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
     gone = pd.isna(values)
-    wrong = (
-        np.array([v not in (0, 1) for v in pd.unique(values[~gone])])
-        if values.dtype == object
-        else ~np.isin(values[~gone], (0, 1))
-    )
-    if gone.any():
-        raise DesignError(f"{name} is missing in {counted(int(gone.sum()), 'row')}. Say 0 or 1 in each row.")
-    if wrong.any():
-        seen = [v for v in pd.unique(values) if v not in (0, 1)]
-        raise DesignError(
-            f"{name} has to be 0 or 1; it holds {some([repr(plain(v)) if isinstance(v, str) else plain(v) for v in seen], 3)}."
-        )
+    needs_zero_one(name, int(gone.sum()), pd.unique(values[~gone] if gone.any() else values))
     return values.astype(bool)
 
 
-def _switches_off(panel: Panel, name: str, bad: NDArray[np.bool_]) -> str:
-    units = np.unique(panel.unit_codes[bad])
-    first = {int(u): panel.periods[panel.period_codes[bad & (panel.unit_codes == u)][0]] for u in units[:3]}
-    shown = ", ".join(f"{panel.unit_name(u)} in {plain(p)}" for u, p in first.items())
-    return (
-        f"Treatment {name!r} switches off in {counted(len(units), 'unit')} ({shown}{', ...' if len(units) > 3 else ''}). "
-        "These designs need treatment that stays on. Correct the column (are the periods in order of time?), leave these "
-        "units out, or let treatment end the data: drop the periods after it was switched off."
+def needs_zero_one(name: str, missing: int, seen: NDArray[Any]) -> None:
+    """Refuse a column with missing rows, or with other values (each once) than 0 and 1."""
+    if missing:
+        raise DesignError(f"{name} is missing in {counted(missing, 'row')}. Say 0 or 1 in each row.")
+    wrong = [repr(plain(v)) if isinstance(v, str) else plain(v) for v in seen if v not in (0, 1)]
+    if wrong:
+        raise DesignError(f"{name} has to be 0 or 1; it holds {some(wrong, 3)}.")
+
+
+def _with_reversals(
+    panel: Panel, switching: _Switching, notes: tuple[str, ...], kept: NDArray[np.bool_], **choices: Any
+) -> Design:
+    """The design of treatment that switches off: cohorts are by the first change of treatment."""
+    t = panel.n_periods
+    start, first = switching.first_change()
+    leaving = first & (start < t)
+    start = np.where(first & (start == t), 0, start)
+    key = 2 * start + leaving  # in order of time, the never treated last
+    keys = np.unique(key[kept])
+    where = keys // 2
+    codes = np.where(kept, np.searchsorted(keys, key), LEFT_OUT).astype(np.int64)
+    design = Design(
+        first_treated=tuple(panel.periods[p] if p < t else np.inf for p in where),
+        starts=where,
+        cohort_codes=codes,
+        cluster_codes=_clusters(panel, choices["cluster"], choices["balance"], codes >= 0),
+        notes=(*notes, _said_of_reversals(switching)),
+        _panel=panel,
+        reversals=_switches_off(switching),
+        treatment=switching.table(),
+        leaving=keys % 2 == 1,
+        **choices,
     )
+    return replace(design, notes=(*design.notes, *_small_cohorts(design)))
+
+
+def _switches_off(switching: _Switching) -> str:
+    return (
+        f"Treatment {switching.name!r} switches off in {switching.units()}. "
+        "These designs need treatment that stays on. Use chaisemartin_dhaultfoeuille, or correct the column (are the periods "
+        "in order of time?), leave these units out, or let treatment end the data: drop the periods after it was switched off."
+    )
+
+
+def _said_of_reversals(switching: _Switching) -> str:
+    return f"Treatment {switching.name!r} switches off in {switching.units()}: cohorts are by the first change of treatment."
 
 
 def _from_mapping(panel: Panel, cohorts: Mapping[Any, Any]) -> _Adoption:
@@ -432,39 +561,37 @@ def _balanced(panel: Panel, balance: Balance) -> tuple[NDArray[np.bool_], list[s
     if not panel.followed or panel.balanced:
         return everyone, said
     complete = panel.cell_counts() == panel.n_periods
-    n = int((~complete).sum())
-    if balance in ("strict", "pairwise"):
-        raise DesignError(_unbalanced(panel, complete, balance))
+    n, total = panel.count(~complete), panel.count(everyone)
+    if balance == "strict":
+        raise DesignError(_unbalanced(panel, complete))
     if balance == "drop":
-        names = [panel.unit_name(int(u)) for u in np.flatnonzero(~complete)[:6]]
+        names = [name for name, _ in panel.lacking(~complete, 6)]
         said.append(
             f"{counted(n, 'unit')} not observed in each period left out ({some(names) if n < 7 else ', '.join(names[:5]) + ', ...'})."
         )
-        if n > panel.n_units * MANY_LEFT_OUT:
-            left = counted(panel.n_units - n, "unit that remains", "units that remain")
-            said.append(f"That is {n / panel.n_units:.0%} of all units: the answer is about the {left}.")
+        if n > total * MANY_LEFT_OUT:
+            left = counted(total - n, "unit that remains", "units that remain")
+            said.append(f"That is {n / total:.0%} of all units: the answer is about the {left}.")
         return complete, said
-    said.append(f"{counted(n, 'unit is', 'units are')} not observed in each period; each observation is used as it is.")
+    use = (
+        "two periods are compared by the units observed in both"
+        if balance == "pairwise"
+        else "each observation is used as it is"
+    )
+    said.append(f"{counted(n, 'unit is', 'units are')} not observed in each period; {use}.")
     return everyone, said
 
 
-def _unbalanced(panel: Panel, complete: NDArray[np.bool_], balance: str) -> str:
-    lacking = np.flatnonzero(~complete)
-    shown = [
-        f"{panel.unit_name(int(u))} lacks {some([plain(panel.periods[p]) for p in _absent(panel, int(u))], 3)}"
-        for u in lacking[:5]
-    ]
-    more = f" and {len(lacking) - 5:,} more units" if len(lacking) > 5 else ""
-    advice = "Complete the data, or say `balance: drop` to leave these units out or `balance: repeated_cross_sections` to use each observation as it is."
-    if balance == "pairwise":
-        advice = "No estimator takes `balance: pairwise` for an incomplete panel yet. " + advice
-    many = f"{counted(len(lacking), 'unit')} of {panel.n_units:,} {'is' if len(lacking) == 1 else 'are'}"
-    return f"The panel is not balanced: {many} not observed in each period ({'; '.join(shown)}{more}). {advice}"
-
-
-def _absent(panel: Panel, unit: int) -> NDArray[np.int64]:
-    seen = panel.period_codes[panel.unit_codes == unit]
-    return np.setdiff1d(np.arange(panel.n_periods), seen)
+def _unbalanced(panel: Panel, complete: NDArray[np.bool_]) -> str:
+    n, total = panel.count(~complete), panel.count(np.ones(len(complete), dtype=bool))
+    shown = "; ".join(f"{name} lacks {some(absent, 3)}" for name, absent in panel.lacking(~complete, 5))
+    more = f" and {n - 5:,} more units" if n > 5 else ""
+    advice = (
+        "Complete the data, or say `balance: drop` to leave these units out, `balance: pairwise` to compare two periods by the units observed in "
+        "both (callaway_santanna) or `balance: repeated_cross_sections` to use each observation as it is."
+    )
+    many = f"{counted(n, 'unit')} of {total:,} {'is' if n == 1 else 'are'}"
+    return f"The panel is not balanced: {many} not observed in each period ({shown}{more}). {advice}"
 
 
 def _cohorts(
@@ -499,9 +626,9 @@ def _said_of_cohorts(
         (soon, "left out, because they may anticipate it within the data"),
     ):
         if who.any():
-            said.append(f"{counted(int(who.sum()), thing)} first treated after the last period ({last}): {reading}.")
+            said.append(f"{counted(panel.count(who), thing)} first treated after the last period ({last}): {reading}.")
     if len(where) and where[0] == 0:
-        n = int((codes == 0).sum())
+        n = panel.count(codes == 0)
         first = plain(panel.periods[0])
         said.append(
             f"{counted(n, thing)} treated in the first period ({first}) already left out: there is no period before treatment to compare with."
@@ -573,8 +700,8 @@ def _nobody(design: Design) -> str:
 def _small_cohorts(design: Design) -> list[str]:
     if design.cross_sections:
         return []
-    counts = np.bincount(design.cohort_codes[design.cohort_codes >= 0], minlength=len(design.starts))
-    alone = [int(g) for g in np.flatnonzero(counts == 1) if design.starts[g] > 0]
+    entering = np.flatnonzero(design.starts > 0)
+    alone = [int(g) for g in entering if design._panel.count(design.cohort_codes == g) == 1]
     return [
         f"Cohort {design.cohort_name(g)} is one unit ({design.members(g)[0]}): its own variation cannot be seen, so no "
         "standard error rests on it alone."

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from scale_impact.core import keys
 from scale_impact.core.words import nearest
-from scale_impact.errors import UsageError
+from scale_impact.errors import StreamedError, UsageError
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -84,7 +84,12 @@ def figure(name: str, *values: Any, unit: str, source: str, title: str | None = 
     with _style.theme():
         fig = Figure(figsize=(_style.WIDTH, _height(name, values)), layout="constrained")
         FigureCanvasAgg(fig)
-        load(name)(*values, fig.add_subplot(), unit=unit, **options)
+        axes = fig.add_subplot()
+        try:
+            load(name)(*values, axes, unit=unit, **options)
+        except StreamedError as error:
+            axes.clear()
+            _style.say(axes, " ".join(error.problems))
         _style.source_line(fig, source)
         if title:
             _style.title_line(fig, title)

@@ -103,9 +103,10 @@ def _dates(days: list[str]) -> list[str]:
 
 
 def cohort_names(panel: Panel, design: Design) -> list[str]:
-    """Each cohort's first treated period, or ``never treated``."""
+    """Each cohort's first treated period, ``off in`` that of its end, or ``never treated``."""
     names = [*labels(panel.periods), NEVER]
-    return [names[int(s)] for s in design.starts]
+    leaving = [False] * len(design.starts) if design.leaving is None else design.leaving
+    return [("off in " if off else "") + names[int(s)] for s, off in zip(design.starts, leaving, strict=True)]
 
 
 def signed(text: str) -> str:

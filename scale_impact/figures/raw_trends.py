@@ -59,7 +59,10 @@ def _look(design: Design, g: int, colours: dict[int, Any], few: bool, periods: i
 def _name_of(panel: Panel, design: Design, g: int) -> str:
     if g == design.never_treated:
         return _style.NEVER
-    return ALREADY if g in design.always_treated else f"treated {_style.cohort_names(panel, design)[g]}"
+    if g in design.always_treated:
+        return ALREADY
+    switched = "switched " if design.leaving is not None and design.leaving[g] else "treated "
+    return switched + _style.cohort_names(panel, design)[g]
 
 
 def _name(

@@ -28,13 +28,22 @@ MOST_COUNTS = 12
 def draw(panel: Panel, design: Design, ax: Axes, *, unit: str = "") -> None:
     """Draw the tiles, earliest cohort on top; ``unit`` is not needed, the tiles have none."""
     cohorts = _rows(panel, design)
-    treated = np.arange(panel.n_periods)[None, :] >= design.starts[cohorts][:, None]
+    treated = _treated(panel, design, cohorts)
     _tiles(ax, treated)
     _style.rows(ax, _names(panel, design))
     ax.set_ylabel(str(panel.unit) if _by_unit(panel, design) else "First treated")
     _columns(ax, panel, _left_out(panel, design))
     if design.cross_sections and panel.n_periods <= MOST_COUNTS:
         _counts(ax, cohort_moments(panel, design).counts[cohorts], treated)
+
+
+def _treated(panel: Panel, design: Design, cohorts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of each row's units that is treated, rows x periods: 0 or 1 where treatment stays on."""
+    if design.treatment is None:
+        return np.asarray(np.arange(panel.n_periods)[None, :] >= design.starts[cohorts][:, None], dtype=float)
+    if _by_unit(panel, design):
+        return design.treatment[_units(design)].astype(float)
+    return np.array([design.treatment[design.cohort_codes == g].mean(axis=0) for g in cohorts])
 
 
 def height(panel: Panel, design: Design) -> float:
@@ -44,7 +53,7 @@ def height(panel: Panel, design: Design) -> float:
 
 
 def _by_unit(panel: Panel, design: Design) -> bool:
-    return not design.cross_sections and len(_units(design)) <= MOST_UNITS
+    return not (design.cross_sections or panel.streamed) and len(_units(design)) <= MOST_UNITS
 
 
 def _units(design: Design) -> NDArray[np.int64]:
@@ -55,8 +64,9 @@ def _units(design: Design) -> NDArray[np.int64]:
 
 def _rows(panel: Panel, design: Design) -> NDArray[np.int64]:
     """Cohort of each row."""
-    inside = design.cohort_codes[_units(design)]
-    return inside if _by_unit(panel, design) else np.unique(inside)
+    if _by_unit(panel, design):
+        return np.asarray(design.cohort_codes[_units(design)])
+    return np.flatnonzero(cohort_moments(panel, design).units > 0)
 
 
 def _names(panel: Panel, design: Design) -> list[str]:
@@ -70,19 +80,19 @@ def _names(panel: Panel, design: Design) -> list[str]:
 
 
 def _left_out(panel: Panel, design: Design) -> str:
-    n = int((design.cohort_codes == LEFT_OUT).sum())
+    n = panel.n_units - int(cohort_moments(panel, design).units.sum())
     return f"{counted(n, 'unit' if panel.followed else 'observation')} left out of the design" if n else ""
 
 
-def _tiles(ax: Axes, treated: NDArray[np.bool_]) -> None:
-    from matplotlib.colors import ListedColormap
+def _tiles(ax: Axes, treated: NDArray[np.float64]) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Patch
 
     colours = (_style.PALE, _style.BLUE)
     edge = 1.2 if treated.size <= 1200 else 0.3
     ax.pcolormesh(
-        np.arange(treated.shape[1] + 1) - 0.5, np.arange(treated.shape[0] + 1) - 0.5, treated.astype(float),
-        cmap=ListedColormap(colours), vmin=0, vmax=1, edgecolors="white" if treated.shape[1] <= 60 else "face", linewidth=edge,
+        np.arange(treated.shape[1] + 1) - 0.5, np.arange(treated.shape[0] + 1) - 0.5, treated,
+        cmap=LinearSegmentedColormap.from_list("treated", colours), vmin=0, vmax=1, edgecolors="white" if treated.shape[1] <= 60 else "face", linewidth=edge,
     )  # fmt: skip
     _style.legend_above(ax, [Patch(color=_style.BLUE, label="treated"), Patch(color=_style.PALE, label="not treated")])
 
@@ -96,7 +106,7 @@ def _columns(ax: Axes, panel: Panel, remark: str) -> None:
     ax.tick_params(axis="both", length=0)
 
 
-def _counts(ax: Axes, counts: NDArray[np.float64], treated: NDArray[np.bool_]) -> None:
+def _counts(ax: Axes, counts: NDArray[np.float64], treated: NDArray[np.float64]) -> None:
     """Observations of each cell, written in it."""
     for (row, column), n in np.ndenumerate(counts):
         colour = "white" if treated[row, column] else _style.DARK

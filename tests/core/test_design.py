@@ -155,12 +155,50 @@ def test_a_cohort_of_the_first_period_is_left_out_of_the_effect_and_this_is_said
 # ---- treatment that cannot be read -------------------------------------------------------------------
 
 
-def test_treatment_that_switches_off_is_refused_with_who_and_when():
+def switching():
+    """Gary's treatment ends in 2004; Wabash is treated at first and until 2002."""
     frame = cities()
     frame.loc[(frame["id"] == "Gary") & (frame["t"] == 2004), "treated"] = 0
-    message = refused(frame, treated="treated")
-    assert "Treatment 'treated' switches off in 1 unit (Gary in 2004)." in message
-    assert "These designs need treatment that stays on." in message
+    frame.loc[(frame["id"] == "Wabash") & (frame["t"] < 2003), "treated"] = 1
+    return frame
+
+
+def test_cohorts_of_treatment_that_switches_off_are_by_its_first_change():
+    design = design_of(switching(), first_treated=None, treated="treated")
+    assert cohorts_of(design) == {
+        "2003": ["Gary", "Hobart"], "off in 2003": ["Wabash"], "2004": ["Muncie"], "never treated": ["Peru"],
+    }  # fmt: skip
+    assert (design.starts.tolist(), design.leaving.tolist()) == ([2, 2, 3, 4], [False, True, False, False])
+    assert design.treatment[0].tolist() == [False, False, True, False]
+    assert (
+        "Treatment 'treated' switches off in 2 units (Gary in 2004, Wabash in 2003): cohorts are by the first change "
+        "of treatment." in design.notes
+    )
+
+
+def test_units_that_are_always_treated_start_at_the_first_period_beside_treatment_that_switches_off():
+    frame = switching()
+    frame.loc[frame["id"] == "Peru", "treated"] = 1
+    design = design_of(frame, first_treated=None, treated="treated")
+    assert cohorts_of(design)["2001"] == ["Peru"]
+    assert (design.never_treated, design.always_treated.tolist()) == (None, [0])
+
+
+@pytest.mark.parametrize("estimator", ["callaway_santanna", "twfe", "event_study", "did_2x2"])
+def test_treatment_that_switches_off_is_refused_with_who_and_when_and_what_takes_it(estimator):
+    with pytest.raises(DesignError) as caught:
+        fitted(estimator, switching(), first_treated=None, treated="treated")
+    message = str(caught.value)
+    assert "Treatment 'treated' switches off in 2 units (Gary in 2004, Wabash in 2003)." in message
+    assert "These designs need treatment that stays on. Use chaisemartin_dhaultfoeuille, or " in message
+
+
+def test_treatment_that_switches_off_only_in_units_that_are_dropped_is_no_obstacle():
+    frame = cities()
+    frame.loc[(frame["id"] == "Gary") & (frame["t"] == 2004), "treated"] = 0
+    design = design_of(frame.drop(index=0), first_treated=None, treated="treated", balance="drop")
+    assert design.reversals is None
+    assert cohorts_of(design) == {"2003": ["Hobart"], "2004": ["Muncie"], "never treated": ["Peru", "Wabash"]}
 
 
 @pytest.mark.parametrize(("value", "shown"), [(2, "2"), (0.5, "0.5"), (-1, "-1")])

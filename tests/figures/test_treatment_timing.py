@@ -76,3 +76,14 @@ def test_columns_are_named_by_the_periods(staggered, ax):
     draw(*staggered, ax)
     assert [t.get_text() for t in ax.get_xticklabels()] == [str(y) for y in range(2000, 2006)]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Period (year)", "city")
+
+
+def test_treatment_that_switches_off_is_shown_where_it_is(ax):
+    import pandas as pd
+
+    on = {"A": [0, 0, 1, 0], "B": [1, 1, 0, 0], "C": [0, 0, 0, 0]}
+    rows = [{"id": u, "t": t, "d": v, "y": 0.0} for u, d in on.items() for t, v in enumerate(d)]
+    panel = Panel.from_frame(pd.DataFrame(rows), unit="id", period="t", outcome="y")
+    draw(panel, Design.from_panel(panel, treated="d"), ax)
+    assert row_names(ax) == ["A", "B", "C"]
+    assert tiles(ax).tolist() == list(on.values())
