@@ -271,25 +271,64 @@ def _million_memory() -> tuple[float, str]:
     return (_peak() - before) / own, f"{(_peak() - before) / 2**20:.0f} MB on top of {own / 2**20:.0f} MB"
 
 
-def _path_of(pre: int, post: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(1)
-    n = pre + post
-    sigma = 0.02 * (0.5 ** np.abs(np.subtract.outer(np.arange(n), np.arange(n))))
-    return rng.multivariate_normal(np.r_[np.zeros(pre), np.full(post, 0.3)], sigma), sigma
+def _honest() -> tuple[float, str]:
+    """Robust intervals for four values of Mbar, 5 periods before and 5 after, seeded path."""
+    from scale_impact.core.honest import EventStudy, robust_intervals
+
+    rng, n = np.random.default_rng(20251122), 10
+    sigma = 0.02 * 0.5 ** np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    path = rng.multivariate_normal(np.r_[np.zeros(5), np.full(5, 0.5)], sigma)
+    study = EventStudy(path, sigma, 5, np.full(5, 0.2))
+    value = _best(lambda: robust_intervals(study, "relative_magnitudes", [0.5, 1, 1.5, 2]), 3)
+    return value, f"{value:.3f} s"
 
 
-def _few(units: int, periods: int) -> tuple[Any, Any]:
+def _few(units: int, periods: int) -> tuple[Any, Any, Callable[..., Any]]:
     import scale_impact as si
 
     frame = _frame(units, periods)
     panel = si.Panel.from_frame(frame, unit="unit", period="period", outcome="y")
-    return panel, si.Design.from_panel(panel, first_treated="first")
+
+    def refit(p: Any, d: Any) -> Any:
+        return si.estimate("callaway_santanna", p, d)
+
+    return panel, si.Design.from_panel(panel, first_treated="first"), refit
+
+
+def _randomisation() -> tuple[float, str]:
+    from scale_impact.inference import randomisation
+
+    panel, design, refit = _few(500, 20)
+    effect = refit(panel, design)
+
+    def test() -> Any:
+        judged = randomisation.judge(panel, design, refit, effect, draws=10_000, seed=1)
+        return judged.p_value, judged.interval(0.95)
+
+    value = _best(test, 3)
+    return value, f"{value:.3f} s, interval included"
+
+
+def _calibration() -> tuple[float, str]:
+    from scale_impact.checks import calibration
+
+    panel, design, refit = _few(200, 20)
+    value = _best(lambda: calibration.run(panel, design, refit, judged=refit, worlds=500, seed=1), 2)
+    return value, f"{value:.3f} s"
 
 
 LIMITS: dict[str, tuple[str, Callable[[], tuple[float, str]], float, str]] = {
     "together": ("all linear estimators together, 100,000 units x 10 periods", _together, 2, "x Callaway-Sant'Anna"),
     "million": ("Callaway-Sant'Anna, 1,000,000 units x 10 periods", _million, 4, "x reading the frame"),
     "memory": ("the same, peak memory on top of the frame", _million_memory, 1.5, "x the frame"),
+    "honest": ("HonestDiD relative magnitudes, 4 values of Mbar, 5 pre and 5 post periods", _honest, 1, "s"),
+    "randomisation": ("randomisation inference, 10,000 assignments, 500 units x 20 periods", _randomisation, 2, "s"),
+    "calibration": (
+        "calibration, 500 placebo worlds, Callaway-Sant'Anna, 200 units x 20 periods",
+        _calibration,
+        5,
+        "s",
+    ),
 }
 
 

@@ -109,7 +109,12 @@ def pyfixest_two_stage(d: pd.DataFrame) -> Any:
 
     data = d.assign(treat=((d["first"] > 0) & (d["period"] >= d["first"])).astype(int))
     return pyfixest.did2s(
-        data, yname="y", first_stage="~ 0 | unit + period", second_stage="~ i(since, ref=-1.0)", treatment="treat", cluster="unit"
+        data,
+        yname="y",
+        first_stage="~ 0 | unit + period",
+        second_stage="~ i(since, ref=-1.0)",
+        treatment="treat",
+        cluster="unit",
     ).coef()
 
 

@@ -1,12 +1,14 @@
 """Checks: one file each, and the file name is the key.
 
 ``run(panel, design, refit, *, options) -> Check``; ``refit(panel, design)`` estimates the
-study's effect again, so that no check imports an estimator.
+study's effect again, so that no check imports an estimator. A check that compares estimators has
+a keyword-only parameter ``refits`` too: a mapping of their names to such functions; one that looks
+at the study's interval has ``judged``, which is ``refit`` with that interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scale_impact.core import keys
@@ -14,7 +16,7 @@ from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
-from scale_impact.errors import UsageError
+from scale_impact.errors import StreamedError, UsageError
 
 Refit = Callable[[Panel, Design], Effect]
 
@@ -29,7 +31,16 @@ def option_names(name: str) -> tuple[str, ...]:
     return keys.options("checks", name, "run")
 
 
-def check(name: str, panel: Panel, design: Design, refit: Refit, **options: Any) -> Check:
+def check(
+    name: str,
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    *,
+    refits: Mapping[str, Refit] | None = None,
+    judged: Refit | None = None,
+    **options: Any,
+) -> Check:
     """Run a check of a design and its estimate.
 
     Parameters
@@ -40,16 +51,42 @@ def check(name: str, panel: Panel, design: Design, refit: Refit, **options: Any)
         The data, and who is compared with whom.
     refit:
         Estimates the effect for a panel and a design.
+    refits:
+        All estimators of the study by name, the primary one first, for checks that compare them.
+    judged:
+        As ``refit``, with the study's kind of interval for the overall effect, for checks of that
+        interval; default ``refit``.
     options:
         Options of the check.
+
+    Returns
+    -------
+    Check, ``inapplicable`` where it needs single units and the data are streamed.
 
     Raises
     ------
     UsageError
-        No such check, or no such option.
+        No such check, no such option, or one that has to be given is not.
     """
     run = keys.load("checks", name, "run")
-    if problems := keys.unknown_options("checks", name, "run", options):
+    problems = keys.unknown_options("checks", name, "run", options)
+    if problems := problems + keys.missing_options("checks", name, "run", options):
         raise UsageError(problems)
-    found: Check = run(panel, design, refit, **options)
+    try:
+        found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit))
+    except StreamedError as error:
+        return Check.inapplicable(name, " ".join(error.problems))
     return found
+
+
+def _filled(name: str, refits: Mapping[str, Refit] | None, judged: Refit) -> dict[str, Any]:
+    """What a check wants beside its options."""
+    wanted = keys.filled("checks", name, "run")
+    found: dict[str, Any] = {"judged": judged} if "judged" in wanted else {}
+    if "refits" not in wanted:
+        return found
+    if not refits:
+        raise UsageError(
+            f"{name} compares estimators: give `refits`, such as {{'twfe': lambda p, d: estimate('twfe', p, d)}}, the primary one first."
+        )
+    return {**found, "refits": refits}
