@@ -1,9 +1,4 @@
-"""Two-way fixed-effects regression from cohort moments.
-
-With unit and period effects and regressors that are functions of cohort and period alone, least
-squares needs only the cohorts' mean paths, and its variance clustered by unit only their
-scatter matrices. Nothing of the size of the data is formed.
-"""
+"""What regressions with fixed effects share: small-sample corrections, independent regressors."""
 
 from __future__ import annotations
 
@@ -31,7 +26,10 @@ class SmallSample:
     def factor(self, n_obs: int, n_regressors: int, n_units: int, n_periods: int, n_clusters: int) -> float:
         """Factor on the variance; NaN where nothing is left to estimate it from."""
         counted = {"nonnested": n_periods, "full": n_units + n_periods - 1, "none": 0}
-        k = n_regressors + counted[self.K_fixef]
+        return self.scale(n_obs, n_regressors + counted[self.K_fixef], n_clusters)
+
+    def scale(self, n_obs: int, k: int, n_clusters: int) -> float:
+        """Factor on the variance where ``k`` coefficients, effects included, count."""
         if (self.K_adj and n_obs <= k) or (self.G_adj and n_clusters < 2):
             return float("nan")
         factor = (n_obs - 1) / (n_obs - k) if self.K_adj else 1.0
@@ -62,37 +60,10 @@ class Regression:
     weights: Floats
 
 
-def two_way(moments: Cohorts, regressors: Floats) -> Regression:
-    """Least squares with unit and period effects; ``regressors`` is [P, G, T], full rank.
-
-    Source: Frisch-Waugh-Lovell on cohort means; the variance is the cluster sandwich of
-    Liang and Zeger (1986).
-    """
-    n = moments.units
-    x = demeaned(regressors, n)
-    bread = np.linalg.inv(np.einsum("g,pgt,qgt->pq", n, x, x))
-    loadings = np.tensordot(bread, x, 1)
-    weights = loadings * n[:, None]
-    coefficients = np.einsum("pgt,gt->p", weights, moments.paths)
-    fit = np.einsum("p,pgt->gt", coefficients, x)
-    residual = demeaned(moments.paths[None], n)[0] - fit
-    offsets = np.einsum("pgt,gt->pg", loadings, residual)
-    return Regression(coefficients, Scores(loadings, offsets), weights)
-
-
-def demeaned(x: Floats, n: Floats) -> Floats:
-    """Take out unit and period means: ``x`` is [P, G, T], ``n`` the units of each cohort."""
-    within = x - x.mean(axis=2, keepdims=True)
-    share = n / n.sum()
-    return np.asarray(within - np.einsum("g,pgt->pt", share, within)[:, None, :])
-
-
-def independent(regressors: Floats, n: Floats, order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions of regressors that are not combinations of those before them in ``order``."""
-    x = demeaned(regressors, n) * np.sqrt(n)[:, None]
-    flat = x.reshape(len(x), -1)
+def independent_rows(flat: Floats, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions of rows that are not combinations of those before them in ``order``."""
     if _full_rank(flat):
-        return np.arange(len(x))
+        return np.arange(len(flat))
     kept: list[int] = []
     basis = np.zeros((0, flat.shape[1]))
     for p in order:

@@ -68,6 +68,10 @@ def _least_squares(
 
     if clusters is None and vcov not in COVARIANCES:
         raise UsageError(f"did_2x2 with covariates: vcov is {vcov!r}; it has to be {', '.join(COVARIANCES)}.")
+    if vcov in ("CR0", "CR2", "CR3", "jackknife"):
+        raise UsageError(
+            f"did_2x2 with covariates: vcov is {vcov!r}; by clusters there is CR1. Leave the covariates out."
+        )
     options: dict[str, Any] = (
         COVARIANCES.get(vcov, {})
         if clusters is None

@@ -8,14 +8,14 @@ Panels: the same number and standard error as two-way fixed effects (clustered b
 small-sample correction, t with G - 1 degrees of freedom). Repeated cross-sections: least squares
 on group, after and their product, with the covariance by name (``HC1`` as in sandwich or Stata,
 ``iid`` as in R's ``lm``; t with n - 4 degrees of freedom), or clustered where the design names
-clusters.
+clusters. With few clusters ``CR2`` corrects the bias of the variance and the degrees of freedom.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,15 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Sample
 from scale_impact.core.fixed_effects import SmallSample
 from scale_impact.core.panel import Panel
+from scale_impact.core.sandwich import POWERS, Corrected, MomentSums, corrected, corrected_cells
+from scale_impact.core.within import two_way
 from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError, UsageError
-from scale_impact.estimators._regression import listed
+from scale_impact.estimators._convention import ON_ONE_CLUSTER, listed
 
-Vcov = Literal["HC1", "HC0", "HC2", "HC3", "iid"]
+Vcov = Literal["HC1", "HC0", "HC2", "HC3", "iid", "CR1", "CR0", "CR2", "CR3", "jackknife"]
+
+BY_CLUSTER = ("CR0", "CR1", "CR2", "CR3", "jackknife")
 
 
 def fit(
@@ -55,7 +59,9 @@ def fit(
         Columns to hold constant, in repeated cross-sections (least squares by linearmodels; for
         panels see ``twfe``).
     vcov:
-        Covariance for repeated cross-sections without clusters.
+        Covariance by name: ``HC0`` to ``HC3`` and ``iid`` for repeated cross-sections without
+        clusters; ``CR0``, ``CR2``, ``CR3`` and ``jackknife`` (see ``twfe``) for panels and
+        clusters, which otherwise have ``CR1``.
 
     Returns
     -------
@@ -65,6 +71,8 @@ def fit(
     ------
     DesignError
         More than one adoption date; no period on one side; a cell without an observation.
+    UsageError
+        A covariance that is not known, or one by clusters where there are none.
 
     Source: Ashenfelter and Card (1985), equation 1; White (1980), MacKinnon and White (1985).
     """
@@ -76,9 +84,9 @@ def fit(
 
         return with_covariates(analysis, sides.masks, chosen, vcov)
     value, scores, weights = _difference(analysis.moments, sides)
-    variance, df, words = _uncertainty(analysis.moments, sides, scores, vcov, analysis.clustered_by)
+    variance, df, words, alone = _uncertainty(analysis.moments, sides, scores, vcov, analysis.clustered_by)
     unscaled = float(analysis.moments.variance(scores)[0])
-    reason = analysis.one_unit() or _one_observation(analysis.moments, sides, vcov)
+    reason = analysis.one_unit() or _one_observation(analysis.moments, sides, vcov) or alone
     return Effect(
         estimator="did_2x2",
         overall=analysis.estimate(value, variance, df, reason),
@@ -115,6 +123,7 @@ class Sides:
 
 
 def _refuse_several(design: Design) -> None:
+    design.needs_absorbing()
     if len(design.adopting) > 1:
         raise DesignError(
             f"did_2x2 needs one adoption date; this design has {several_dates(design)}. Use callaway_santanna."
@@ -178,32 +187,87 @@ def _refuse_empty(n: Floats) -> None:
         raise DesignError("did_2x2: one of the four cells (treated or not, before or after) has no observation.")
 
 
-def _uncertainty(moments: Cohorts, sides: Sides, scores: Scores, vcov: str, by: str) -> tuple[float, float, str]:
-    """Variance, degrees of freedom and how they were made."""
-    if vcov not in ("HC0", "HC1", "HC2", "HC3", "iid"):
-        raise UsageError(f"did_2x2: vcov is {vcov!r}; it has to be HC0, HC1, HC2, HC3 or iid.")
+def _uncertainty(
+    moments: Cohorts, sides: Sides, scores: Scores, vcov: str, by: str
+) -> tuple[float, float, str, str | None]:
+    """Variance, degrees of freedom, how they were made, and why there is none."""
+    _refuse_covariance(vcov, moments)
+    if vcov in ("CR2", "CR3", "jackknife"):
+        return _corrected(moments, sides, vcov, by)
     plain_variance = float(moments.variance(scores)[0])
     clusters = _n_clusters(moments, sides)
+    if vcov == "CR0":
+        return plain_variance, clusters - 1, f"clustered by {by}, CR0", None
     if moments.followed:
         small = SmallSample()
         n, t = int(moments.units.sum()), int(sides.masks.any(axis=0).sum())
-        return (
-            plain_variance * small.factor(n * t, 1, n, t, clusters),
-            clusters - 1,
-            f"clustered by {by}, CR1 ({small.words()})",
-        )
+        factor = small.factor(n * t, 1, n, t, clusters)
+        return plain_variance * factor, clusters - 1, f"clustered by {by}, CR1 ({small.words()})", None
     n_obs = int(moments.counts[:, sides.masks.any(axis=0)].sum())
     if moments.clusters is not None:
         factor = clusters / (clusters - 1) * (n_obs - 1) / (n_obs - 4 or np.nan)
-        return plain_variance * factor, clusters - 1, f"clustered by {by}, CR1"
-    return _by_cells(moments, sides, vcov, n_obs), n_obs - 4, f"{vcov}, observations independent"
+        return plain_variance * factor, clusters - 1, f"clustered by {by}, CR1", None
+    return _by_cells(moments, sides, vcov, n_obs), n_obs - 4, f"{vcov}, observations independent", None
+
+
+def _refuse_covariance(vcov: str, moments: Cohorts) -> None:
+    if vcov not in get_args(Vcov):
+        known = get_args(Vcov)
+        raise UsageError(f"did_2x2: vcov is {vcov!r}; it has to be {', '.join(known[:-1])} or {known[-1]}.")
+    if vcov in BY_CLUSTER and not moments.followed and moments.clusters is None:
+        raise UsageError(
+            f"did_2x2: vcov {vcov} is by clusters, and these cross-sections have none. Name a column of clusters (`cluster:` in "
+            "the design), or use HC0, HC1, HC2, HC3 or iid."
+        )
+
+
+def _corrected(moments: Cohorts, sides: Sides, vcov: str, by: str) -> tuple[float, float, str, str | None]:
+    """CR2 with Satterthwaite's degrees of freedom, CR3, and the jackknife, (G - 1) / G of it."""
+    power, clusters = POWERS[vcov], _n_clusters(moments, sides)
+    found = _of_panel(moments, sides, power) if moments.followed else _of_cells(moments, sides, power)
+    assert found.covariance is not None
+    variance = float(found.covariance[0, 0]) * ((clusters - 1) / clusters if vcov == "jackknife" else 1.0)
+    alone = ON_ONE_CLUSTER.format(vcov) if found.alone[0] else None
+    usable = vcov == "CR2" and bool(np.isfinite(found.df[0]))
+    words = f"clustered by {by}, {vcov}{', Satterthwaite degrees of freedom' if vcov == 'CR2' else ''}"
+    return variance, float(found.df[0]) if usable else clusters - 1, words, alone
+
+
+def _of_panel(moments: Cohorts, sides: Sides, power: float) -> Corrected:
+    """In a panel: the two-way regression over the periods compared."""
+    mask = sides.masks.any(axis=0).astype(float)
+    within = np.diag(mask) - np.outer(mask, mask) / mask.sum()
+    treated = (moments.starts < moments.n_periods)[:, None] & sides.masks[1]
+    sums = MomentSums(moments, two_way(moments, treated[None].astype(float), within))
+    found = corrected(sums, np.eye(1), power)
+    scores = sums.corrected_scores(power)
+    return found if scores is None else replace(found, covariance=moments.covariance(scores))
+
+
+def _of_cells(moments: Cohorts, sides: Sides, power: float) -> Corrected:
+    """In cross-sections: four means, by clusters."""
+    clusters = moments.clusters
+    assert clusters is not None
+    treated = moments.starts < moments.n_periods
+    counts, residuals, signs = [], [], []
+    for mask, after in zip(sides.masks, (-1.0, 1.0), strict=True):
+        for group, sign in ((treated, 1.0), (~treated, -1.0)):
+            cell = group[:, None] & mask
+            n = moments.counts * cell
+            _refuse_empty(n)
+            middle = (n * moments.means).sum() / n.sum()
+            deviations = clusters.sums + clusters.counts * (moments.origin - middle)
+            counts.append((clusters.counts * cell).sum(axis=(1, 2)))
+            residuals.append((deviations * cell).sum(axis=(1, 2)))
+            signs.append(sign * after)
+    return corrected_cells(np.array(counts).T, np.array(residuals).T, np.array(signs), power)
 
 
 def _n_clusters(moments: Cohorts, sides: Sides) -> int:
     """Clusters with an observation in the periods compared."""
     if moments.clusters is None:
         return moments.n_clusters
-    return int((moments.clusters.counts[:, :, sides.masks.any(axis=0)].sum(axis=(1, 2)) > 0).sum())
+    return moments.clusters.n_clusters(np.asarray(sides.masks.any(axis=0)))
 
 
 def _by_cells(moments: Cohorts, sides: Sides, vcov: str, n_obs: int) -> float:

@@ -4,8 +4,9 @@ Right for one adoption date, or several with the same effect at each event time.
 dates and effects that differ by cohort, coefficients mix other event times (Sun and Abraham
 2021); callaway_santanna gives a path free of that.
 
-Standard errors are clustered by unit (or the design's cluster) with fixest's default
-small-sample correction, t distribution with G - 1 degrees of freedom.
+Standard errors are by default clustered by unit (or the design's cluster) with fixest's
+small-sample correction, t distribution with G - 1 degrees of freedom. ``vcov`` names other
+conventions; with few clusters ``CR2`` corrects the bias of the variance and the degrees of freedom.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from scale_impact.core.analysis import REFERENCE, Analysis, several_dates
 from scale_impact.core.cohorts import Cohorts, Floats
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
-from scale_impact.core.fixed_effects import independent
-from scale_impact.core.panel import Panel, elapsed
+from scale_impact.core.event_dummies import event_dummies
+from scale_impact.core.keys import Column
+from scale_impact.core.panel import Panel
+from scale_impact.core.sandwich import Vcov
+from scale_impact.core.within import Trends
 from scale_impact.core.words import plain, some
-from scale_impact.errors import DesignError
-from scale_impact.estimators._regression import Fit, KFixef, listed, needs_panel, regress, small_sample
+from scale_impact.estimators._convention import Convention, KFixef, Lags
+from scale_impact.estimators._regression import TREND, Fit, needs_panel, regress
 
 ALONE = "no standard error: one treated unit reaches this event time, whose own variation cannot be seen"
 
@@ -32,7 +36,11 @@ def fit(
     design: Design,
     *,
     window: Sequence[float] | None = None,
-    covariates: Sequence[str] = (),
+    covariates: Sequence[Column] = (),
+    trends: Trends | None = None,
+    vcov: Vcov = "CR1",
+    clusters: Sequence[Column] = (),
+    lags: Lags | None = None,
     K_adj: bool = True,
     K_fixef: KFixef = "nonnested",
     G_adj: bool = True,
@@ -44,99 +52,65 @@ def fit(
     panel, design:
         A balanced panel. ``anticipation`` moves the reference period.
     window:
-        First and last event time; cells beyond are counted with these (binned ends). None:
-        all event times.
+        First and last event time; cells beyond count with these (binned ends). None: all.
     covariates:
-        Columns that vary over time; the estimate then goes through linearmodels.
+        Columns that vary over time; the path then has no cohort weights.
+    trends:
+        ``"unit"``: each unit has a linear trend of its own; a second period before treatment is a reference too.
+    vcov, clusters, lags:
+        Covariance by name and what it needs, as in ``twfe``; under ``CR2`` each coefficient has its own degrees
+        of freedom.
     K_adj, K_fixef, G_adj:
-        Small-sample correction in the words of fixest's ``ssc``.
+        Small-sample correction in the words of fixest's ``ssc``; CR0, CR2 and CR3 have none.
 
     Returns
     -------
-    Effect in the outcome's unit: ``path`` with its covariance, ``overall`` the mean of the
-    coefficients from event time 0 on.
+    Effect in the outcome's unit: ``path`` with its covariance, ``overall`` its mean from event time 0 on.
 
     Raises
     ------
     DesignError
-        Cross-sections; no period before treatment; a window without the reference or event time 0.
+        Cross-sections; no period before treatment (two with unit trends); a window without the reference or 0.
+    UsageError
+        Options that are not known or do not go together.
 
-    Source: Sun and Abraham (2021), equation 3; standard errors as fixest (Berge 2018).
+    Source: Sun and Abraham (2021), equation 3; covariances: see ``_convention``.
     """
     needs_panel("event_study", design)
-    small = small_sample(K_adj, K_fixef, G_adj)
-    analysis = Analysis.of(panel, design)
-    since = _event_times(analysis.moments, design, window)
-    levels, reference, extra = _levels(since, analysis.moments, design)
-    dummies = _dummies(since, levels)
-    fitted = regress(analysis, dummies, listed(covariates), small)
-    alone = _alone(dummies, analysis.moments)
+    convention = Convention.of(covariates, vcov, clusters, lags, trends, (K_adj, K_fixef, G_adj))
+    return _effect(Analysis.of(panel, design), convention, window)
+
+
+def _effect(analysis: Analysis, convention: Convention, window: Sequence[float] | None) -> Effect:
+    """The regression's result."""
+    found = event_dummies(analysis.moments, analysis.design, window, convention.trends)
+    levels = found.levels
     after = np.array([e >= 0 for e in levels]) / sum(e >= 0 for e in levels)
-    value, variance = float(after @ fitted.coefficients), float(after @ fitted.covariance @ after)
+    fitted = regress(analysis, found.dummies, convention, np.vstack([np.eye(len(levels)), after]))
+    alone = _alone(found.dummies, analysis.moments, convention.vcov)
+    one = None if convention.vcov == "iid" else analysis.one_unit()
+    made, trend = fitted.made, [TREND] if convention.trends else []
+    value, variance, df = fitted.values[-1], made.covariance[-1, -1], float(made.df[-1])
+    said = _notes(analysis.design, found.extra, window, convention.trends)
     return Effect(
         estimator="event_study",
-        overall=analysis.estimate(value, variance, analysis.moments.n_clusters - 1, analysis.one_unit()),
+        overall=analysis.estimate(value, variance, df, one or made.reasons[-1]),
         sample=analysis.sample(),
-        inference=f"clustered by {analysis.clustered_by}, CR1 ({small.words()})",
-        path=_path(analysis, fitted, levels, reference, alone),
-        weights=analysis.weight_frame(None if fitted.weights is None else np.tensordot(after, fitted.weights, 1)),
-        influence=None if fitted.influence is None else fitted.influence.map(after[None]),
-        notes=(*analysis.notes(), *_notes(design, extra, window), *_of_one_unit(levels, alone)),
+        inference=made.words,
+        path=_path(analysis, fitted, levels, found.reference, [one or a for a in alone]),
+        weights=analysis.weight_frame(None if fitted.weights is None else fitted.weights[-1]),
+        influence=fitted.influence.select(np.array([len(levels)])),
+        notes=(*analysis.notes(), *made.notes, *trend, *said, *_of_one_unit(levels, alone)),
     )
 
 
-def _event_times(moments: Cohorts, design: Design, window: Sequence[float] | None) -> Floats:
-    """Event time of each cell, [G, T]; NaN for the never treated."""
-    start = np.where(moments.starts < moments.n_periods, moments.starts, 0)
-    since = elapsed(moments.clock, np.arange(moments.n_periods)[None, :], start[:, None])
-    since[moments.starts == moments.n_periods] = np.nan
-    if window is None:
-        return np.asarray(since)
-    low, high = _window(window, design)
-    return np.asarray(np.clip(since, low, high))
-
-
-def _window(window: Sequence[float], design: Design) -> tuple[float, float]:
-    if len(window) != 2 or not window[0] < 0 <= window[1]:
-        raise DesignError(
-            f"window is {list(window)}; it has to be [first, last] event time with first < 0 <= last, such as [-4, 4]."
-        )
-    if window[0] > -1 - design.anticipation:
-        raise DesignError(
-            f"window starts at {window[0]}, after the reference period {-1 - design.anticipation}. Start it earlier."
-        )
-    return float(window[0]), float(window[1])
-
-
-def _levels(since: Floats, moments: Cohorts, design: Design) -> tuple[list[float], float, list[float]]:
-    """Event times with a coefficient, the reference, and those that had to become references too."""
-    seen = np.unique(since[~np.isnan(since)])
-    until = moments.starts[:, None] - np.arange(moments.n_periods)  # periods, not years, until treatment
-    anticipated = since[(until > 0) & (until <= design.anticipation)]
-    before = np.setdiff1d(seen[seen < 0], anticipated)
-    if not len(before):
-        raise DesignError(
-            f"No period lies before treatment and its anticipation of {design.anticipation}; an event study needs one."
-        )
-    reference = float(before[-1])
-    levels = [float(e) for e in seen if e != reference]
-    # far leads go first where the event times are collinear (no never-treated unit)
-    order = np.argsort([-e if e < 0 else -np.inf for e in levels], kind="stable")
-    kept = independent(_dummies(since, levels), moments.units, order)
-    return [levels[k] for k in kept], reference, [e for k, e in enumerate(levels) if k not in kept]
-
-
-def _dummies(since: Floats, levels: Sequence[float]) -> Floats:
-    return np.array([since == e for e in levels], dtype=float)
-
-
-def _alone(dummies: Floats, moments: Cohorts) -> list[str | None]:
-    """Why an event time that one unit reaches has no standard error."""
+def _alone(dummies: Floats, moments: Cohorts, vcov: Vcov) -> list[str | None]:
+    """Why an event time that one unit reaches has no standard error (but where errors are taken to be alike)."""
     reached = (dummies.any(axis=2) * moments.units).sum(axis=1)
-    return [ALONE if n == 1 else None for n in reached]
+    return [ALONE if n == 1 and vcov != "iid" else None for n in reached]
 
 
-def _of_one_unit(levels: list[float], alone: list[str | None]) -> list[str]:
+def _of_one_unit(levels: Sequence[float], alone: list[str | None]) -> list[str]:
     """Say which event times from 0 on one unit alone reaches: the overall mean holds them too."""
     reached = [plain(e) for e, a in zip(levels, alone, strict=True) if a and e >= 0]
     if not reached:
@@ -145,36 +119,34 @@ def _of_one_unit(levels: list[float], alone: list[str | None]) -> list[str]:
 
 
 def _path(
-    analysis: Analysis, fitted: Fit, levels: list[float], reference: float, alone: Sequence[str | None]
+    analysis: Analysis, fitted: Fit, levels: Sequence[float], reference: float, alone: Sequence[str | None]
 ) -> Family:
     """The coefficients with the reference period put in its place."""
-    at = int(np.searchsorted(levels, reference))
-    p = len(levels)
-    index = [k for k in range(p + 1) if k != at]
-    variances = np.diag(fitted.covariance)[:p]
-    covariance, values = np.zeros((p + 1, p + 1)), np.zeros(p + 1)
-    covariance[np.ix_(index, index)] = fitted.covariance[:p, :p]
-    values[index] = fitted.coefficients[:p]
-    everywhere = analysis.one_unit()
-    reasons = [everywhere or a or r for a, r in zip(alone, analysis.reasons(variances), strict=True)]
+    at, made = int(np.searchsorted(levels, reference)), fitted.made
+    own = np.array([*range(at), -1, *range(at, len(levels))])  # -1: the reference
+    place = own >= 0
+    take = np.eye(len(levels) + 1)[np.where(place, own, len(levels))] * place[:, None]
+    variances = np.diag(made.covariance)[: len(levels)]
+    known = zip(alone, made.reasons[: len(levels)], analysis.reasons(variances), strict=True)
+    reasons: list[str | None] = [a or b or c for a, b, c in known]
     reasons.insert(at, REFERENCE)
-    weights = None if fitted.weights is None else np.insert(fitted.weights, at, 0.0, axis=0)
-    times = (*levels[:at], reference, *levels[at:])
-    influence = None if fitted.influence is None else fitted.influence.map(np.insert(np.eye(p), at, 0.0, axis=0))
+    df = made.df[: len(levels)]
+    covariance = take @ made.covariance @ take.T
     return Family(
-        "event_time",
-        values,
-        np.diag(covariance),
-        covariance,
-        tuple(reasons),
-        event_times=times,
-        df=analysis.moments.n_clusters - 1,
-        weights=weights,
-        influence=influence,
+        kind="event_time",
+        values=take @ fitted.values,
+        variances=np.diag(covariance),
+        covariance=covariance,
+        reasons=tuple(reasons),
+        event_times=tuple(sorted([*levels, reference])),
+        df=float(df.min()),
+        dfs=np.insert(df, at, df.min()) if np.ptp(df) > 0 else None,
+        weights=None if fitted.weights is None else np.tensordot(take, fitted.weights, 1),
+        influence=fitted.influence.map(take),
     )
 
 
-def _notes(design: Design, extra: list[float], window: Sequence[float] | None) -> list[str]:
+def _notes(design: Design, extra: Sequence[float], window: Sequence[float] | None, trends: Trends | None) -> list[str]:
     notes = []
     if extra:
         shown = (
@@ -182,7 +154,8 @@ def _notes(design: Design, extra: list[float], window: Sequence[float] | None) -
             if len(extra) == 1
             else f"times {some(extra)} are references too"
         )
-        notes.append(f"Event {shown}: without never-treated units a trend in event time cannot be told apart.")
+        why = "with unit trends" if trends else "without never-treated units"
+        notes.append(f"Event {shown}: {why} a trend in event time cannot be told apart.")
     if window is not None:
         notes.append(f"Event times before {plain(window[0])} and after {plain(window[1])} are counted with these ends.")
     if len(design.adopting) > 1:

@@ -5,8 +5,9 @@ date. With several, units treated earlier serve as controls for later ones and s
 be negative (Goodman-Bacon 2021; de Chaisemartin and D'Haultfoeuille 2020): the effect then
 carries its decomposition and says how much of it rests on such comparisons.
 
-Standard errors are clustered by unit (or the design's cluster) with fixest's default
-small-sample correction, t distribution with G - 1 degrees of freedom.
+Standard errors are by default clustered by unit (or the design's cluster) with fixest's
+small-sample correction, t distribution with G - 1 degrees of freedom. ``vcov`` names other
+conventions; with few clusters ``CR2`` corrects the bias of the variance and the degrees of freedom.
 """
 
 from __future__ import annotations
@@ -21,18 +22,27 @@ from scale_impact.core.analysis import Analysis, several_dates
 from scale_impact.core.bacon import decompose, forbidden_weight
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect
+from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.fixed_effects import treated_cells
+from scale_impact.core.keys import Column
 from scale_impact.core.panel import Panel
-from scale_impact.estimators._regression import KFixef, listed, needs_panel, regress, small_sample
+from scale_impact.core.sandwich import Vcov
+from scale_impact.core.within import Trends, independent, over_time
+from scale_impact.errors import DesignError
+from scale_impact.estimators._convention import Convention, KFixef, Lags
+from scale_impact.estimators._regression import TREND, Fit, needs_panel, regress
 
 
 def fit(
     panel: Panel,
     design: Design,
     *,
-    covariates: Sequence[str] = (),
+    covariates: Sequence[Column] = (),
     always_treated: bool = False,
+    trends: Trends | None = None,
+    vcov: Vcov = "CR1",
+    clusters: Sequence[Column] = (),
+    lags: Lags | None = None,
     K_adj: bool = True,
     K_fixef: KFixef = "nonnested",
     G_adj: bool = True,
@@ -44,54 +54,81 @@ def fit(
     panel, design:
         A balanced panel.
     covariates:
-        Columns that vary over time; the estimate then goes through linearmodels and has no
-        cohort weights.
+        Columns that vary over time; the estimate then has no cohort weights.
     always_treated:
-        Keep units that are treated from the first period on (as regression packages do); they
-        then serve as controls.
+        Keep units treated from the first period on (as regression packages do); they serve as controls.
+    trends:
+        ``"unit"``: each unit has a linear trend of its own.
+    vcov:
+        By clusters: ``CR1`` (fixest's default), ``CR0``, ``CR2`` with Satterthwaite degrees of freedom, ``CR3``,
+        ``jackknife``. By two: ``twoway``. Others: ``iid``, ``HC1``, ``driscoll_kraay``.
+    clusters, lags:
+        Two columns for ``twoway`` (default the design's cluster and the period); of ``driscoll_kraay``.
     K_adj, K_fixef, G_adj:
-        Small-sample correction in the words of fixest's ``ssc``.
+        Small-sample correction in the words of fixest's ``ssc``; CR0, CR2 and CR3 have none.
 
     Returns
     -------
-    Effect in the outcome's unit: ``overall``, ``weights``, and with several adoption dates
-    ``decomposition``.
+    Effect in the outcome's unit: ``overall``, ``weights``; ``decomposition`` with several adoption dates.
 
     Raises
     ------
     DesignError
-        Cross-sections, or a covariate that is not numeric.
+        Cross-sections, a covariate that is not numeric, or treatment that unit trends explain.
     EstimationError
         A covariate that the fixed effects explain.
+    UsageError
+        Options that are not known or do not go together.
 
-    Source: Goodman-Bacon (2021), equation 2; standard errors as fixest (Berge 2018).
+    Source: Goodman-Bacon (2021), equation 2; covariances: see ``_convention``.
     """
     needs_panel("twfe", design)
-    small = small_sample(K_adj, K_fixef, G_adj)
-    analysis = Analysis.of(panel, design, always_treated=always_treated)
+    convention = Convention.of(covariates, vcov, clusters, lags, trends, (K_adj, K_fixef, G_adj))
+    return _effect(Analysis.of(panel, design, always_treated=always_treated), convention)
+
+
+def _effect(analysis: Analysis, convention: Convention) -> Effect:
+    """The regression's result."""
     dummy = treated_cells(analysis.moments)[None].astype(float)
-    fitted = regress(analysis, dummy, listed(covariates), small)
-    bacon = decompose(analysis.moments, analysis.labels) if len(analysis.positions) > 2 else None
+    _refuse_explained(analysis, dummy, convention.trends)
+    fitted = regress(analysis, dummy, convention)
+    several = len(analysis.positions) > 2 and convention.trends is None  # the decomposition knows of no trends
+    bacon = decompose(analysis.moments, analysis.labels) if several else None
     weights = None if fitted.weights is None else fitted.weights[0]
-    df = analysis.moments.n_clusters - 1
+    trend = [TREND] if convention.trends else []
     return Effect(
         estimator="twfe",
-        overall=analysis.estimate(fitted.coefficients[0], fitted.covariance[0, 0], df, analysis.one_unit()),
+        overall=_overall(analysis, fitted, convention),
         sample=analysis.sample(),
-        inference=f"clustered by {analysis.clustered_by}, CR1 ({small.words()})",
+        inference=fitted.made.words,
         weights=analysis.weight_frame(weights),
         decomposition=bacon,
         influence=fitted.influence,
-        notes=(*analysis.notes(), *_warnings(analysis, weights, bacon)),
+        notes=(*analysis.notes(), *fitted.made.notes, *trend, *_warnings(analysis, weights, bacon)),
     )
+
+
+def _overall(analysis: Analysis, fitted: Fit, convention: Convention) -> Estimate:
+    """The coefficient with its standard error, or why it has none."""
+    one = None if convention.vcov == "iid" else analysis.one_unit()
+    made = fitted.made
+    return analysis.estimate(fitted.values[0], made.covariance[0, 0], float(made.df[0]), one or made.reasons[0])
+
+
+def _refuse_explained(analysis: Analysis, dummy: Floats, trends: Trends | None) -> None:
+    """Refuse treatment that is a straight line in each unit."""
+    within = over_time(analysis.moments.clock, trends)
+    if not len(independent(dummy, analysis.moments.units, np.zeros(1, dtype=np.int64), within)):
+        raise DesignError(
+            f"twfe: unit trends explain treatment fully in {analysis.moments.n_periods} periods, so it has no coefficient. "
+            "Leave `trends` out, or use data with more periods before treatment."
+        )
 
 
 def _warnings(analysis: Analysis, weights: Floats | None, bacon: pd.DataFrame | None) -> list[str]:
     """Say when the weights are a problem."""
-    if bacon is None:
-        return []
     notes = []
-    share = forbidden_weight(bacon)
+    share = 0.0 if bacon is None else forbidden_weight(bacon)
     if share > 0:
         notes.append(
             f"{several_dates(analysis.design)}: {share:.0%} of the two-way estimate's weight compares with units that are treated "

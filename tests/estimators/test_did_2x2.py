@@ -7,6 +7,7 @@ import pytest
 import scale_impact as si
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from tests.panels import NEVER, drawn, dummy_regression, fitted, long, panel_of, reference
+from tests.sandwiches import Dense, dense
 
 
 def houses(kielmc, outcome="rprice", *, cluster=None, **options):
@@ -198,6 +199,56 @@ def test_in_a_panel_constants_of_units_do_not_matter():
     # levels of 1e9 leave 1e-7 of the outcome
     assert b.value == pytest.approx(a.value, abs=1e-7)
     assert b.std_error == pytest.approx(a.std_error, rel=1e-6)
+
+
+# ---- clusters: CR2, CR3 and the jackknife ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cluster", [None, "st"])
+@pytest.mark.parametrize("vcov", ["CR0", "CR2", "CR3", "jackknife"])
+def test_in_a_panel_corrected_covariances_are_those_of_two_way_fixed_effects(vcov, cluster):
+    frame = drawn({3: 6, NEVER: 9}, 6, seed=41).assign(st=lambda f: f["id"] % 6)
+    a, b = (fitted(name, frame, cluster=cluster, options={"vcov": vcov}) for name in ("did_2x2", "twfe"))
+    assert a.overall.std_error == pytest.approx(b.overall.std_error, rel=1e-10)
+    assert a.overall.df == pytest.approx(b.overall.df, rel=1e-10)
+    assert a.inference == b.inference
+
+
+@pytest.mark.parametrize(("vcov", "power"), [("CR2", 0.5), ("CR3", 1.0)])
+def test_in_a_panel_with_chosen_periods_corrected_covariances_are_of_these(vcov, power):
+    frame = drawn({3: 6, NEVER: 9}, 6, seed=41)
+    some = frame[frame["t"].isin([1, 2, 5])]
+    covariance, df = dense(some, [some["t"] >= some["g"]]).corrected(some["id"], power)
+    overall = fitted("did_2x2", frame, options={"before": [1, 2], "after": [5], "vcov": vcov}).overall
+    assert overall.std_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-9)
+    assert overall.df == pytest.approx(df[0] if vcov == "CR2" else 14, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("vcov", "power", "factor"), [("CR0", 0, 1), ("CR2", 0.5, 1), ("CR3", 1, 1), ("jackknife", 1, 4 / 5)]
+)
+def test_in_cross_sections_corrected_covariances_from_whole_matrices(vcov, power, factor):
+    frame = sales().assign(c=lambda f: np.arange(len(f)) % 5)
+    x = np.column_stack([np.ones(len(frame)), frame["near"], frame["t"] == 2003, frame["near"] * (frame["t"] == 2003)])
+    rows = np.linalg.pinv(x.astype(float))
+    residual = frame["y"].to_numpy() - x @ rows @ frame["y"].to_numpy()
+    whole = Dense(rows @ frame["y"].to_numpy(), residual, rows, x @ rows, 4)
+    covariance, df = whole.corrected(frame["c"], power, np.eye(4)[3:])
+    effect = sold(frame, design={"cluster": "c"}, vcov=vcov)
+    assert effect.overall.std_error == pytest.approx(np.sqrt(covariance[3, 3] * factor), rel=1e-9)
+    assert effect.overall.df == pytest.approx(df[0] if vcov == "CR2" else 4, rel=1e-9)
+    assert effect.inference.startswith(f"clustered by c, {vcov}")
+
+
+def test_covariances_by_clusters_need_clusters():
+    with pytest.raises(UsageError, match=r"vcov CR2 is by clusters, and these cross-sections have none. Name a column"):
+        sold(sales(), vcov="CR2")
+
+
+def test_covariances_by_clusters_with_covariates_are_refused():
+    frame = sales().assign(c=lambda f: np.arange(len(f)) % 5, t2=lambda f: f["y"] ** 2)
+    with pytest.raises(UsageError, match="did_2x2 with covariates: vcov is 'CR2'; by clusters there is CR1"):
+        sold(frame, design={"cluster": "c"}, vcov="CR2", covariates=("t2",))
 
 
 # ---- invariances -----------------------------------------------------------------------------------------------

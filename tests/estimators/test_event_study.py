@@ -6,6 +6,7 @@ import pytest
 import scale_impact as si
 from scale_impact.errors import DesignError
 from tests.panels import NEVER, drawn, dummy_regression, fitted, long, panel_of, reference
+from tests.sandwiches import dense
 
 SIZES = {2: 5, 3: 6, NEVER: 9}
 
@@ -163,6 +164,87 @@ def test_without_never_treated_units_further_references_are_named(sizes, levels,
 def test_several_dates_are_warned_of(mpdta):
     (note,) = [n for n in fitted("event_study", mpdta).notes if "mix event times" in n]
     assert note.startswith("3 adoption dates (2004, 2006, 2007)")
+
+
+# ---- covariances by name, and unit trends, from whole matrices ---------------------------------------------
+
+LEVELS = [-3, -2, 0, 1, 2, 3]
+AFTER = np.array([0, 0, 1, 1, 1, 1]) / 4
+
+
+def with_covariate():
+    frame = drawn(SIZES, 6, seed=31).sort_values(["id", "t"], ignore_index=True)
+    return frame.assign(x=np.random.default_rng(1).normal(size=len(frame)), st=frame["id"] // 2)
+
+
+@pytest.mark.parametrize("covariates", [(), ("x",)], ids=str)
+@pytest.mark.parametrize("cluster", ["id", "st"])
+@pytest.mark.parametrize(("vcov", "power", "factor"), [("CR2", 0.5, 1), ("CR3", 1, 1), ("jackknife", 1, None)])
+def test_corrected_covariances_from_whole_matrices(vcov, power, factor, cluster, covariates):
+    frame = with_covariate()
+    slow = dense(frame, [*(elapsed(frame) == e for e in LEVELS), *(frame[c] for c in covariates)])
+    overall = np.concatenate([AFTER, np.zeros(len(covariates))])
+    contrasts = np.vstack([np.eye(len(overall))[:6], overall])
+    covariance, df = slow.corrected(frame[cluster], power, contrasts)
+    g = frame[cluster].nunique()
+    covariance = contrasts @ covariance @ contrasts.T * (factor or (g - 1) / g)
+    effect = fitted("event_study", frame, cluster=cluster, options={"vcov": vcov, "covariates": covariates})
+    path_equals(effect.path, LEVELS, slow.coefficients[:6], covariance[:6, :6])
+    assert effect.overall.std_error == pytest.approx(np.sqrt(covariance[6, 6]), rel=1e-8)
+    expected = df if vcov == "CR2" else np.full(7, g - 1.0)
+    found = [*(effect.path.at(e).df for e in LEVELS), effect.overall.df]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert effect.path.df == pytest.approx(expected[:6].min(), rel=1e-9)  # for tests of several at once
+
+
+@pytest.mark.parametrize("vcov", ["iid", "HC1", "twoway", "driscoll_kraay"])
+@pytest.mark.parametrize("covariates", [(), ("x",)], ids=str)
+def test_other_covariances_from_whole_matrices(vcov, covariates):
+    frame = with_covariate()
+    slow = dense(frame, [*(elapsed(frame) == e for e in LEVELS), *(frame[c] for c in covariates)])
+    n, full = len(frame), slow.rank
+    two = slow.by(frame["id"]) + slow.by(frame["t"]) - slow.by(frame["id"], frame["t"])
+    covariance = {
+        "iid": slow.iid() / (n - full),
+        "HC1": slow.by(frame["id"], frame["t"]) * n / (n - full),
+        "twoway": two * (n - 1) / (n - len(slow.coefficients) - 1) * 6 / 5,
+        "driscoll_kraay": slow.driscoll_kraay(frame["t"], 1) * (n - 1) / (n - full) * 6 / 5,
+    }[vcov][:6, :6]
+    path = fitted("event_study", frame, options={"vcov": vcov, "covariates": covariates}).path
+    path_equals(path, LEVELS, slow.coefficients[:6], covariance)
+    for e, variance in zip(LEVELS, np.diag(covariance), strict=True):
+        assert (path.at(e).std_error is None) == (variance <= 0)
+        assert variance > 0 or "two-way clusters is not positive" in path.at(e).reason
+
+
+@pytest.mark.parametrize("covariates", [(), ("x",)], ids=str)
+def test_with_unit_trends_the_first_lead_is_a_reference_too(covariates):
+    frame = with_covariate()
+    levels = [-2, 0, 1, 2, 3]
+    slow = dense(frame, [*(elapsed(frame) == e for e in levels), *(frame[c] for c in covariates)], trends=True)
+    effect = fitted("event_study", frame, options={"trends": "unit", "covariates": covariates, "vcov": "CR0"})
+    assert list(effect.path.event_times) == [-2, -1, 0, 1, 2, 3]
+    path_equals(effect.path, levels, slow.coefficients[:5], slow.by(frame["id"])[:5, :5])
+    assert (
+        "Event time -3 is a second reference: with unit trends a trend in event time cannot be told apart."
+        in effect.notes
+    )
+    assert any(note.startswith("Each unit has its own linear trend") for note in effect.notes)
+
+
+def test_unit_trends_need_two_periods_before_treatment():
+    frame = drawn({1: 6, NEVER: 9}, 6, seed=31)
+    with pytest.raises(DesignError, match="event_study with unit trends needs two periods before treatment"):
+        fitted("event_study", frame, options={"trends": "unit"})
+
+
+@pytest.mark.parametrize("covariates", [(), ("x",)], ids=str)
+def test_influence_is_that_of_path_and_overall(covariates):
+    frame = with_covariate()
+    effect = fitted("event_study", frame, cluster="st", options={"covariates": covariates})
+    path = effect.path
+    np.testing.assert_allclose(path.influence.covariance(), path.covariance, rtol=1e-9, atol=1e-14)
+    assert effect.influence.covariance()[0, 0] == pytest.approx(effect.overall.std_error**2, rel=1e-9)
 
 
 # ---- what cannot be had -------------------------------------------------------------------------------------

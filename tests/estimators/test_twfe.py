@@ -6,6 +6,7 @@ import pytest
 import scale_impact as si
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from tests.panels import BEFORE, NEVER, drawn, dummy_regression, fitted, framed, long, panel_of, reference
+from tests.sandwiches import dense
 
 SIZES = {2: 5, 3: 6, NEVER: 9}
 
@@ -30,6 +31,13 @@ def with_covariates(seed=21, sizes=SIZES, n_periods=6):
         ("twfe_cluster_id", {}),
         ("twfe_cluster_id_Kfull", {"K_fixef": "full"}),
         ("twfe_cluster_id_noadj", {"K_adj": False, "G_adj": False}),
+        ("twfe_cluster_id_noadj", {"vcov": "CR0"}),
+        ("twfe_iid", {"vcov": "iid"}),
+        ("twfe_hetero", {"vcov": "HC1"}),
+        ("twfe_twoway", {"vcov": "twoway"}),
+        ("twfe_twoway", {"vcov": "twoway", "clusters": ["id", "t"]}),
+        ("twfe_DK", {"vcov": "driscoll_kraay"}),
+        ("twfe_DK", {"vcov": "driscoll_kraay", "lags": 1}),
     ],
 )
 def test_fixest_on_the_minimum_wage(mpdta, entry, options):
@@ -145,7 +153,238 @@ def test_the_weights_give_the_effect():
     assert (effect.weights.to_numpy() * means).sum() == pytest.approx(effect.overall.value, rel=1e-11)  # order of sums
 
 
-# ---- covariates, through linearmodels ------------------------------------------------------------------------
+# ---- covariances by name, and unit trends, from whole matrices ---------------------------------------------
+
+
+def by_name(slow, frame, vcov, cluster, *, trends=False):
+    """Variance and degrees of freedom of the first coefficient, with fixest's and clubSandwich's factors."""
+    n, g, units, t = len(frame), frame[cluster].nunique(), frame["id"].nunique(), frame["t"].nunique()
+    own = len(slow.coefficients)
+    of_units, of_periods = units * (1 + trends), t - trends
+    full = own + of_units + of_periods - 1
+    assert full == slow.rank
+    nested, both = full - (of_units - 1), own + 1
+    if vcov in ("CR2", "CR3", "jackknife"):
+        covariance, df = slow.corrected(frame[cluster], 0.5 if vcov == "CR2" else 1.0)
+        return covariance[0, 0] * ((g - 1) / g if vcov == "jackknife" else 1), df[0] if vcov == "CR2" else g - 1
+    two = slow.by(frame[cluster]) + slow.by(frame["t"]) - slow.by(frame[cluster], frame["t"])
+    least = min(g, t)
+    covariance, factor, df = {
+        "CR0": (slow.by(frame[cluster]), 1, g - 1),
+        "CR1": (slow.by(frame[cluster]), (n - 1) / (n - nested) * g / (g - 1), g - 1),
+        "iid": (slow.iid(), 1 / (n - full), n - full),
+        "HC1": (slow.by(frame["id"], frame["t"]), n / (n - full), n - full),
+        "twoway": (two, (n - 1) / (n - both) * least / (least - 1), least - 1),
+        "driscoll_kraay": (slow.driscoll_kraay(frame["t"], 1), (n - 1) / (n - full) * t / (t - 1), t - 1),
+    }[vcov]
+    return covariance[0, 0] * factor, df
+
+
+VCOVS = ["CR1", "CR0", "CR2", "CR3", "jackknife", "iid", "HC1", "twoway", "driscoll_kraay"]
+
+
+@pytest.mark.parametrize("trends", [None, "unit"])
+@pytest.mark.parametrize("covariates", [(), ("x", "z")], ids=str)
+@pytest.mark.parametrize("cluster", ["id", "st"])
+@pytest.mark.parametrize("vcov", VCOVS)
+def test_every_covariance_from_whole_matrices(vcov, cluster, covariates, trends):
+    frame = with_covariates(n_periods=7)
+    slow = dense(frame, [frame[c] for c in ("treated", *covariates)], trends=trends is not None)
+    variance, df = by_name(slow, frame, vcov, cluster, trends=trends is not None)
+    effect = fitted("twfe", frame, cluster=cluster, options={"vcov": vcov, "covariates": covariates, "trends": trends})
+    assert effect.overall.value == pytest.approx(
+        slow.coefficients[0], rel=1e-9
+    )  # trends leave a twentieth of treatment
+    assert effect.overall.std_error == pytest.approx(np.sqrt(variance), rel=1e-8)
+    assert effect.overall.df == pytest.approx(df, rel=1e-8)
+
+
+@pytest.mark.parametrize("covariates", [(), ("x",)], ids=str)
+@pytest.mark.parametrize(
+    ("clusters", "units", "periods"),
+    [(("st", "decade"), True, True), (("st", "id"), True, False), (("cell", "decade"), False, True), (("cell", "other"), False, False)],
+    ids=str,
+)  # fmt: skip
+def test_two_columns_of_clusters(clusters, units, periods, covariates):
+    """Columns that vary within units too; effects count where no cluster holds them."""
+    frame = with_covariates().assign(
+        decade=lambda f: f["t"] // 2,
+        cell=lambda f: (f["id"] * 3 + f["t"]) % 7,
+        other=lambda f: (f["id"] + f["t"] * 2) % 5,
+    )
+    slow = dense(frame, [frame[c] for c in ("treated", *covariates)])
+    a, b = (frame[c] for c in clusters)
+    least = min(a.nunique(), b.nunique())
+    k = slow.rank - units * 19 - periods * 5
+    variance = (slow.by(a) + slow.by(b) - slow.by(a, b))[0, 0] * 119 / (120 - k) * least / (least - 1)
+    effect = fitted("twfe", frame, options={"vcov": "twoway", "clusters": clusters, "covariates": covariates})
+    if variance > 0:
+        assert effect.overall.std_error == pytest.approx(np.sqrt(variance), rel=1e-9)
+    else:
+        assert "two-way clusters is not positive" in effect.overall.reason
+    assert effect.overall.df == least - 1
+    assert effect.inference == f"clustered by {clusters[0]} and by {clusters[1]} (K.fixef=nonnested)"
+
+
+@pytest.mark.parametrize("K_fixef", ["full", "none"])
+@pytest.mark.parametrize("vcov", ["iid", "HC1", "twoway", "driscoll_kraay"])
+def test_which_effects_count_can_be_chosen_for_every_covariance(vcov, K_fixef):
+    frame = with_covariates()
+    usual = fitted("twfe", frame, options={"vcov": vcov}).overall.std_error
+    chosen = fitted("twfe", frame, options={"vcov": vcov, "K_fixef": K_fixef}).overall.std_error
+    # 120 observations; K is 26 with all effects, 1 with none; nonnested: 26, and 2 where clusters hold both
+    k = {"full": 26, "none": 1}[K_fixef]
+    assert chosen / usual == pytest.approx(np.sqrt((120 - (2 if vcov == "twoway" else 26)) / (120 - k)), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("vcov", "words"),
+    [
+        ("CR0", "clustered by id, CR0"),
+        ("CR2", "clustered by id, CR2, Satterthwaite degrees of freedom"),
+        ("CR3", "clustered by id, CR3"),
+        ("jackknife", "clustered by id, jackknife"),
+        ("iid", "iid errors (K.fixef=nonnested)"),
+        ("HC1", "HC1, observations independent (K.fixef=nonnested)"),
+        ("twoway", "clustered by id and by t (K.fixef=nonnested)"),
+        ("driscoll_kraay", "Driscoll-Kraay, 1 lag (K.fixef=nonnested)"),
+    ],
+)
+def test_the_result_names_its_covariance(vcov, words):
+    assert fitted("twfe", with_covariates(), options={"vcov": vcov}).inference == words
+
+
+def test_few_periods_as_clusters_are_said():
+    notes = fitted("twfe", with_covariates(), options={"vcov": "twoway"}).notes
+    assert "Two-way clustering rests on 6 clusters here (t); it is trusted from about 40 on." in notes
+    notes = fitted("twfe", with_covariates(), options={"vcov": "driscoll_kraay"}).notes
+    assert "Driscoll-Kraay rests on 6 clusters here (periods); it is trusted from about 40 on." in notes
+
+
+@pytest.mark.parametrize("covariates", [(), ("x", "z")], ids=str)
+@pytest.mark.parametrize("cluster", ["id", "st"])
+@pytest.mark.parametrize("vcov", ["CR0", "CR1"])
+def test_influence_adds_up_to_the_variance(vcov, cluster, covariates):
+    frame = with_covariates()
+    effect = fitted("twfe", frame, cluster=cluster, options={"vcov": vcov, "covariates": covariates})
+    for found in (effect.influence.covariance(), effect.influence.by_cluster.T @ effect.influence.by_cluster):
+        assert found[0, 0] == pytest.approx(effect.overall.std_error**2, rel=1e-10)
+
+
+@pytest.mark.parametrize("vcov", ["CR2", "CR3", "jackknife"])
+def test_influence_carries_the_correction_where_units_are_the_clusters(vcov):
+    effect = fitted("twfe", with_covariates(), options={"vcov": vcov})
+    assert effect.influence.covariance()[0, 0] == pytest.approx(effect.overall.std_error**2, rel=1e-10)
+
+
+def test_trends_are_those_of_the_calendar_where_periods_are_not_one_apart():
+    frame = with_covariates(n_periods=7)
+    frame["t"] = frame["t"].map(dict(enumerate([1990, 1991, 1993, 1994, 2000, 2001, 2010])))
+    frame["g"] = frame["g"].map({2.0: 1993.0, 3.0: 1994.0, NEVER: NEVER})
+    effect = fitted("twfe", frame, options={"trends": "unit"})
+    assert effect.overall.value == pytest.approx(
+        dense(frame, [frame["treated"]], trends=True).coefficients[0], rel=1e-9
+    )
+    assert effect.decomposition is None
+    assert any(note.startswith("Each unit has its own linear trend") for note in effect.notes)
+
+
+def test_the_weights_of_a_regression_with_trends_give_the_effect():
+    frame = drawn(SIZES, 7, seed=5)
+    effect = fitted("twfe", frame, options={"trends": "unit"})
+    means = frame.pivot_table(index="g", columns="t", values="y").to_numpy()
+    assert (effect.weights.to_numpy() * means).sum() == pytest.approx(effect.overall.value, rel=1e-10)  # order of sums
+
+
+def test_treatment_that_trends_explain_is_refused():
+    frame = long({"Gary": [1, 5], "Hobart": [2, 3], "Peru": [2, 3], "Wabash": [1, 1]}, {"Gary": 2002, "Hobart": 2002})
+    with pytest.raises(DesignError, match="unit trends explain treatment fully in 2 periods"):
+        fitted("twfe", frame, options={"trends": "unit"})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"vcov": "CR4"}, "vcov is 'CR4'; it has to be CR1, CR0, CR2,"),
+        ({"trends": "state"}, "trends is 'state'; it has to be unit, or left out"),
+        ({"clusters": ["st", "t"]}, r"clusters is \['st', 't'\]: it names the two columns of `vcov: twoway`"),
+        ({"vcov": "twoway", "clusters": ["st"]}, r"clusters is \['st'\]"),
+        ({"vcov": "twoway", "clusters": ["st", "st"]}, r"clusters is \['st', 'st'\]"),
+        ({"lags": 2}, "lags belongs to `vcov: driscoll_kraay`, not to CR1"),
+        ({"vcov": "driscoll_kraay", "lags": -1}, "lags is -1; it has to be a whole number of periods, 0 or more"),
+        ({"vcov": "driscoll_kraay", "lags": 6}, "lags is 6; with 6 periods it has to be less than 6"),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_go_together_are_refused(options, words):
+    with pytest.raises(UsageError, match=words):
+        fitted("twfe", with_covariates(), options=options)
+
+
+def test_all_that_is_wrong_with_options_is_said_at_once():
+    with pytest.raises(UsageError) as error:
+        fitted("twfe", with_covariates(), options={"vcov": "CR4", "trends": "state", "lags": 2, "K_fixef": "some"})
+    assert len(error.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [(np.nan, "Cluster column 'c' is missing in 1 rows"), (1.0, "Cluster column 'c' has one value")],
+)
+def test_columns_that_cannot_be_clusters_are_refused(column, words):
+    frame = with_covariates().assign(c=1.0)
+    frame.loc[4, "c"] = column
+    with pytest.raises(DesignError, match=words):
+        fitted("twfe", frame, options={"vcov": "twoway", "clusters": ["c", "t"]})
+
+
+@pytest.mark.parametrize("vcov", ["CR2", "CR3"])
+def test_an_effect_that_rests_on_one_cluster_has_no_corrected_standard_error(vcov):
+    frame = with_covariates(sizes={3: 6, NEVER: 9}).assign(st=lambda f: np.where(f["g"] == 3, -1, f["id"]))
+    assert fitted("twfe", frame, cluster="st").overall.std_error > 0  # too small, as its notes say
+    overall = fitted("twfe", frame, cluster="st", options={"vcov": vcov}).overall
+    assert overall.std_error is None
+    assert "without one of the clusters it cannot be estimated" in overall.reason
+    assert np.isfinite(overall.df)
+
+
+def test_errors_alike_give_one_treated_unit_a_standard_error():
+    frame = drawn({2: 1, NEVER: 9}, 5, seed=19)
+    slow = dense(frame, [frame["t"] >= frame["g"]])
+    overall = fitted("twfe", frame, options={"vcov": "iid"}).overall
+    assert overall.std_error == pytest.approx(np.sqrt(slow.iid()[0, 0] / (50 - slow.rank)), rel=1e-9)
+
+
+# ---- covariates --------------------------------------------------------------------------------------------
+
+
+def test_linearmodels_with_covariates_and_clusters():
+    from linearmodels.panel import PanelOLS
+
+    frame = with_covariates()
+    data = frame.set_index(["id", "t"])
+    model = PanelOLS(data["y"], data[["treated", "x", "z"]], entity_effects=True, time_effects=True)
+    theirs = model.fit(
+        cov_type="clustered",
+        clusters=data[["st"]],
+        group_debias=True,
+        auto_df=False,
+        count_effects=False,
+        debiased=False,
+    )
+    ours = fitted("twfe", frame, cluster="st", options={"covariates": ["x", "z"], "K_adj": False}).overall
+    assert ours.value == pytest.approx(theirs.params["treated"], rel=1e-10)
+    # its factor is G / (G - 1) x (n - 1) / n, with 10 clusters and 120 observations
+    assert ours.std_error == pytest.approx(theirs.std_errors["treated"] / np.sqrt(119 / 120), rel=1e-8)
+
+
+def test_a_covariate_that_nearly_repeats_treatment_keeps_its_digits():
+    frame = with_covariates()
+    frame["x"] = frame["treated"] + 1e-3 * frame["z"] + 1e-3 * np.sin(frame["id"] + frame["t"] ** 2)
+    coefficients, covariance = dummy_regression(frame, [frame[c] for c in ("treated", "x", "z")])
+    overall = fitted("twfe", frame, options={"covariates": ["x", "z"]}).overall
+    assert overall.value == pytest.approx(coefficients[0], rel=1e-9)  # regressors 1e-3 apart cost six digits of sixteen
+    assert overall.std_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-8)
 
 
 @pytest.mark.parametrize("K_fixef", ["nonnested", "full", "none"])
