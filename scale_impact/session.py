@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scale_impact.checks import check as run_check
 from scale_impact.checks import option_names as check_options
-from scale_impact.core.assemble import design_of, options_of, panel_of
+from scale_impact.core.assemble import checks_of, design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
@@ -36,12 +38,15 @@ from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
 from scale_impact.evidence.store import write_rows
+from scale_impact.inference import judged, overall_judge
 from scale_impact.sources import read
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
     from matplotlib.figure import Figure
+
+    from scale_impact.core.streams_parquet import ParquetTable
 
 
 def open_session(
@@ -152,10 +157,10 @@ class Session:
 
     # ---- data, estimates, checks ------------------------------------------------------------
 
-    def data(self) -> pd.DataFrame:
-        """The source's columns, after its hash was compared with the card's."""
+    def data(self) -> pd.DataFrame | ParquetTable:
+        """The source's columns, after its hash was compared with the card's; where they are streamed, their files."""
         project = self.study.project
-        frame: pd.DataFrame = self._once(
+        frame: pd.DataFrame | ParquetTable = self._once(
             "data", "", lambda: read(project.source(self.study.settings.source), project.root)
         )
         return frame
@@ -176,27 +181,91 @@ class Session:
         """One effect an estimator of the study, the primary one first."""
         column = self._outcome(outcome).column
         chosen = self.study.settings.estimators
+        refuse_as_primary(self.study, self.design(column))
         effects: list[Effect] = self._once(
-            "effects", column, lambda: [self._fit(c, self.panel(column), self.design(column)) for c in chosen]
+            "effects", column, lambda: [self._judged(k, column) for k in range(len(chosen))]
         )
         return effects
 
     def check(self, outcome: str | None = None) -> list[Check]:
-        """One check of the primary estimate for each check of the study."""
+        """One check of the primary estimate for each check of the study, and those that belong to its estimators."""
         column = self._outcome(outcome).column
         checks: list[Check] = self._once(
-            "checks", column, lambda: [self._check(c, column) for c in self.study.settings.checks]
+            "checks", column, lambda: [self._check(c, column) for c in checks_of(self.study, self.design(column))]
         )
         return checks
+
+    def by_weights(self, outcome: str | None = None) -> list[tuple[str, Effect]]:
+        """Effects that weight cohorts and periods differently, each with the names of all that weight so."""
+        groups: list[tuple[list[str], Effect]] = []
+        for name, effect in zip(self.estimator_names, self.estimate(outcome), strict=True):
+            same = next((names for names, other in groups if _equal(effect.weights, other.weights)), None)
+            if same is not None:
+                same.append(name)
+            elif effect.weights is not None or not groups:
+                groups.append(([name], effect))
+        return [(", ".join(names), effect) for names, effect in groups]
+
+    def checks_with_a_figure(self, outcome: str | None = None) -> list[Check]:
+        """The checks that found something to draw: each has the figure of its own name."""
+        from scale_impact.figures import names, value_names
+
+        drawn = [n for n in names() if value_names(n) == ("check",)]
+        return [c for c in self.check(outcome) if c.check in drawn and c.details]
 
     def _fit(self, choice: Choice, panel: Panel, design: Design) -> Effect:
         return estimate(choice.name, panel, design, **options_of(self.study, choice, option_names(choice.name)))
 
+    def _plain(self, k: int, outcome: str) -> Effect:
+        """The k-th estimate without the study's inference."""
+        choice = self.study.settings.estimators[k]
+        effect: Effect = self._once(
+            f"plain {k}", outcome, lambda: self._fit(choice, self.panel(outcome), self.design(outcome))
+        )
+        if self.study.settings.covariates and "covariates" not in option_names(choice.name):
+            return replace(effect, notes=(*effect.notes, "It takes no covariates: those of the study are not used."))
+        return effect
+
+    def _judged(self, k: int, outcome: str) -> Effect:
+        """The k-th estimate with the study's inference; checks fit without it."""
+        panel, design, settings = self.panel(outcome), self.design(outcome), self.study.settings
+        inference = {settings.inference.name: settings.inference.options}
+        return judged(
+            self._plain(k, outcome), panel, design, lambda p, d: self._fit(settings.estimators[k], p, d), inference,
+            seed=settings.seed, primary=k == 0,
+        )  # fmt: skip
+
     def _check(self, choice: Choice, outcome: str) -> Check:
-        primary = self.study.settings.estimators[0]
         panel, design = self.panel(outcome), self.design(outcome)
         options = options_of(self.study, choice, check_options(choice.name))
-        return run_check(choice.name, panel, design, lambda p, d: self._fit(primary, p, d), **options)
+        refits = self._refits(outcome)
+        refit = next(iter(refits.values()))
+        return run_check(
+            choice.name, panel, design, refit, refits=refits, judged=self._with_interval(refit, outcome), **options
+        )
+
+    def _with_interval(
+        self, refit: Callable[[Panel, Design], Effect], outcome: str
+    ) -> Callable[[Panel, Design], Effect]:
+        """The primary estimator on any data, its overall effect with the kind of interval that it has in the study."""
+        settings = self.study.settings
+
+        def method() -> Callable[..., Effect]:
+            inference = {settings.inference.name: settings.inference.options}
+            return overall_judge(
+                self._plain(0, outcome), self.panel(outcome), self.design(outcome), refit, inference, seed=settings.seed
+            )
+
+        return lambda p, d: self._once("method", outcome, method)(refit(p, d), p, d, refit)
+
+    def _refits(self, outcome: str) -> dict[str, Callable[[Panel, Design], Effect]]:
+        """The estimators by name; the study's own panel and design are not estimated again."""
+
+        def again(k: int, choice: Choice, panel: Panel, design: Design) -> Effect:
+            known = panel is self.panel(outcome) and design is self.design(outcome)
+            return self._plain(k, outcome) if known else self._fit(choice, panel, design)
+
+        return {describe(c): partial(again, k, c) for k, c in enumerate(self.study.settings.estimators)}
 
     # ---- to read ----------------------------------------------------------------------------
 
@@ -311,6 +380,14 @@ class Session:
         return self._known[what, of]
 
 
+def _equal(a: pd.DataFrame | None, b: pd.DataFrame | None) -> bool:
+    """Whether two estimates weight cohorts and periods alike."""
+    if a is None or b is None:
+        return False
+    one, other = a.align(b, fill_value=0.0)
+    return bool((abs(one - other) < 1e-9).all(axis=None))
+
+
 def _markdown(text: str) -> Markdown:
     from IPython.display import Markdown
 
@@ -326,7 +403,7 @@ def _axis(session: Session, outcome: str, values: tuple[Any, ...]) -> str:
 
 
 def _describe(panel: Panel, design: Design) -> str:
-    counts = [int((design.cohort_codes == g).sum()) for g in range(len(design.starts))]
+    counts = [int(n) for n in cohort_moments(panel, design).units]
     what = f"units ({panel.unit})" if panel.unit else "observations"
     table = [
         f"| first treated | {what} |",
