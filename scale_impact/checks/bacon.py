@@ -45,7 +45,7 @@ def run(
 
     Source: Goodman-Bacon (2021), theorem 1.
     """
-    if design.cross_sections:
+    if design.cross_sections or design.incomplete:
         return Check.inapplicable(NAME, "The decomposition needs a balanced panel of units followed over time.")
     if design.reversals is not None:
         return Check.inapplicable(NAME, design.reversals)

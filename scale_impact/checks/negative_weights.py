@@ -25,7 +25,7 @@ from scale_impact.core.event_dummies import event_dummies
 from scale_impact.core.fixed_effects import treated_cells
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
-from scale_impact.core.within import Trends, over_time, regress
+from scale_impact.core.within import Trends, over_time, two_way
 from scale_impact.core.words import counted, plain
 from scale_impact.errors import UsageError
 
@@ -71,7 +71,7 @@ def run(
     Source: de Chaisemartin and D'Haultfoeuille (2020), theorem 1 and corollary 1; Sun and Abraham
     (2021), proposition 2.
     """
-    if design.cross_sections:
+    if design.cross_sections or design.incomplete:
         return Check.inapplicable(NAME, "The weights are those of a balanced panel of units followed over time.")
     if design.reversals is not None:
         return Check.inapplicable(NAME, design.reversals)
@@ -91,7 +91,7 @@ def run(
 def _of_treatment(analysis: Analysis, trends: Trends | None, tolerance: float) -> Check:
     moments = analysis.moments
     treated = treated_cells(moments)
-    fitted = regress(moments, treated[None].astype(float), over_time(moments.clock, trends))
+    fitted = two_way(moments, treated[None].astype(float), over_time(moments.clock, trends))
     weights, n = fitted.weights[0][treated], moments.counts[treated]
     value, share = float(fitted.coefficients[0]), n / n.sum()
     below = weights < -ROUNDING
@@ -162,7 +162,7 @@ def _words(details: dict[str, Any], dates: str) -> str:
 def _of_event_study(analysis: Analysis, trends: Trends | None, tolerance: float) -> Check:
     moments = analysis.moments
     found = event_dummies(moments, analysis.design, None, trends)
-    weights = regress(moments, found.dummies, over_time(moments.clock, trends)).weights
+    weights = two_way(moments, found.dummies, over_time(moments.clock, trends)).weights
     after = treated_cells(moments)
     rows = [_row(e, weights[k], found.since, after, moments) for k, e in enumerate(found.levels)]
     worst = max((r for r in rows if r["event_time"] >= 0), key=lambda r: float(r["elsewhere"]))

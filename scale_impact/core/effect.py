@@ -18,6 +18,7 @@ from scale_impact.core.words import plain, to_label
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scale_impact.core.bands import Band, Draws
     from scale_impact.core.influence import Influence
 
 Floats = NDArray[np.float64]
@@ -138,6 +139,8 @@ class Family:
     judged:
         What gives interval and p-value of each estimate in place of the t or normal
         distribution; empty, or None where that is as for others.
+    draws:
+        How errors were drawn where standard errors are from a bootstrap; uniform bands follow it.
     """
 
     kind: Kind
@@ -156,6 +159,7 @@ class Family:
     estimand: str | None = None
     dfs: Floats | None = None
     judged: tuple[Judgement | None, ...] = ()
+    draws: Draws | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -181,6 +185,12 @@ class Family:
     def std_errors(self) -> list[float | None]:
         """Standard errors, None where there is none."""
         return [e.std_error for e in self]
+
+    def band(self, level: float = 0.95, draws: Draws | None = None) -> Band:
+        """Intervals that hold for all estimates at once (a uniform, sup-t band); see ``core.bands``."""
+        from scale_impact.core.bands import band
+
+        return band(self, level, draws or self.draws)
 
     def select(self, chosen: NDArray[Any]) -> Family:
         """Some of the estimates (positions), with their covariance."""

@@ -12,6 +12,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
 from scale_impact.errors import UsageError
+from scale_impact.inference import Inference, judged
 
 
 def names() -> tuple[str, ...]:
@@ -24,7 +25,9 @@ def option_names(name: str) -> tuple[str, ...]:
     return keys.options("estimators", name, "fit")
 
 
-def estimate(name: str, panel: Panel, design: Design, **options: Any) -> Effect:
+def estimate(
+    name: str, panel: Panel, design: Design, *, inference: Inference = "analytic", **options: Any
+) -> Effect:
     """Estimate the effect of a measure.
 
     Parameters
@@ -33,13 +36,16 @@ def estimate(name: str, panel: Panel, design: Design, **options: Any) -> Effect:
         Key of the estimator: a file of ``scale_impact/estimators/``.
     panel, design:
         The data, and who is compared with whom.
+    inference:
+        ``analytic``: intervals as the estimator makes them; ``auto``: those that are valid where
+        clusters are few; a method, or ``{method: {option: value}}``. See ``scale_impact.inference``.
     options:
         Options of the estimator.
 
     Raises
     ------
     UsageError
-        No such estimator, or no such option.
+        No such estimator or method, or no such option.
     DesignError
         The estimator cannot answer this design; the message names one that can.
     EstimationError
@@ -49,4 +55,4 @@ def estimate(name: str, panel: Panel, design: Design, **options: Any) -> Effect:
     if problems := keys.unknown_options("estimators", name, "fit", options):
         raise UsageError(problems)
     effect: Effect = fit(panel, design, **options)
-    return effect
+    return judged(effect, panel, design, lambda p, d: fit(p, d, **options), inference)

@@ -271,7 +271,7 @@ def dots(
     ``along`` is the axis of the estimates. The solid dots are labelled ``name``, the hollow
     ones ``name, no interval``. Dots get smaller where they are many, unless ``size`` is given.
     """
-    known = [(x, e, e.interval(level)) for x, e in zip(at, estimates, strict=True) if e.value is not None]
+    known = [(x, e, bounded(e, level)) for x, e in zip(at, estimates, strict=True) if e.value is not None]
     solid = [(x, e.value, low, high) for x, e, ends in known if ends for low, high in [ends]]
     bare = [(x, e.value) for x, e, ends in known if not ends]
     points = size or (5.5 if len(known) <= 20 else 4.0)
@@ -284,6 +284,12 @@ def dots(
     if bare:
         x, y = np.array(bare, dtype=float).T
         ax.plot(*_ordered(x, y, along), **look, markerfacecolor="white", label=f"{name.split(' (')[0]}, no interval")
+
+
+def bounded(estimate: Estimate, level: float) -> tuple[float, float] | None:
+    """The interval of an estimate; None where there is none or an end is infinite (too few clusters for the level)."""
+    ends = estimate.interval(level)
+    return ends if ends is not None and all(map(math.isfinite, ends)) else None
 
 
 def _ordered(place: Floats, value: Floats, along: Along) -> tuple[Floats, Floats]:

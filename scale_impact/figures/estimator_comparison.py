@@ -78,7 +78,7 @@ def _words(estimate: Estimate, level: float, digits: int) -> str:
     if estimate.value is None:
         return _why(estimate)
     value = _style.signed(f"{estimate.value:,.{digits}f}")
-    ends = estimate.interval(level)
+    ends = _style.bounded(estimate, level)
     if ends is None:
         return f"{value}  {NO_INTERVAL}"
     return value + "  [" + ", ".join(_style.signed(f"{end:,.{digits}f}") for end in ends) + "]"

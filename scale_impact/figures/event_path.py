@@ -2,7 +2,8 @@
 
 Before treatment the estimates should scatter around zero; after it they are the effect as it
 unfolds. Hollow: the reference period, which is zero by construction, and estimates that have
-no standard error.
+no standard error. Pale bars behind the intervals, where they are asked for: the uniform band, in
+which the whole path lies with the probability that each interval has alone.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from scale_impact.figures import _style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BEFORE, AFTER, REFERENCE = "before treatment", "after treatment", "reference period"
+BEFORE, AFTER, REFERENCE, UNIFORM = "before treatment", "after treatment", "reference period", "whole path"
 LOOKS = {BEFORE: ("s", _style.ORANGE), AFTER: ("o", _style.BLUE)}
 
 
-def draw(effect: Effect, ax: Axes, *, unit: str = "effect", level: float = 0.95) -> None:
-    """Draw the path with pointwise intervals at ``level``."""
+def draw(effect: Effect, ax: Axes, *, unit: str = "effect", level: float = 0.95, band: bool = False) -> None:
+    """Draw the path with pointwise intervals at ``level``, and with its uniform band where ``band`` is True."""
     path = effect.path
     if path is None or not len(path):
         return _style.say(ax, f"{effect.estimator} gives no effects by time since treatment.")
@@ -31,6 +32,8 @@ def draw(effect: Effect, ax: Axes, *, unit: str = "effect", level: float = 0.95)
     _style.zero_line(ax)
     ax.axvline(_border(times), color=_style.GREY, zorder=1, label="_border", **_style.DASHED)
     reference = _reference(path)
+    if band:
+        _uniform(ax, path, times, level)
     _series(ax, path, times, (times < 0) & ~reference, level, BEFORE)
     _series(ax, path, times, (times >= 0) & ~reference, level, AFTER)
     if reference.any():
@@ -38,7 +41,19 @@ def draw(effect: Effect, ax: Axes, *, unit: str = "effect", level: float = 0.95)
     _style.tidy(ax)
     _event_axis(ax, times)
     _style.unit_label(ax, unit)
-    _style.legend_above(ax, order=(BEFORE, AFTER, REFERENCE))
+    _style.legend_above(ax, order=(BEFORE, AFTER, UNIFORM, REFERENCE), columns=2 if band else 4)
+
+
+def _uniform(ax: Axes, path: Family, times: Floats, level: float) -> None:
+    """Pale bars from end to end of the uniform band."""
+    known = [(t, *ends) for t, ends in zip(times, path.band(level).intervals, strict=True) if ends is not None]
+    if not known:
+        return
+    at, low, high = np.array(known).T
+    width = 0.3 * float(np.diff(times).min(initial=1.0))
+    ax.use_sticky_edges = False  # a bar's end is no edge of the picture
+    name = f"{UNIFORM} ({_style.percent(level)} uniform band)"
+    ax.bar(at, high - low, width, low, color=_style.GREY, alpha=0.25, linewidth=0, zorder=1.5, label=name)
 
 
 def _reference(path: Family) -> NDArray[np.bool_]:

@@ -417,10 +417,26 @@ def test_a_design_that_leaves_out_many_units_says_whom_the_answer_is_about():
     assert "That is 40% of all units: the answer is about the 3 units that remain." in design.notes
 
 
-def test_pairwise_says_that_no_estimator_takes_it_yet():
-    assert "No estimator takes `balance: pairwise`" in refused(
-        cities().drop(index=[1]), first_treated="g", balance="pairwise"
+def test_pairwise_keeps_incomplete_units_and_says_how_they_count():
+    design = design_of(cities().drop(index=[1]), balance="pairwise")
+    assert design.incomplete
+    assert design.cohort_codes.tolist() == [0, 0, 1, 2, 2]
+    assert design.cluster_codes is None
+    assert (
+        "1 unit is not observed in each period; two periods are compared by the units observed in both." in design.notes
     )
+
+
+def test_pairwise_is_for_estimators_that_pick_the_units_they_can_compare():
+    panel = panel_of(cities().drop(index=[1]))
+    design = si.Design.from_panel(panel, first_treated="g", balance="pairwise")
+    for estimator in ("twfe", "event_study", "sun_abraham"):
+        with pytest.raises(DesignError, match="`balance: pairwise` is for callaway_santanna"):
+            si.estimate(estimator, panel, design)
+
+
+def test_pairwise_changes_nothing_in_a_complete_panel():
+    assert not design_of(cities(), balance="pairwise").incomplete
 
 
 def test_each_observation_is_used_where_the_panel_is_read_as_cross_sections():

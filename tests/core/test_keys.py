@@ -22,7 +22,9 @@ def test_keys_of_a_room_are_its_files_without_helpers():
 
 def test_options_are_the_keyword_only_parameters():
     assert keys.options("checks", "pre_trends", "run") == ("alpha",)
-    assert set(estimators.option_names("event_study")) == {"window", "covariates", "K_adj", "K_fixef", "G_adj"}
+    assert set(estimators.option_names("event_study")) == {
+        "window", "covariates", "trends", "vcov", "clusters", "lags", "K_adj", "K_fixef", "G_adj",
+    }  # fmt: skip
     assert checks.option_names("bacon") == ("tolerance", "always_treated")
 
 
@@ -30,7 +32,7 @@ def test_options_are_the_keyword_only_parameters():
     ("name", "message"),
     [
         ("callaway_santana", "There is no estimator 'callaway_santana'. Did you mean 'callaway_santanna'?"),
-        ("_pooled", "There is no estimator '_pooled'. Known: callaway_santanna, did_2x2, event_study, twfe."),
+        ("_pooled", "There is no estimator '_pooled'. Known: callaway_santanna, "),
         ("../checks/bacon", "There is no estimator '../checks/bacon'. Known: "),
         ("", "There is no estimator ''. Known: "),
     ],
@@ -52,8 +54,8 @@ def test_all_unknown_options_of_an_estimator_are_named_at_once():
 
 
 def test_covariates_for_an_estimator_that_takes_none_are_refused():
-    with pytest.raises(UsageError, match="callaway_santanna takes no option 'covariates'"):
-        si.estimate("callaway_santanna", panel_of(FRAME), design_of(FRAME), covariates=["x"])
+    with pytest.raises(UsageError, match="stacked takes no option 'covariates'"):
+        si.estimate("stacked", panel_of(FRAME), design_of(FRAME), covariates=["x"])
 
 
 def test_an_unknown_check_and_an_unknown_option_are_refused_by_name():
@@ -63,3 +65,26 @@ def test_an_unknown_check_and_an_unknown_option_are_refused_by_name():
         si.check("pretrends", panel, design, refit)
     with pytest.raises(UsageError, match=r"pre_trends takes no option 'alfa'\. Did you mean 'alpha'"):
         si.check("pre_trends", panel, design, refit, alfa=0.1)
+
+
+def test_what_a_session_fills_is_no_option():
+    assert keys.options("checks", "agreement", "run") == ("alpha",)
+    assert keys.filled("checks", "agreement", "run") == ("refits",)
+    assert keys.filled("checks", "pre_trends", "run") == ()
+
+
+def test_an_option_without_a_default_has_to_be_given():
+    assert keys.missing_options("checks", "placebo_outcome", "run", {}) == [
+        "placebo_outcome needs the option 'outcome': write placebo_outcome: {outcome: ...}."
+    ]
+    assert not keys.missing_options("checks", "placebo_outcome", "run", {"outcome": "rain"})
+    assert not keys.missing_options("checks", "agreement", "run", {})
+
+
+def test_options_that_name_columns_are_found_by_their_annotation():
+    given = {"distance": "km", "rings": [5.0], "since": "opened"}
+    assert keys.columns("checks", "spillover", "run", given) == [("distance", "km"), ("since", "opened")]
+    assert keys.columns("checks", "composition", "run", {"characteristics": ["age", "rooms"]}) == [
+        ("characteristics", "age"), ("characteristics", "rooms"),
+    ]  # fmt: skip
+    assert keys.columns("checks", "pre_trends", "run", {"alpha": 0.1}) == []

@@ -327,8 +327,8 @@ def test_an_estimator_twice_with_other_options_is_no_repetition(place):
 
 
 def test_covariates_for_an_estimator_that_takes_none_are_refused_before_anything_runs(place):
-    assert problems(place, changes={"covariates": ["people"], "estimators": ["event_study", "callaway_santanna"]}) == [
-        "covariates: callaway_santanna takes none (people given). Leave them out or use another estimator."
+    assert problems(place, changes={"covariates": ["people"], "estimators": ["event_study", "stacked"]}) == [
+        "covariates: stacked takes none (people given). Leave them out or use another estimator."
     ]
 
 

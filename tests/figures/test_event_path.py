@@ -72,6 +72,28 @@ def test_axes_say_time_since_treatment_and_unit(effects, ax):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Periods since first treated", "claims, log")
 
 
+def test_the_uniform_band_lies_behind_the_intervals_and_is_wider(effects, ax):
+    effect = effects["callaway_santanna"]
+    draw(effect, ax, level=0.9, band=True)
+    bars = next(c for c in ax.containers if str(c.get_label()).startswith("whole path"))
+    expected = [ends for ends in effect.path.band(0.9).intervals if ends is not None]
+    found = [(b.get_y(), b.get_y() + b.get_height()) for b in bars]
+    np.testing.assert_allclose(found, expected)
+    for (low, high), estimate in zip(found, [e for e in effect.path if e.std_error is not None], strict=True):
+        assert low < estimate.interval(0.9)[0] < estimate.interval(0.9)[1] < high
+    assert "whole path (90% uniform band)" in [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+def test_no_band_is_drawn_unless_it_is_asked_for(effects, ax):
+    draw(effects["callaway_santanna"], ax)
+    assert not any(str(c.get_label()).startswith("whole path") for c in ax.containers)
+
+
+def test_a_path_without_covariance_has_intervals_and_no_band(by_hand, family, ax):
+    draw(by_hand(path=family("event_time", [(-1, 0.1, 0.2), (0, 1.0, 0.3)])), ax, band=True)
+    assert not any(str(c.get_label()).startswith("whole path") for c in ax.containers)
+
+
 def test_no_path_is_a_sentence_and_not_an_empty_box(effects, ax, words):
     draw(effects["twfe"], ax)
     assert "twfe gives no effects by time since treatment." in words(ax)

@@ -58,7 +58,7 @@ def test_too_few_values_are_refused_by_name(staggered):
 
 def test_options_and_values_are_read_from_the_signature():
     assert figures.value_names("treatment_timing") == ("panel", "design")
-    assert figures.option_names("event_path") == ("level",)
+    assert figures.option_names("event_path") == ("level", "band")
 
 
 def test_a_page_carries_unit_source_and_title(staggered):
