@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from scale_impact.core.design import Design
     from scale_impact.core.effect import Effect, Estimate
     from scale_impact.core.panel import Panel
+    from scale_impact.core.streams_dask import stream_dask
+    from scale_impact.core.streams_parquet import stream_parquet
     from scale_impact.core.study import Study
     from scale_impact.estimators import estimate
     from scale_impact.session import open_session
@@ -39,11 +41,13 @@ _HOMES = {
     "check": "scale_impact.checks",
     "estimate": "scale_impact.estimators",
     "open_session": "scale_impact.session",
+    "stream_dask": "scale_impact.core.streams_dask",
+    "stream_parquet": "scale_impact.core.streams_parquet",
 }
 
 __all__ = [
     "Check", "Cohorts", "Design", "Effect", "Estimate", "Panel", "Study",
-    "check", "errors", "estimate", "open_session",
+    "check", "errors", "estimate", "open_session", "stream_dask", "stream_parquet",
 ]  # fmt: skip
 
 

@@ -42,6 +42,10 @@ class DataError(SourceError):
     """The data read are not a panel: a missing column, a duplicate row, an outcome that is no number."""
 
 
+class StreamedError(DataError):
+    """Single units were asked for of data that were streamed, of which only moments are kept."""
+
+
 class DesignError(ScaleImpactError):
     """The data and the design cannot answer the question as asked."""
 

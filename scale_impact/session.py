@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,8 +221,6 @@ class Session:
         effect: Effect = self._once(
             f"plain {k}", outcome, lambda: self._fit(choice, self.panel(outcome), self.design(outcome))
         )
-        if self.study.settings.covariates and "covariates" not in option_names(choice.name):
-            return replace(effect, notes=(*effect.notes, "It takes no covariates: those of the study are not used."))
         return effect
 
     def _judged(self, k: int, outcome: str) -> Effect:

@@ -35,7 +35,7 @@ def loaded_after(statement, arguments=()):
 # ---- the file name is the key ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("room", ["estimators", "checks", "figures", "sources"])
+@pytest.mark.parametrize("room", ["estimators", "inference", "checks", "figures", "sources"])
 def test_each_key_has_its_test_file(room):
     missing = [
         f"tests/{room}/test_{k}.py" for k in keys.names(room) if not (ROOT / f"tests/{room}/test_{k}.py").is_file()
@@ -52,14 +52,15 @@ def test_each_verb_has_its_file_and_its_test_file():
 
 def test_each_estimator_and_check_has_its_row_in_the_docs_and_no_other_has():
     page = (ROOT / "docs" / "estimators.md").read_text(encoding="utf-8")
-    for title, room in (("## Estimators", "estimators"), ("## Checks", "checks")):
+    for title, room in (("## Estimators", "estimators"), ("## Inference", "inference"), ("## Checks", "checks")):
         section = page.split(f"{title}\n", 1)[1].split("\n## ", 1)[0]
         rows = re.findall(r"^\| `([a-z0-9_]+)` \|", section, flags=re.MULTILINE)
         assert sorted(rows) == sorted(keys.names(room)), f"docs/estimators.md, {title}"
 
 
 @pytest.mark.parametrize(
-    ("room", "function"), [("estimators", "fit"), ("checks", "run"), ("figures", "draw"), ("sources", "parse")]
+    ("room", "function"),
+    [("estimators", "fit"), ("inference", "judge"), ("checks", "run"), ("figures", "draw"), ("sources", "parse")],
 )
 def test_each_key_has_its_function_with_a_docstring(room, function):
     for name in keys.names(room):
@@ -206,7 +207,8 @@ def test_conda_and_pip_get_the_same_packages_in_the_same_ranges():
 
 def test_imports_of_the_package_are_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {requirement(d)[0] for d in project["dependencies"]}
+    extras = [d for extra in project["optional-dependencies"].values() for d in extra]
+    declared = {requirement(d.split("[")[0])[0] for d in [*project["dependencies"], *extras]}
     brought = {
         "ipython": "ipykernel",
         "traitlets": "ipykernel",

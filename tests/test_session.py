@@ -57,7 +57,11 @@ def test_the_chain_from_data_to_answer(place):
     assert (session.panel().n_units, session.panel().n_periods) == (12, 6)
     assert [session.design().cohort_name(g) for g in range(3)] == ["2003", "2004", "never treated"]
     assert [e.estimator for e in session.estimate()] == ["callaway_santanna", "twfe"]
-    assert [c.check for c in session.check()] == ["pre_trends"]
+    assert [c.check for c in session.check()] == [
+        "pre_trends",
+        "negative_weights",
+        "bacon",
+    ]  # the latter come with twfe
     assert session.means().shape == (3, 6)
     first = session.estimates().iloc[0]
     assert first["estimate"] == session.estimate()[0].overall.value
@@ -94,11 +98,28 @@ def test_words_of_the_notebook_say_question_source_and_who_is_treated(place):
     assert "interval" in session.answer().data
 
 
+def test_the_chain_where_treatment_switches_off(place):
+    frame = towns()
+    frame.loc[(frame["town"] == "00001") & (frame["year"] > 2004), "zone"] = 0
+    place.data(frame)
+    place.study(estimators=["chaisemartin_dhaultfoeuille"], checks=["pre_trends", "leave_one_out", "bacon"])
+    session = open_session("towns")
+    said = "Treatment 'zone' switches off in 1 unit (00001 in 2005): cohorts are by the first change of treatment."
+    assert said in session.design_note().data
+    panel, design = session.panel(), session.design()
+    for name, values in (("treatment_timing", (panel, design)), ("raw_trends", (panel, design))):
+        assert session.figure(name, *values).axes
+    for name in ("event_path", "group_effects", "cohort_weights", "bacon"):
+        assert session.figure(name, session.estimate()[0]).axes
+    assert session.verdicts().loc["bacon", "verdict"] == "inapplicable"
+    assert said in session.answer().data
+
+
 def test_covariates_reach_estimators_that_take_them(place):
     place.study(covariates=["people"], estimators=["twfe"])
     assert open_session("towns").study.settings.covariates == ["people"]
-    place.study(covariates=["people"], estimators=["callaway_santanna"])
-    with pytest.raises((StudyError, EstimationError), match="callaway_santanna takes no"):
+    place.study(covariates=["people"], estimators=["stacked"])
+    with pytest.raises((StudyError, EstimationError), match="stacked takes no"):
         open_session("towns").estimate()
 
 
@@ -159,7 +180,7 @@ def test_results_go_where_the_notebook_says(place, tmp_path):
         "figures/raw_trends_people.svg", "figures/raw_trends_people.png",
     }  # fmt: skip
     rows = [json.loads(line) for line in (tmp_path / "out/estimates.jsonl").read_text().splitlines()]
-    assert said == f"{len(rows)} estimates and 2 checks written."
+    assert said == f"{len(rows)} estimates and 6 checks written."  # pre_trends, and the two that come with twfe
     assert {(r["outcome"], r["role"]) for r in rows} >= {
         ("jobs", "primary"),
         ("jobs", "secondary"),

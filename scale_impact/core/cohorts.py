@@ -21,17 +21,21 @@ however large they are beside the changes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.cluster_sums import ClusterSums, UnitProducts
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
+from scale_impact.core.withheld import Withheld
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +44,9 @@ CHUNK_ELEMENTS = 1 << 16
 
 SLAB_ELEMENTS = 1 << 20
 """Elements of a slab, the share of work that a thread takes."""
+
+SERIAL_PRODUCTS = 1 << 18
+"""Multiplications of a matrix product below which OpenBLAS starts no threads: they would wait for those that run here."""
 
 
 @dataclass(frozen=True)
@@ -71,46 +78,6 @@ class Scores:
         """Scores of some of the estimates (positions)."""
         shares = None if self.shares is None else self.shares[chosen]
         return Scores(self.loadings[chosen], self.offsets[chosen], shares)
-
-
-@dataclass(frozen=True)
-class ClusterSums:
-    """Counts and outcome sums by cluster, cohort and period, for clusters above the unit.
-
-    Attributes
-    ----------
-    labels:
-        Cluster codes (length C).
-    counts, sums:
-        Arrays [C, G, T]; ``sums`` are of deviations from ``Cohorts.origin``.
-    members:
-        Array [C, G]: members of each cohort in the cluster, see ``Cohorts.units``.
-    """
-
-    labels: NDArray[np.int64]
-    counts: Floats
-    sums: Floats
-    members: Floats
-
-    def __add__(self, other: ClusterSums) -> ClusterSums:
-        labels = np.union1d(self.labels, other.labels)
-        total = []
-        for mine, theirs in zip(self._arrays(), other._arrays(), strict=True):
-            both = np.zeros((len(labels), *mine.shape[1:]))
-            both[np.searchsorted(labels, self.labels)] += mine
-            both[np.searchsorted(labels, other.labels)] += theirs
-            total.append(both)
-        return ClusterSums(labels, *total)
-
-    def __neg__(self) -> ClusterSums:
-        return ClusterSums(self.labels, *(-a for a in self._arrays()))
-
-    def keep(self, cohorts: NDArray[np.int64]) -> ClusterSums:
-        """Sums of some cohorts (positions)."""
-        return ClusterSums(self.labels, *(a[:, cohorts] for a in self._arrays()))
-
-    def _arrays(self) -> tuple[Floats, Floats, Floats]:
-        return self.counts, self.sums, self.members
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +116,7 @@ class Cohorts:
     scatter: Floats
     followed: bool
     origin: Floats
-    clusters: ClusterSums | None = None
+    clusters: ClusterSums | UnitProducts | None = None
 
     @classmethod
     def from_matrix(
@@ -186,7 +153,7 @@ class Cohorts:
         n = np.maximum(counts, 1)[:, None]
         mean = sums / n
         scatter = products - n[:, :, None] * mean[:, :, None] * mean[:, None, :]
-        by_cluster = None if clusters is None else _panel_clusters(y - origin, codes, clusters, g)
+        by_cluster = None if clusters is None else _panel_clusters(y, origin, codes, clusters, g)
         return cls(
             starts, clock, np.repeat(counts[:, None], t, axis=1), counts, mean + _inner(origin) * (counts > 0)[:, None],
             scatter, True, origin, by_cluster,
@@ -221,13 +188,66 @@ class Cohorts:
         counts = np.bincount(cell, minlength=g * t).astype(float)
         mean = np.bincount(cell, deviation, g * t) / np.maximum(counts, 1)
         square = np.bincount(cell, (deviation - mean[cell]) ** 2, g * t).reshape(g, t)
-        by_cluster = None if clusters is None else _cell_clusters(deviation, cell, clusters[kept], first, (g, t))
+        by_cluster = (
+            None if clusters is None else ClusterSums.of_cells(deviation, periods, codes, clusters[kept], first, (g, t))
+        )
         centres = (mean.reshape(g, t) + origin) * (counts.reshape(g, t) > 0)
         members = np.bincount(codes[first], minlength=g).astype(float)
         return cls(
             starts, clock, counts.reshape(g, t), members, centres, square[:, :, None] * np.eye(t), False,
             origin, by_cluster,
         )  # fmt: skip
+
+    @classmethod
+    def from_parquet(
+        cls,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        unit: str | None,
+        period: str,
+        outcome: str,
+        memory: str = "1GB",
+        **design: Any,
+    ) -> Cohorts:
+        """Moments of Parquet files of any size, streamed in bounded memory.
+
+        Parameters
+        ----------
+        paths:
+            A file, a pattern (``data/*.parquet``), a folder, or a list of these. Rows lie in any
+            order, units in any number of files and row groups.
+        unit, period, outcome:
+            Columns, see ``Panel.from_frame``; ``unit=None`` for repeated cross-sections.
+        memory:
+            What reading may take, from 200MB on; less takes longer. Files that are not in order
+            of the unit also take temporary room on disk, some 20 bytes a row.
+        design:
+            Who is treated and what enters: options of ``Design.from_panel``, and ``missing`` of
+            ``Panel.from_frame``.
+
+        Raises
+        ------
+        DataError, DesignError
+            As ``Panel.from_frame`` and ``Design.from_panel``; the files cannot be read.
+        """
+        from scale_impact.core.streams_parquet import stream_parquet
+
+        options = {"control": "not_yet", **design}
+        return cohort_moments(
+            *stream_parquet(paths, unit=unit, period=period, outcome=outcome, memory=memory, **options)
+        )
+
+    @classmethod
+    def from_dask(cls, frame: Any, *, unit: str | None, period: str, outcome: str, **design: Any) -> Cohorts:
+        """Moments of a Dask data frame, formed where its partitions lie.
+
+        Parameters are those of ``from_parquet``; a partition has to fit into a worker's memory.
+        The frame is read twice, so persist it where reading is slow.
+        """
+        from scale_impact.core.streams_dask import stream_dask
+
+        options = {"control": "not_yet", **design}
+        return cohort_moments(*stream_dask(frame, unit=unit, period=period, outcome=outcome, **options))
 
     @property
     def n_periods(self) -> int:
@@ -265,7 +285,7 @@ class Cohorts:
     def n_clusters(self) -> int:
         """Clusters that the standard errors rest on."""
         if self.clusters is not None:
-            return int((self.clusters.counts.sum(axis=(1, 2)) > 0).sum())
+            return self.clusters.n_clusters()
         return int(self.units.sum())
 
     def __add__(self, other: Cohorts) -> Cohorts:
@@ -274,12 +294,7 @@ class Cohorts:
         n = self.counts + other.counts
         share = other.counts / np.maximum(n, 1)
         gap = other.centres - self.centres
-        weight = self.counts * share
-        between = (
-            np.einsum("gt,gt,gs->gts", weight, gap, gap)
-            if self.followed
-            else np.einsum("gt,gt,ts->gts", weight, gap**2, np.eye(self.n_periods))
-        )
+        between = self._between(self.counts * share, gap)
         return replace(
             self,
             counts=n,
@@ -288,6 +303,12 @@ class Cohorts:
             scatter=self.scatter + other.scatter + between,
             clusters=_add(self.clusters, other.clusters),
         )
+
+    def _between(self, weight: Floats, gap: Floats) -> Floats:
+        """What the distance of means adds to the scatter, [G, T, T]; ``weight`` and ``gap`` are [G, T]."""
+        if self.followed:
+            return np.asarray(np.einsum("gt,gt,gs->gts", weight, gap, gap))
+        return np.asarray(np.einsum("gt,gt,ts->gts", weight, gap**2, np.eye(self.n_periods)))
 
     def subtract(self, other: Cohorts) -> Cohorts:
         """Moments without the units of ``other``, which are among these (inverse of ``+``)."""
@@ -306,6 +327,11 @@ class Cohorts:
         minus = None if other.clusters is None else -other.clusters
         return replace(rest, scatter=self.scatter - both.scatter, clusters=_add(self.clusters, minus))
 
+    def raised(self, path: Floats) -> Cohorts:
+        """Moments of the outcomes plus a path [T]: only the means change."""
+        added = _inner(path) if self.followed else path
+        return replace(self, centres=self.centres + added * (self.counts > 0))
+
     def keep(self, cohorts: NDArray[np.int64]) -> Cohorts:
         """Moments of some cohorts (positions)."""
         clusters = None if self.clusters is None else self.clusters.keep(cohorts)
@@ -314,14 +340,38 @@ class Cohorts:
             scatter=self.scatter[cohorts], clusters=clusters,
         )  # fmt: skip
 
+    def joined(self, into: NDArray[np.int64], starts: NDArray[np.int64]) -> Cohorts:
+        """Moments of cohorts put together.
+
+        Parameters
+        ----------
+        into:
+            Position of the cohort that each of these goes to, [G]; negative: left out.
+        starts:
+            Of the cohorts that result.
+        """
+        kept = np.flatnonzero(into >= 0)
+        part, to = self.keep(kept), into[kept]
+        which = (np.arange(len(starts))[:, None] == to).astype(float)
+        counts = which @ part.counts
+        centres = (which @ (part.counts * part.centres)) / np.maximum(counts, 1)
+        scatter = part.scatter + self._between(part.counts, part.centres - centres[to])
+        return replace(
+            self, starts=starts, counts=counts, units=which @ part.units, centres=centres, scatter=np.tensordot(which, scatter, 1),
+            clusters=None if self.clusters is None else self.clusters.joined(into, len(starts)),
+        )  # fmt: skip
+
     def covariance(self, scores: Scores) -> Floats:
         """Sum over clusters of products of scores, [K, K]."""
         if self.clusters is not None:
             return self._clustered(scores)
-        a = self._inner_loadings(scores.loadings).transpose(1, 0, 2)
-        within = (a @ self.scatter @ a.transpose(0, 2, 1)).sum(axis=0)
+        found = np.zeros((len(scores.loadings), len(scores.loadings)))
+        for g in range(len(self.starts)):
+            rows = np.flatnonzero(scores.loadings[:, g].any(axis=1))  # of many estimates a cohort has part in few
+            a = self._inner_loadings(scores.loadings[rows, g])
+            found[np.ix_(rows, rows)] += a @ self.scatter[g] @ a.T
         b, n = self._constants(scores)
-        return np.asarray(within + (b * n) @ b.T)
+        return np.asarray(found + (b * n) @ b.T)
 
     def variance(self, scores: Scores) -> Floats:
         """Diagonal of ``covariance`` without the rest, [K]."""
@@ -341,22 +391,15 @@ class Cohorts:
         return offsets.reshape(len(offsets), -1), self.units if self.followed else self.counts.ravel()
 
     def _clustered(self, scores: Scores) -> Floats:
-        clusters = self.clusters
-        assert clusters is not None
-        deviations = clusters.sums - clusters.counts * (self.means - self.origin)
-        total = np.einsum("kgt,cgt->ck", scores.loadings, deviations, optimize=True)
-        n = clusters.members if self.followed else clusters.counts.reshape(len(clusters.counts), -1)
-        total += n @ scores.offsets.reshape(len(scores.offsets), -1).T
-        if scores.shares is not None:
-            total += clusters.members @ scores.shares.T
-        return np.asarray(total.T @ total)
+        assert self.clusters is not None
+        return self.clusters.products(scores.loadings, scores.offsets, scores.shares, self.means - self.origin)
 
     def _inner_loadings(self, loadings: Floats) -> Floats:
-        """Loadings in the inner basis: y_t is the first level plus the change since then."""
+        """Loadings [..., T] in the inner basis: y_t is the first level plus the change since then."""
         if not self.followed:
             return loadings
         inner = loadings.copy()
-        inner[:, :, 0] = loadings.sum(axis=2)
+        inner[..., 0] = loadings.sum(axis=-1)
         return inner
 
     def _same_frame(self, other: Cohorts) -> None:
@@ -392,7 +435,10 @@ def leave_out(panel: Panel, design: Design, units: NDArray[np.int64]) -> Design:
 
 
 def _moments_of(panel: Panel, design: Design, units: NDArray[np.int64] | None, origin: Floats | None = None) -> Cohorts:
-    if design.cross_sections:
+    streamed = design.cohort_codes
+    if isinstance(streamed, Withheld) and isinstance(streamed.known, Cohorts):
+        return replace(streamed.known, starts=design.starts)
+    if design.cross_sections or design.incomplete:
         return _cross_section_moments(panel, design, units, origin)
     y, codes, clusters = _complete(panel, design, units)
     return Cohorts.from_matrix(y, codes, design.starts, clock=panel.clock, clusters=clusters, origin=origin)
@@ -453,16 +499,16 @@ def _accumulate(y: Floats, codes: NDArray[np.int64], g: int, shift: Floats) -> t
     slab = max(SLAB_ELEMENTS // y.shape[1], 1)
     cuts = [slice(a, a + slab) for a in range(0, max(len(y), 1), slab)]
     work = partial(_accumulate_slab, g=g, shift=shift)
-    if len(cuts) == 1 or _threads() == 1:
+    if len(cuts) == 1 or threads() == 1:
         parts = [work(y[c], codes[c]) for c in cuts]
     else:
-        with ThreadPoolExecutor(min(_threads(), len(cuts))) as pool:
+        with ThreadPoolExecutor(min(threads(), len(cuts))) as pool:
             parts = list(pool.map(lambda c: work(y[c], codes[c]), cuts))
     counts, sums, products = (sum(column[1:], start=column[0]) for column in zip(*parts, strict=True))
     return counts, sums, products
 
 
-def _threads() -> int:
+def threads() -> int:
     """Threads to use: as many as cores, fewer where the environment says so."""
     named = os.environ.get("OMP_NUM_THREADS", "")
     return int(named) if named.isdigit() and int(named) > 0 else os.cpu_count() or 1
@@ -470,6 +516,7 @@ def _threads() -> int:
 
 def _accumulate_slab(y: Floats, codes: NDArray[np.int64], g: int, shift: Floats) -> tuple[Floats, Floats, Floats]:
     t = y.shape[1]
+    step = max(SERIAL_PRODUCTS // (t * t), 1)
     counts, sums, products = np.zeros(g), np.zeros((g, t)), np.zeros((g, t, t))
     for block, groups in _sorted_chunks(y, codes, g):
         block[1:] -= block[0]
@@ -478,7 +525,9 @@ def _accumulate_slab(y: Floats, codes: NDArray[np.int64], g: int, shift: Floats)
             part = block[:, members]
             counts[k] += part.shape[1]
             sums[k] += part.sum(axis=1)
-            products[k] += part @ part.T
+            for start in range(0, part.shape[1], step):
+                piece = part[:, start : start + step]
+                products[k] += piece @ piece.T
     return counts, sums, products
 
 
@@ -497,12 +546,13 @@ def _sorted_chunks(y: Floats, codes: NDArray[np.int64], g: int) -> Iterator[tupl
         yield block, [(k, slice(edges[k], edges[k + 1])) for k in range(g) if edges[k] < edges[k + 1]]
 
 
-def _panel_clusters(deviation: Floats, codes: NDArray[np.int64], clusters: NDArray[np.int64], g: int) -> ClusterSums:
+def _panel_clusters(
+    y: Floats, origin: Floats, codes: NDArray[np.int64], clusters: NDArray[np.int64], g: int
+) -> ClusterSums:
     kept = codes >= 0
-    t = deviation.shape[1]
-    cell = (codes[kept, None] * t + np.arange(t)).ravel()
-    first = np.arange(0, len(cell), t)
-    return _cell_clusters(deviation[kept].ravel(), cell, np.repeat(clusters[kept], t), first, (g, t))
+    if kept.all():
+        return ClusterSums.of_panel(y, origin, codes, clusters, g)
+    return ClusterSums.of_panel(y[kept], origin, codes[kept], clusters[kept], g)
 
 
 def _first_of_each(owners: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -510,23 +560,14 @@ def _first_of_each(owners: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.unique(owners, return_index=True)[1])
 
 
-def _cell_clusters(
-    deviation: Floats,
-    cell: NDArray[np.int64],
-    clusters: NDArray[np.int64],
-    first: NDArray[np.int64],
-    shape: tuple[int, int],
-) -> ClusterSums:
-    """Sums by cluster; ``first`` has one observation of each member."""
-    labels, at = np.unique(clusters, return_inverse=True)
-    size = shape[0] * shape[1]
-    key, total = at * size + cell, len(labels) * size
-    counts = np.asarray(np.bincount(key, minlength=total), dtype=np.float64)
-    sums = np.asarray(np.bincount(key, deviation, total), dtype=np.float64)
-    cohort = at[first] * shape[0] + cell[first] // shape[1]
-    members = np.asarray(np.bincount(cohort, minlength=len(labels) * shape[0]), dtype=np.float64)
-    return ClusterSums(labels, counts.reshape(-1, *shape), sums.reshape(-1, *shape), members.reshape(-1, shape[0]))
+Clusters = ClusterSums | UnitProducts | None
 
 
-def _add(a: ClusterSums | None, b: ClusterSums | None) -> ClusterSums | None:
-    return a if b is None else b if a is None else a + b
+def _add(a: Clusters, b: Clusters) -> Clusters:
+    if a is None or b is None:
+        return b if a is None else a
+    if isinstance(a, ClusterSums) and isinstance(b, ClusterSums):
+        return a + b
+    if isinstance(a, UnitProducts) and isinstance(b, UnitProducts):
+        return a + b
+    raise ValueError("Moments add up only over the same kind of clusters.")

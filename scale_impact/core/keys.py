@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Ge, Gt, Lt
 
@@ -19,6 +19,17 @@ Share = Annotated[float, Gt(0), Lt(1)]
 
 Count = Annotated[int, Ge(1)]
 """An option that counts things, 1 or more."""
+
+Column = Annotated[str, "column of the data"]
+"""An option that names a column, which the source's card has to describe."""
+
+
+FILLED = ("refits", "judged")
+"""Keyword-only parameters that a session fills and that are no options of a file: all estimators of the study by name, and
+the primary one with the study's kind of interval."""
+
+SHARED = ("covariates", "level", "seed")
+"""Options that take a study's value where they are not given."""
 
 
 @cache
@@ -38,9 +49,37 @@ def load(room: str, name: str, function: str) -> Callable[..., Any]:
 
 
 def options(room: str, name: str, function: str) -> tuple[str, ...]:
-    """Options of a key: the keyword-only parameters of its function."""
+    """Options of a key: the keyword-only parameters of its function, but for those that a session fills."""
+    return tuple(p for p in _keyword_only(room, name, function) if p not in FILLED)
+
+
+def filled(room: str, name: str, function: str) -> tuple[str, ...]:
+    """What a key's function wants a session to fill."""
+    return tuple(p for p in _keyword_only(room, name, function) if p in FILLED)
+
+
+def missing_options(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[str]:
+    """Options without a default that are not given."""
+    parameters = _keyword_only(room, name, function)
+    needed = [p for p in parameters if parameters[p].default is inspect.Parameter.empty and p not in (*FILLED, *SHARED)]
+    return [f"{name} needs the option {o!r}: write {name}: {{{o}: ...}}." for o in needed if o not in given]
+
+
+def columns(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Options given to a key that name columns, each with the columns that it names."""
+    hints = get_type_hints(load(room, name, function), include_extras=True)
+    named = [(o, v) for o, v in given.items() if o in options(room, name, function) and _is_column(hints[o])]
+    return [(o, c) for o, v in named for c in (v if isinstance(v, list) else [v]) if isinstance(c, str)]
+
+
+def _is_column(kind: Any) -> bool:
+    mark = get_args(Column)[1]
+    return mark in getattr(kind, "__metadata__", ()) or any(map(_is_column, get_args(kind)))
+
+
+def _keyword_only(room: str, name: str, function: str) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(load(room, name, function)).parameters.values()
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def unknown_options(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[str]:
@@ -51,10 +90,23 @@ def unknown_options(room: str, name: str, function: str, given: Mapping[str, Any
 
 def wrong_options(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[str]:
     """What is wrong with names and values of options that a file gives to a key."""
-    problems = unknown_options(room, name, function, given)
+    problems = unknown_options(room, name, function, given) + missing_options(room, name, function, given)
     hints = get_type_hints(load(room, name, function), include_extras=True)
     known = {o: v for o, v in given.items() if o in options(room, name, function)}
     return problems + [f"{name}: {o} {p}" for o, v in known.items() if (p := _misfit(hints[o], v)) is not None]
+
+
+INFERENCE = ("analytic", "auto")
+"""What can stand in place of a method of inference: intervals as the estimator makes them, or by the design."""
+
+
+def wrong_inference(name: str, given: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a choice of inference: its name, and names and values of its options."""
+    if name in INFERENCE:
+        return [f"{name} takes no options ({', '.join(given)} given). Name a method to set options."] if given else []
+    if name not in names("inference"):
+        return [f"there is no method {name!r}. {nearest(name, (*INFERENCE, *names('inference')))}"]
+    return wrong_options("inference", name, "judge", given)
 
 
 def _misfit(kind: Any, value: Any) -> str | None:

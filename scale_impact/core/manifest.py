@@ -59,6 +59,15 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def data_hash(path: Path) -> str:
+    """SHA-256 of a file; of the Parquet files of a folder or pattern that of their hashes, sorted, one a line."""
+    if path.is_file():
+        return file_hash(path)
+    from scale_impact.core.streams_parquet import files_of
+
+    return text_hash("\n".join(sorted(file_hash(p) for p in files_of(path))))
+
+
 def text_hash(text: str) -> str:
     """SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

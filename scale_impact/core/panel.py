@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scale_impact.core.withheld import Withheld
 from scale_impact.core.words import counted, nearest, plain, some
 from scale_impact.errors import DataError, UsageError
 
@@ -96,7 +97,7 @@ class Panel:
             raise UsageError(f"missing is {missing!r}; it has to be one of {', '.join(get_args(Missing))}.")
         covariates = (covariates,) if isinstance(covariates, str) else tuple(covariates)
         named = [unit, period, outcome, *covariates]
-        _refuse(_absent_columns(frame, [c for c in named if c is not None]))
+        _refuse(absent_columns(frame.columns, [c for c in named if c is not None]))
         _refuse(_bad_rows(frame, unit, period, outcome, missing))
         kept = _observed(frame, outcome) if missing == "drop" else None
         data = _own(frame if kept is None or kept.all() else frame.loc[kept])
@@ -111,6 +112,11 @@ class Panel:
     def missing(self) -> int:
         """Rows left out because their outcome is missing."""
         return 0 if self.unobserved is None else len(self.unobserved)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether single units were not kept; see ``core/streams.py``."""
+        return isinstance(self.values, Withheld)
 
     @property
     def followed(self) -> bool:
@@ -179,7 +185,7 @@ class Panel:
 
     def column(self, name: str) -> NDArray[Any]:
         """Another column of the frame, in the panel's order (n values)."""
-        _refuse(_absent_columns(self.frame, [name]))
+        _refuse(absent_columns(self.frame.columns, [name]))
         values = self.frame[name].to_numpy()
         return np.asarray(values if self._rows is None else values[self._rows])
 
@@ -200,6 +206,15 @@ class Panel:
             raise DataError(self._varies(name, values, changes))
         return first
 
+    def part(self, kept: NDArray[np.bool_]) -> Panel:
+        """The panel of some of its observations (n values, in the panel's order)."""
+        if kept.all():
+            return self
+        rows = np.flatnonzero(kept) if self._rows is None else self._rows[kept]
+        return Panel.from_frame(
+            self.frame.iloc[rows], unit=self.unit, period=self.period, outcome=self.outcome, covariates=self.covariates
+        )
+
     def unit_name(self, code: int) -> str:
         """The label of a unit, as text."""
         return plain(self.units[code])
@@ -207,6 +222,16 @@ class Panel:
     def cell_counts(self) -> NDArray[np.int64]:
         """Observations of each unit (N values)."""
         return self._lengths()
+
+    def count(self, chosen: NDArray[np.bool_]) -> int:
+        """How many of the units are chosen (N values)."""
+        return int(np.count_nonzero(chosen))
+
+    def lacking(self, incomplete: NDArray[np.bool_], most: int) -> list[tuple[str, list[str]]]:
+        """The first few of some units (N values), each with the periods in which it is not observed."""
+        first = [(int(u), self.period_codes[self.unit_codes == u]) for u in np.flatnonzero(incomplete)[:most]]
+        every = np.arange(self.n_periods)
+        return [(self.unit_name(u), [plain(self.periods[p]) for p in np.setdiff1d(every, seen)]) for u, seen in first]
 
     def _changes_within(self, values: NDArray[Any], first: NDArray[Any]) -> NDArray[np.bool_]:
         if self._unit_codes is None:
@@ -228,11 +253,7 @@ class Panel:
         first = values[self._first_rows()[code]]
         when = plain(self.periods[self.period_codes[at]])
         many = len(np.unique(self.unit_codes[changes]))
-        return (
-            f"Column {name!r} varies within {counted(many, 'unit')}: {self.unit} {self.unit_name(code)} has "
-            f"{plain(first)} in its first period and {plain(values[at])} in {when}. "
-            "Use a column with one value a unit."
-        )
+        return varying(name, many, f"{self.unit} {self.unit_name(code)}", (first, values[at]), when)
 
 
 def elapsed(clock: NDArray[np.float64], period: Any, start: Any) -> Any:
@@ -256,9 +277,11 @@ def _refuse(problems: list[str]) -> None:
         raise DataError(problems)
 
 
-def _absent_columns(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    known = [str(c) for c in frame.columns]
-    absent = [f"There is no column {n!r} in the data. {nearest(n, known)}" for n in names if n not in frame.columns]
+def absent_columns(columns: Iterable[Any], names: Sequence[str]) -> list[str]:
+    """What is wrong with names of columns: not there, or there twice."""
+    there = list(columns)
+    known = [str(c) for c in there]
+    absent = [f"There is no column {n!r} in the data. {nearest(n, known)}" for n in names if n not in there]
     twice = [n for n in dict.fromkeys(names) if known.count(n) > 1]
     return absent + [f"The data have {known.count(n)} columns named {n!r}. Rename or drop all but one." for n in twice]
 
@@ -276,9 +299,7 @@ def _bad_labels(frame: pd.DataFrame, column: str) -> list[str]:
     if not gone.any():
         return []
     at = frame.index[gone.to_numpy()][0]
-    return [
-        f"Column {column!r} is missing in {counted(int(gone.sum()), 'row')}, first at row {at}. Fill it or drop these rows."
-    ]
+    return [label_missing(column, int(gone.sum()), f"row {at}")]
 
 
 def _bad_outcomes(frame: pd.DataFrame, unit: str | None, period: str, outcome: str, missing: Missing) -> list[str]:
@@ -286,29 +307,64 @@ def _bad_outcomes(frame: pd.DataFrame, unit: str | None, period: str, outcome: s
     if not (pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column)):
         return [_not_numeric(frame, unit, period, outcome)]
     values = _float(column)
-    if (np.abs(values) > LARGEST).any():
-        far = (np.abs(values) > LARGEST) & np.isfinite(values)
-        if far.any():
-            return [
-                f"Outcome {outcome!r} is beyond {LARGEST:g} {_where(frame, unit, period, far)}. Measure it in a larger unit."
-            ]
-    finite = np.isfinite(values)
-    if finite.all():
+    if values.min() >= -LARGEST and values.max() <= LARGEST:  # neither holds with a missing value
         return []
-    infinite, absent = np.isinf(values), np.isnan(values)
+    far = (np.abs(values) > LARGEST) & np.isfinite(values)
+    cases = {"far": far, "infinite": np.isinf(values), "absent": np.isnan(values)}
+    found = {name: _cases(frame, unit, period, bad) for name, bad in cases.items()}
+    return outcome_problems(outcome, len(frame), missing, **found)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """How many rows have a problem, and the first three of them as ``unit/period``."""
+
+    n: int = 0
+    cells: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """How many rows, and which, in words."""
+        return f"in {counted(self.n, 'row')} ({', '.join(self.cells) + (', ...' if self.n > 3 else '')})"
+
+
+def outcome_problems(
+    outcome: str,
+    rows: int,
+    missing: Missing,
+    *,
+    far: Cases,
+    infinite: Cases,
+    absent: Cases,
+) -> list[str]:
+    """What is wrong with the numbers of an outcome: beyond ``LARGEST``, infinite, missing."""
+    if far.n:
+        return [f"Outcome {outcome!r} is beyond {LARGEST:g} {far.where}. Measure it in a larger unit."]
     problems = []
-    if infinite.any():
-        problems.append(
-            f"Outcome {outcome!r} is infinite {_where(frame, unit, period, infinite)}. Correct the value (the log of 0?)."
-        )
-    if absent.all():
+    if infinite.n:
+        problems.append(f"Outcome {outcome!r} is infinite {infinite.where}. Correct the value (the log of 0?).")
+    if absent.n == rows:
         problems.append(f"Outcome {outcome!r} is missing in every row. Use another column.")
-    elif absent.any() and missing == "refuse":
+    elif absent.n and missing == "refuse":
         problems.append(
-            f"Outcome {outcome!r} is missing {_where(frame, unit, period, absent)}. Fill it, or say `missing: drop` (in a study under `design:`) to "
+            f"Outcome {outcome!r} is missing {absent.where}. Fill it, or say `missing: drop` (in a study under `design:`) to "
             "take these rows as cells that were not observed (`balance` then decides about their units)."
         )
     return problems
+
+
+def label_missing(column: str, n: int, first: str) -> str:
+    """A unit or period without a label."""
+    return f"Column {column!r} is missing in {counted(n, 'row')}, first at {first}. Fill it or drop these rows."
+
+
+def varying(name: str, many: int, who: str, values: tuple[Any, Any], when: str) -> str:
+    """A column that should have one value a unit, with the first unit that has two."""
+    return (
+        f"Column {name!r} varies within {counted(many, 'unit')}: {who} has "
+        f"{plain(values[0])} in its first period and {plain(values[1])} in {when}. "
+        "Use a column with one value a unit."
+    )
 
 
 def _not_numeric(frame: pd.DataFrame, unit: str | None, period: str, outcome: str) -> str:
@@ -332,10 +388,13 @@ def _is_text(column: pd.Series[Any]) -> bool:
 
 
 def _where(frame: pd.DataFrame, unit: str | None, period: str, bad: NDArray[np.bool_]) -> str:
+    return _cases(frame, unit, period, bad).where
+
+
+def _cases(frame: pd.DataFrame, unit: str | None, period: str, bad: NDArray[np.bool_]) -> Cases:
     shown = frame.loc[bad, [c for c in (unit, period) if c is not None]].head(3)
-    cells = ["/".join(plain(v) for v in row) for row in shown.itertuples(index=False)]
-    n = int(bad.sum())
-    return f"in {counted(n, 'row')} ({some(cells, 3) if n <= 3 else ', '.join(cells) + ', ...'})"
+    cells = ("/".join(plain(v) for v in row) for row in shown.itertuples(index=False))
+    return Cases(int(bad.sum()), tuple(cells))
 
 
 def _observed(frame: pd.DataFrame, outcome: str) -> NDArray[np.bool_]:
@@ -423,9 +482,14 @@ def _factorize(column: pd.Series[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]
 def _duplicates(keys: NDArray[np.int64], units: NDArray[Any], periods: NDArray[Any], unit: str, period: str) -> str:
     keys = np.unique(keys)
     cells = [f"{plain(units[k // len(periods)])} in {plain(periods[k % len(periods)])}" for k in keys[:6]]
-    shown = some(cells, 5) if len(keys) <= 6 else f"{', '.join(cells[:5])} and {len(keys) - 5:,} more"
+    return duplicated(len(keys), cells, unit, period)
+
+
+def duplicated(n: int, cells: list[str], unit: str, period: str) -> str:
+    """Pairs of unit and period with several rows: how many, and the first six in words."""
+    shown = some(cells, 5) if n <= 6 else f"{', '.join(cells[:5])} and {n - 5:,} more"
     return (
-        f"{counted(len(keys), 'pair')} of {unit} and {period} {'has' if len(keys) == 1 else 'have'} more than one row: {shown}. "
+        f"{counted(n, 'pair')} of {unit} and {period} {'has' if n == 1 else 'have'} more than one row: {shown}. "
         "Keep one row each, aggregate them, or say `unit: null` if units are not followed over time."
     )
 

@@ -25,15 +25,19 @@ class Source(Record):
     title, origin, licence, citation:
         What it is, where it comes from, what one may do with it, how to cite it.
     kind:
-        A file of ``scale_impact/sources/``: ``package`` or ``csv``.
+        A file of ``scale_impact/sources/``: ``package``, ``csv`` or ``parquet``.
     package:
         For ``package``: the installed package that ships the file.
     file:
-        The file, within the package or beside the project.
+        The file, within the package or beside the project; for ``parquet`` also a folder or a
+        pattern.
     sha256:
-        Hash of the file; a file with another hash is refused.
+        Hash of the file; a file with another hash is refused. Of several files: hash of their
+        hashes, sorted, one a line.
     separator, decimal, encoding, missing:
         How to read a CSV file; ``missing`` lists texts that mean "no value".
+    stream:
+        For ``parquet``: whether only moments are kept of the data; None: where they are large.
     columns:
         The columns that studies may use, with unit and meaning.
     """
@@ -50,6 +54,7 @@ class Source(Record):
     decimal: str = "."
     encoding: str = "utf-8"
     missing: tuple[str, ...] = ("", "NA", "NaN", "nan")
+    stream: bool | None = None
     columns: dict[str, Column]
 
 

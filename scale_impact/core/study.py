@@ -116,6 +116,7 @@ class Settings(Record):
     covariates: list[StrictStr] = []
     estimators: Annotated[Choices, Field(min_length=1)]
     checks: Choices = []
+    inference: Annotated[Choice, BeforeValidator(_choice)] = Choice(name="auto")
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     seed: Annotated[StrictInt, Field(ge=0)] = 20251122
     variants: dict[str, dict[str, Any]] = {}
@@ -261,7 +262,7 @@ def _overlay(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 def scalar_keys() -> dict[str, str]:
     """Scalars of study.yaml that have one place: short name to dotted key."""
-    top = ("title", "question", "measure", "template", "source", "unit", "period", "level", "seed")
+    top = ("title", "question", "measure", "template", "source", "unit", "period", "inference", "level", "seed")
     short = {name: name for name in top}
     short |= {name: f"design.{name}" for name in DesignChoices.model_fields}
     return short | {name: f"treatment.{name}" for name in Treatment.model_fields if name != "cohorts"}
@@ -317,7 +318,7 @@ def _unknown_names(project: Project, raw: Mapping[str, Any]) -> list[str]:
     problems += _card_problems(project, raw) + _indicator_problems(project, raw)
     for room, function in (("estimators", "fit"), ("checks", "run")):
         problems += [p for k, item in enumerate(_items(raw, room)) for p in _choice_problems(room, function, k, item)]
-    return problems
+    return problems + _inference_problems(raw)
 
 
 WRITE = {
@@ -384,7 +385,22 @@ def _columns_named(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
         named += [(f"treatment.{k}", treatment.get(k)) for k in ("treated", "first_treated", "group")]
     if isinstance(design, Mapping):
         named.append(("design.cluster", design.get("cluster")))
-    return named
+    return [*named, *_columns_of_options(raw)]
+
+
+def _columns_of_options(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Columns that options of estimators and checks name."""
+    found: list[tuple[str, Any]] = []
+    for room, function in (("estimators", "fit"), ("checks", "run")):
+        for k, item in enumerate(_items(raw, room)):
+            try:
+                choice = Choice.model_validate(_choice(item))
+            except ValueError:  # said where names and options are looked at
+                continue
+            if choice.name in keys.names(room):
+                named = keys.columns(room, choice.name, function, choice.options)
+                found += [(f"{room}.{k}.{option}", column) for option, column in named]
+    return found
 
 
 def _indicator_problems(project: Project, raw: Mapping[str, Any]) -> list[str]:
@@ -411,6 +427,15 @@ def _choice_problems(room: str, function: str, k: int, item: Any) -> list[str]:
             f"{room}.{k}: there is no {room.removesuffix('s')} {choice.name!r}. {nearest(choice.name, keys.names(room))}"
         ]
     return [f"{room}.{k}: {p}" for p in keys.wrong_options(room, choice.name, function, choice.options)]
+
+
+def _inference_problems(raw: Mapping[str, Any]) -> list[str]:
+    """Unknown methods and options of ``inference``."""
+    try:
+        choice = Choice.model_validate(_choice(raw.get("inference", "auto")))
+    except ValueError:
+        return []
+    return [f"inference: {p}" for p in keys.wrong_inference(choice.name, choice.options)]
 
 
 def _contradictions(settings: Settings) -> list[str]:

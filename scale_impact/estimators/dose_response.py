@@ -15,7 +15,7 @@ those at dose d did. Where units choose their dose by what they gain from it, th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -31,6 +31,7 @@ from scale_impact.core.keys import Count
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import number, plain, some
 from scale_impact.errors import DesignError, EstimationError, UsageError
+from scale_impact.estimators import callaway_santanna
 from scale_impact.estimators._group_time import cells_of
 
 Aggregation = Literal["simple", "cohort"]
@@ -317,22 +318,16 @@ class Average:
 
 def _averages(
     cells: Comparisons, share: Floats, basis: Basis, aggregation: Aggregation
-) -> tuple[Average, Average, Average, Average]:
-    """Tops (mean level, mean slope), path, level curve and slope curve."""
+) -> tuple[Average, Average, Average]:
+    """The mean slope, the level curve and the slope curve."""
     each = np.array([(cells.post & (cells.cohort == g)).sum() for g in cells.cohort])
     post = cells.post / np.maximum(each, 1) if aggregation == "cohort" else cells.post.astype(float)
-    times = (cells.event_time == np.unique(cells.event_time)[:, None]).astype(float)
     p = len(basis.points)
 
-    def average(within: Floats, targets: NDArray[np.int64]) -> Average:
-        return Average(np.broadcast_to(within, (len(targets), len(post))), share, cells.cohort, targets)
+    def average(targets: NDArray[np.int64]) -> Average:
+        return Average(np.broadcast_to(post, (len(targets), len(post))), share, cells.cohort, targets)
 
-    return (
-        average(post, np.array([0, 1])),
-        average(times, np.zeros(len(times), dtype=int)),
-        average(post, np.arange(2, 2 + p)),
-        average(post, np.arange(2 + p, 2 + 2 * p)),
-    )
+    return average(np.array([1])), average(np.arange(2, 2 + p)), average(np.arange(2 + p, 2 + 2 * p))
 
 
 def _influence(analysis: Analysis, cells: Comparisons, answers: Answers, average: Average) -> Influence:
@@ -394,27 +389,18 @@ def _of_shares(analysis: Analysis, answers: Answers, average: Average) -> Floats
 def _effect(
     analysis: Analysis, cells: Comparisons, answers: Answers, basis: Basis, dose: str, aggregation: Aggregation
 ) -> Effect:
+    mean = callaway_santanna.fit(analysis.panel, analysis.design, aggregation=aggregation)
     share = analysis.moments.units / analysis.moments.units.sum()
     averages = _averages(cells, share, basis, aggregation)
-    found = [_numbers(analysis, cells, answers, average) for average in averages]
+    slope, levels, slopes = (_numbers(analysis, cells, answers, average) for average in averages)
     at = tuple(map(float, basis.points))
-    times = tuple(map(float, np.unique(cells.event_time)))
-    tops = Family(kind="subgroup", **found[0])
     curves = {
-        "level": Family(kind="subgroup", points=at, names=_names("", dose, at), **found[2]),
-        "slope": Family(kind="subgroup", points=at, names=_names("slope at ", dose, at), estimand="ACRT", **found[3]),
+        "level": Family(kind="subgroup", points=at, names=_names("", dose, at), **levels),
+        "slope": Family(kind="subgroup", points=at, names=_names("slope at ", dose, at), estimand="ACRT", **slopes),
     }
-    return Effect(
-        estimator="dose_response",
-        overall=tops[0],
-        sample=analysis.sample(),
-        inference=f"analytic, clustered by {analysis.clustered_by}",
-        path=Family(kind="event_time", event_times=times, **found[1]),
-        summaries={"slope": tops[1]},
-        curves=curves,
-        influence=found[0]["influence"].select(np.array([0])),
-        notes=analysis.notes(),
-    )
+    summaries = {"slope": Family(kind="subgroup", **slope)[0]}
+    return replace(mean, estimator="dose_response", by_cohort=None, by_period=None, cells=None,
+                   summaries=summaries, curves=curves)  # fmt: skip
 
 
 def _names(what: str, dose: str, at: tuple[float, ...]) -> tuple[str, ...]:

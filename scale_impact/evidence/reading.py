@@ -13,8 +13,8 @@ def in_words(row: dict[str, Any], name: str) -> str:
     if row["estimate"] is None:
         return "No estimate."
     size = _size(row, name)
-    if row["ci_low"] is None:
-        return f"{size}; no interval."
+    if row["ci_low"] is None or row["ci_high"] is None:
+        return f"{size}; no {'bounded ' if row.get('p_value') is not None else ''}interval."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
     sure = "zero is excluded" if row["ci_low"] > 0 or row["ci_high"] < 0 else "zero is not excluded"
     return f"{size}, {row['level'] * 100:g} % interval {low} to {high}: {sure}."
@@ -24,10 +24,11 @@ def numbers(row: dict[str, Any]) -> str:
     """Estimate, interval and standard error in the outcome's unit."""
     if row["estimate"] is None:
         return "-"
-    if row["ci_low"] is None:
+    if row["ci_low"] is None or row["ci_high"] is None:
         return number(row["estimate"])
-    value, low, high, error = (number(row[k]) for k in ("estimate", "ci_low", "ci_high", "std_error"))
-    return f"{value} [{low}, {high}], std. error {error}"
+    value, low, high = (number(row[k]) for k in ("estimate", "ci_low", "ci_high"))
+    error = "" if row["std_error"] is None else f", std. error {number(row['std_error'])}"
+    return f"{value} [{low}, {high}]{error}"
 
 
 def is_log(row: dict[str, Any]) -> bool:

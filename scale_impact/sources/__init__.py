@@ -1,7 +1,8 @@
 """Sources: one file a kind, and the file name is the key.
 
 ``locate(source, root) -> Path`` finds the file, ``parse(path, source) -> DataFrame`` reads it.
-Between the two its hash is compared with the card's.
+Between the two its hash is compared with the card's. Large Parquet files are not read into a
+frame: ``read`` gives their table, which ``core/assemble.py`` streams.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from pathlib import Path
 import pandas as pd
 
 from scale_impact.core import keys
-from scale_impact.core.manifest import file_hash
+from scale_impact.core.manifest import data_hash
 from scale_impact.core.source import Source, load_source
+from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import place
-from scale_impact.errors import SourceError
+from scale_impact.errors import DataError, SourceError
 
 
 def names() -> tuple[str, ...]:
@@ -23,8 +25,8 @@ def names() -> tuple[str, ...]:
     return keys.names("sources")
 
 
-def read(card: Path, root: Path) -> pd.DataFrame:
-    """Read the data that a card describes; only the columns that it names.
+def read(card: Path, root: Path) -> pd.DataFrame | ParquetTable:
+    """Read the data that a card describes; only the columns that it names. Data that are streamed stay where they are.
 
     Parameters
     ----------
@@ -42,20 +44,35 @@ def read(card: Path, root: Path) -> pd.DataFrame:
     source = load_source(card)
     path = locate(source, root, place(card))
     _refuse_changed(source, path, place(card))
+    if source.kind == "parquet" and (table := _streamed(source, path, place(card))) is not None:
+        return table
     try:
         frame = keys.load("sources", source.kind, "parse")(path, source)
     except SourceError as error:
         raise SourceError(error.problems, where=place(card)) from error
-    absent = [c for c in source.columns if c not in frame.columns]
-    if absent and len(frame.columns) == 1:
+    if len(frame.columns) == 1 and frame.columns[0] not in source.columns and source.kind != "parquet":
         raise SourceError(_one_column(str(frame.columns[0]), path.name), where=place(card))
-    if absent:
-        raise SourceError(
-            [f"There is no column {c!r} in {path.name}. {nearest(c, map(str, frame.columns))}" for c in absent],
-            where=place(card),
-        )
+    _refuse_absent(source, [str(c) for c in frame.columns], path, place(card))
     chosen: pd.DataFrame = frame[list(source.columns)]
     return chosen
+
+
+def _streamed(source: Source, path: Path, card: str) -> ParquetTable | None:
+    """The table of Parquet files that are streamed; None where they are read whole."""
+    from scale_impact.sources import parquet
+
+    try:
+        table = parquet.table(path, source)
+        _refuse_absent(source, list(table.stored), path, card)
+        return table if parquet.streams(table, source) else None
+    except DataError as error:
+        raise SourceError(error.problems, where=card) from error
+
+
+def _refuse_absent(source: Source, there: list[str], path: Path, card: str) -> None:
+    absent = [c for c in source.columns if c not in there]
+    if absent:
+        raise SourceError([f"There is no column {c!r} in {path.name}. {nearest(c, there)}" for c in absent], where=card)
 
 
 def _one_column(header: str, file: str) -> str:
@@ -79,7 +96,7 @@ def locate(source: Source, root: Path, card: str) -> Path:
 
 def _refuse_changed(source: Source, path: Path, card: str) -> None:
     try:
-        seen = file_hash(path)
+        seen = data_hash(path)
     except OSError as error:
         raise SourceError(f"{path.name} cannot be read: {error.strerror}.", where=card) from error
     if source.sha256 is None:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.manifest import Manifest, file_hash, text_hash
+from scale_impact.core.manifest import Manifest, data_hash, file_hash, text_hash
 from scale_impact.core.source import load_source
 from scale_impact.sources import locate
 from scale_impact.workflow.preflight import code_cells
@@ -31,7 +31,7 @@ def inputs_of(run: Run) -> dict[str, Any]:
         "measure": file_hash(study.project.measure(study.settings.measure)),
         "indicators": file_hash(study.project.indicators),
         "source": file_hash(card),
-        "data": file_hash(locate(load_source(card), study.project.root, card.name)),
+        "data": data_hash(locate(load_source(card), study.project.root, card.name)),
         "package": package_hash(),
         "versions": versions(),
     }

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from scale_impact.core.assemble import design_of, options_of, panel_of
+from scale_impact.core.assemble import design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
 from scale_impact.core.study import Outcome, Study, describe
@@ -86,9 +87,10 @@ def _of_data(run: Run) -> Preflight:
 
 def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[ScaleImpactError]:
     """What estimators refuse; an option that one does not take is a mistake in study.yaml."""
-    for choice in study.settings.estimators:
+    for k, choice in enumerate(study.settings.estimators):
         try:
-            estimate(choice.name, panel, design, **options_of(study, choice, option_names(choice.name)))
+            options = options_of(study, choice, option_names(choice.name))
+            estimate(choice.name, panel, design, **options, inference=_inference(study, primary=k == 0))
         except UsageError as error:
             yield StudyError([f"{choice.name}: {p}" for p in error.problems])
         except ScaleImpactError as error:
@@ -96,6 +98,16 @@ def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[Scale
         except (TypeError, ValueError, ArithmeticError) as error:
             what = f"{describe(choice)} stops with {type(error).__name__}: {error}"
             yield EstimationError(f"{what.rstrip('.')}. Check its options and the outcome.")
+    try:
+        refuse_as_primary(study, design)
+    except ScaleImpactError as error:
+        yield error
+
+
+def _inference(study: Study, *, primary: bool) -> str | dict[str, dict[str, Any]]:
+    """The method that the study names for its primary estimate, which may refuse; ``auto`` never does."""
+    choice = study.settings.inference
+    return "analytic" if choice.name == "auto" or not primary else {choice.name: choice.options}
 
 
 def _located(error: ScaleImpactError, run: Run, outcome: Outcome) -> ScaleImpactError:

@@ -227,7 +227,9 @@ def test_treatment_that_switches_off_is_refused_with_unit_and_year(place, cli):
     frame = towns()
     frame.loc[(frame["town"] == "00001") & (frame["year"] == 2005), "zone"] = 0
     place.data(frame)
-    refused(place, cli, 12, "Treatment 'zone' switches off in 1 unit (00001 in 2005)")
+    refused(
+        place, cli, 12, "Treatment 'zone' switches off in 1 unit (00001 in 2005)", "Use chaisemartin_dhaultfoeuille"
+    )
 
 
 def test_no_never_treated_unit_is_refused_where_controls_need_one(place, cli):

@@ -1,10 +1,14 @@
 """Cohort moments: what they are, that they add up, and the variances that come from them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import scale_impact as si
+from scale_impact.core.cluster_sums import UnitProducts
 from scale_impact.core.cohorts import Cohorts, Scores, cohort_moments, leave_out
+from scale_impact.errors import StreamedError
 from tests.panels import NEVER, design_of, drawn, fitted, framed, panel_of
 
 STARTS = np.array([2, 4, 6])  # T is 6: the last cohort is never treated
@@ -327,6 +331,119 @@ def test_scores_are_linear():
     np.testing.assert_allclose(
         moments.covariance(scores.map(2 * np.eye(3))), 4 * moments.covariance(scores), rtol=1e-12
     )
+
+
+# ---- clusters ------------------------------------------------------------------------------------------
+
+
+def dense_sums(y, codes, clusters, origin, g=3):
+    """Counts, sums and members of each cluster, cohort and period, one by one."""
+    labels = np.unique(clusters)
+    counts, sums = np.zeros((2, len(labels), g, y.shape[1]))
+    for path, code, cluster in zip(y, codes, clusters, strict=True):
+        at = np.searchsorted(labels, cluster)
+        counts[at, code] += 1
+        sums[at, code] += path - origin
+    return counts, sums, counts[:, :, 0]
+
+
+def test_sums_by_cluster_are_those_of_a_loop():
+    y, codes = outcomes()
+    clusters = np.arange(len(y)) % 5 * 10
+    moments = Cohorts.from_matrix(y, codes, STARTS, clusters=clusters)
+    counts, sums, members = dense_sums(y, codes, clusters, moments.origin)
+    assert np.array_equal(moments.clusters.counts, counts)
+    assert np.array_equal(moments.clusters.members, members)
+    np.testing.assert_allclose(moments.clusters.sums, sums, rtol=1e-12, atol=1e-12)  # order of the sum
+    assert moments.clusters.n_holding().tolist() == (members > 0).sum(axis=0).tolist()
+    assert moments.clusters.n_touching(np.array([True, False, False])) == (members[:, 0] > 0).sum()
+
+
+def test_many_clusters_take_room_for_the_pairs_that_there_are_only():
+    rng = np.random.default_rng(0)
+    y, codes, clusters = rng.normal(size=(20_000, 4)), rng.integers(0, 3, 20_000), np.arange(20_000) // 2
+    moments = Cohorts.from_matrix(y, codes, np.array([1, 2, 4]), clusters=clusters)
+    pairs = len({*zip(clusters.tolist(), codes.tolist(), strict=True)})
+    assert moments.clusters.pair_sums.shape == (pairs, 4)
+    scores = some_scores((3, 4))
+    deviations = y - moments.means[codes]
+    each = (
+        np.einsum("nkt,nt->nk", scores.loadings[:, codes].transpose(1, 0, 2), deviations) + scores.offsets[:, codes].T
+    )
+    total = each[::2] + each[1::2]
+    np.testing.assert_allclose(moments.covariance(scores), total.T @ total, rtol=1e-10)  # sums of 20,000 units
+
+
+def test_blocks_of_clusters_do_not_matter(monkeypatch):
+    y, codes = outcomes(n=(70, 90, 120))
+    moments = Cohorts.from_matrix(y, codes, STARTS, clusters=np.arange(len(y)) % 41)
+    scores = some_scores((3, 6))
+    whole = moments.covariance(scores)
+    monkeypatch.setattr("scale_impact.core.cluster_sums.BLOCK", 10)
+    np.testing.assert_allclose(moments.covariance(scores), whole, rtol=1e-12)  # order of the sum
+
+
+def test_products_of_units_stand_in_for_sums_by_unit():
+    """Units in cross-sections, each a cluster of its own: the same covariance without an entry a unit."""
+    y, codes, periods = cells(n=400)
+    owners = np.sort(np.arange(400) % 90)
+    codes = codes[np.searchsorted(owners, owners)]  # one cohort a unit
+    key = np.unique(owners * 6 + periods, return_index=True)[1]
+    y, codes, periods, owners = y[key], codes[key], periods[key], owners[key]
+    make = lambda **more: Cohorts.from_cells(  # noqa: E731
+        y, codes, periods, STARTS, clock=np.arange(6.0), owners=owners, origin=np.ones(6), **more
+    )
+    known = make(clusters=owners)
+    first = np.unique(owners, return_index=True)[1]
+    products = UnitProducts.of_cells(y - 1.0, periods, owners, codes[first], (3, 6))
+    moments = replace(make(), clusters=products)
+    scores = replace(some_scores((3, 6), cells=True), shares=np.random.default_rng(1).normal(size=(3, 3)))
+    np.testing.assert_allclose(moments.covariance(scores), known.covariance(scores), rtol=1e-10)  # sums of 90 units
+    assert moments.n_clusters == known.n_clusters == 90
+    for seen in (np.arange(6) < 1, np.arange(6) < 2, np.ones(6, bool)):
+        assert products.n_clusters(seen) == known.clusters.n_clusters(seen)
+    assert products.n_touching(np.array([True, False, True])) == known.clusters.n_touching(
+        np.array([True, False, True])
+    )
+    with pytest.raises(StreamedError):
+        products.n_clusters(np.arange(6) < 3)
+
+
+# ---- cohorts put together --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("followed", [True, False])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_cohorts_put_together_are_the_cohort_of_all_their_units(followed, clustered):
+    into, starts = np.array([1, -1, 0, 1]), np.array([3, 6])
+    y, codes = outcomes(n=(7, 5, 9, 12))
+    clusters, origin = np.arange(len(y)) % 4 if clustered else None, np.arange(6.0)
+    make = lambda codes, starts: Cohorts.from_matrix(y, codes, starts, clusters=clusters, origin=origin)  # noqa: E731
+    if not followed:
+        make = lambda codes, starts: Cohorts.from_cells(  # noqa: E731
+            y[:, 0], codes, np.arange(len(y)) % 6, starts, clock=np.arange(6.0), clusters=clusters, origin=origin
+        )
+    joined, expected = make(codes, np.array([1, 2, 3, 6])).joined(into, starts), make(into[codes], starts)
+    moments_equal(joined, expected)
+    assert joined.units.tolist() == expected.units.tolist()
+    scores = some_scores((2, 6), cells=not followed)
+    np.testing.assert_allclose(joined.covariance(scores), expected.covariance(scores), rtol=1e-10)  # sums of 28 units
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_a_path_added_to_all_outcomes_raises_the_means_alone(followed):
+    y, codes = outcomes()
+    path = np.array([5.0, 1.0, 0.0, -3.0, 2.0, 9.0])
+    if followed:
+        raised, expected = (
+            Cohorts.from_matrix(y, codes, STARTS).raised(path),
+            Cohorts.from_matrix(y + path, codes, STARTS),
+        )
+    else:
+        periods = np.arange(len(y)) % 6
+        make = lambda v: Cohorts.from_cells(v, codes, periods, STARTS, clock=np.arange(6.0))  # noqa: E731
+        raised, expected = make(y[:, 0]).raised(path), make(y[:, 0] + path[periods])
+    moments_equal(raised, expected)
 
 
 # ---- large numbers -------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_misspelt_missing_and_unknown_keys_are_all_said_at_once(place):
         "outcomes: this key is missing.",
         "titel: there is no such key. Did you mean 'title'?",
         "periods: there is no such key. Did you mean 'period'?",
-        "zebra: there is no such key. Known: checks, covariates, design, estimators, level, measure, outcomes, period, "
+        "zebra: there is no such key. Known: checks, covariates, design, estimators, inference, level, measure, outcomes, period, "
         "question, seed, source, template, title, treatment, unit, variants.",
     ]
 

@@ -60,7 +60,7 @@ def test_rows_of_checks_have_their_fields_in_order(ran):
     found = rows(ran.results / "checks.jsonl")
     assert all(tuple(row) == CHECK_FIELDS for row in found)
     assert [(r["outcome"], r["check"]) for r in found] == [
-        (o, c) for o in ("jobs", "people") for c in ("pre_trends", "leave_one_out", "bacon")
+        (o, c) for o in ("jobs", "people") for c in ("pre_trends", "leave_one_out", "bacon", "negative_weights")
     ]
     assert {r["verdict"] for r in found} <= {"pass", "fail", "inconclusive", "inapplicable"}
 
