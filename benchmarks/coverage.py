@@ -2,8 +2,10 @@
 
 Each world: units with their own level, common shocks, errors correlated over time within a unit
 (AR(1), 0.5), adoption at three dates (one for did_2x2, and with 10 units) and never-treated units,
-an effect of 1 on average that differs by unit. 2,000 panels a row, seeded; with 40 and 100 units intervals are
-each estimator's own, with 10 those of ``inference: auto``.
+an effect of 1 on average that differs by unit. 2,000 panels a row (fewer where each is
+estimated hundreds of times), seeded. Intervals are
+each estimator's own (analytic), or those of ``inference: auto``, as in a study,
+with 999 draws.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ import pandas as pd
 
 import scale_impact as si
 from scale_impact.core import keys
+from scale_impact.inference import judged, overall_judge
 
 PANELS, PERIODS, SEED = 2_000, 10, 20251122
 DATES = (4, 6, 8)
-UNITS = (10, 40, 100)
-FEW = 40
-"""Below so many units intervals are those of ``inference: auto``."""
+SIZES = ((10, "auto"), (40, "analytic"), (40, "auto"), (100, "auto"))
+"""Units, and the kind of intervals: the estimator's own, or those that a study takes by default."""
 
 ONE_DATE = ("did_2x2",)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -40,43 +42,61 @@ EXTRA = (
 
 def main(panels: int = PANELS, only: tuple[str, ...] = ()) -> None:
     """Print coverage by estimator and number of units."""
-    print(f"{panels:,} panels a row, {PERIODS} periods, adoption in {DATES}\n")
-    print("| estimator | units | treated | intervals | 95 % interval covers | mean half width / spread of estimates |")
-    print("|---|---|---|---|---|---|")
+    print(f"{PERIODS} periods, adoption in {DATES}\n")
+    print(
+        "| estimator | units | treated | intervals | panels | 95 % interval covers | mean half width / spread of estimates |"
+    )
+    print("|---|---|---|---|---|---|---|")
     named = [(n, OPTIONS.get(n, {})) for n in keys.names("estimators")]
-    chosen = [(n, o, units) for n, o in (*named, *EXTRA) if not only or n in only for units in UNITS]
-    rows = [(n, o, units, panels // 10 if _refits(n, o, units) else panels) for n, o, units in chosen]
+    chosen = [(n, o, size) for n, o in (*named, *EXTRA) if not only or n in only for size in SIZES]
+    rows = [(n, o, *size, _panels(n, o, *size, panels)) for n, o, size in chosen]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for line in pool.map(_row, rows):
             print(line)
             sys.stdout.flush()
 
 
-def _refits(name: str, options: dict[str, Any], units: int) -> bool:
-    """Whether few-cluster inference estimates hundreds of times a panel; then a tenth of the panels is drawn."""
-    return units < FEW and (name == "efficient" or "covariates" in options)
+def _panels(name: str, options: dict[str, Any], units: int, kind: str, panels: int) -> int:
+    """Fewer panels where each is judged by many draws, or estimated hundreds of times."""
+    if kind == "analytic" or units not in (10, 40):
+        return panels
+    fewer = panels // 10 if _refits(name, options) else panels // 4 if units == 40 else panels
+    return max(fewer, 2)
 
 
-def _row(task: tuple[str, dict[str, Any], int, int]) -> str:
-    name, options, units, panels = task
+def _refits(name: str, options: dict[str, Any]) -> bool:
+    return name == "efficient" or "covariates" in options
+
+
+def _row(task: tuple[str, dict[str, Any], int, str, int]) -> str:
+    name, options, units, kind, panels = task
     rng = np.random.default_rng([SEED, units])
-    found = [_one(name, options, units, rng) for _ in range(panels)]
+    found = [_one(name, options, units, kind, rng) for _ in range(panels)]
     drawn = np.array([f for f in found if f is not None])
     inside, width, spread = drawn[:, 0].mean(), np.median(drawn[:, 1]), drawn[:, 2].std()
     words = ", ".join(f"{k}: {v}" for k, v in options.items() if name not in OPTIONS)
     words = words.replace("True", "true").replace("['x']", "one")
-    kind = "auto" if units < FEW else "own"
     none = f" ({panels - len(drawn)} without interval)" if len(drawn) < panels else ""
     label = f"`{name}`" + (f" ({words})" if words else "")
-    return f"| {label} | {units} | {units // 2} | {kind} | {100 * inside:.1f} %{none} | {width / spread:.2f} |"
+    return f"| {label} | {units} | {units // 2} | {kind} | {panels:,} | {100 * inside:.1f} %{none} | {width / spread:.2f} |"
 
 
-def _one(name: str, options: dict[str, Any], units: int, rng: np.random.Generator) -> tuple[float, float, float] | None:
+def _one(
+    name: str, options: dict[str, Any], units: int, kind: str, rng: np.random.Generator
+) -> tuple[float, float, float] | None:
     """Whether the interval holds the truth, its half width, the error; None without an interval."""
-    frame = _world(units, DATES[1:2] if name in ONE_DATE or units < FEW else DATES, rng, some="subgroup" in options)
+    frame = _world(units, DATES[1:2] if name in ONE_DATE or units == 10 else DATES, rng, some="subgroup" in options)
     panel = si.Panel.from_frame(frame, unit="unit", period="period", outcome="y")
     design = si.Design.from_panel(panel, first_treated="first")
-    effect = si.estimate(name, panel, design, inference="auto" if units < FEW else "analytic", **options)
+
+    def refit(panel: si.Panel, design: si.Design) -> si.Effect:
+        return si.estimate(name, panel, design, **options)
+
+    effect = refit(panel, design)
+    if kind == "auto" and _refits(name, options):
+        effect = judged(effect, panel, design, refit)
+    elif kind == "auto":
+        effect = overall_judge(effect, panel, design, refit)(effect, panel, design, refit)
     ends = effect.overall.interval(0.95)
     if ends is None or effect.overall.value is None:
         return None

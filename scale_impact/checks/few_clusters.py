@@ -143,7 +143,7 @@ def _verdict(estimate: Estimate, found: list[Opinion], level: float, many: bool,
     said = f"by {valid.method} it is {_says(*ends)} ({_interval(ends)})"
     few = (
         f"{counted}: the analytic interval asks for {MANY_CLUSTERS} (worth {ENOUGH_EFFECTIVE}), {MANY_TREATED} and "
-        f"{MANY_TREATED} at least"
+        f"{MANY_TREATED} at least, and {MANY_TREATED} in most cohorts"
     )
     if analytic is None:
         return "pass", f"{few}. It has none; {said}."

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.analysis import MANY_TREATED
 from scale_impact.core.cohorts import Cohorts, Floats, cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
@@ -191,11 +192,15 @@ def cluster_parts(panel: Panel, design: Design) -> list[tuple[str, NDArray[np.in
 
 @dataclass(frozen=True)
 class ClusterCounts:
-    """Clusters of a design: all that enter, those with a treated unit, those that serve as controls."""
+    """Clusters of a design: all that enter, those with a treated unit, those that serve as controls.
+
+    ``scattered`` is the share of the treated ones in cohorts of fewer than MANY_TREATED clusters.
+    """
 
     total: int
     treated: int
     controls: int
+    scattered: float = 0.0
 
 
 def cluster_counts(panel: Panel, design: Design) -> ClusterCounts | None:
@@ -215,4 +220,11 @@ def cluster_counts(panel: Panel, design: Design) -> ClusterCounts | None:
         return int(members.sum() if moments.clusters is None else (members > 0).sum())
 
     everyone = np.ones(len(design.starts), dtype=bool)
-    return ClusterCounts(count(everyone), count(design.starts < t), count(design.starts > first))
+    return ClusterCounts(
+        count(everyone), count(design.starts < t), count(design.starts > first), _scattered(held, design.starts < t)
+    )
+
+
+def _scattered(held: Floats, treated: NDArray[np.bool_]) -> float:
+    each = held.sum(axis=0)[treated]
+    return float(each[each < MANY_TREATED].sum() / max(each.sum(), 1.0))

@@ -68,6 +68,11 @@ def event_dummies(
     order = np.argsort([-e if e < 0 else -np.inf for e in levels], kind="stable")
     kept = independent(_dummies(since, levels), moments.units, order, over_time(moments.clock, trends))
     extra = tuple(e for k, e in enumerate(levels) if k not in kept)
+    if not any(levels[k] >= 0 for k in kept):
+        raise DesignError(
+            "event_study: no event time from 0 on can be told apart from the periods: nobody is left to compare with. Add "
+            "units that are not treated, or that are treated later."
+        )
     if trends is not None and any(e >= 0 or e in anticipated for e in extra):
         raise DesignError(
             "event_study with unit trends needs two periods before treatment (and its anticipation) in which a trend can be "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scale_impact.core.analysis import Analysis
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect, Estimate, Sample
+from scale_impact.core.effect import Effect, Sample
 from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from scale_impact.estimators._regression import covariate
@@ -49,7 +49,7 @@ def with_covariates(analysis: Analysis, masks: NDArray[np.bool_], covariates: Se
     )
     return Effect(
         estimator="did_2x2",
-        overall=Estimate(value, error, df),
+        overall=analysis.estimate(value, error**2, df),
         sample=Sample(n, int(group[rows].sum()), int(masks.any(axis=0).sum()), n, clusters),
         inference=f"{words}; least squares with {', '.join(covariates)}",
         notes=design.notes,

@@ -191,9 +191,9 @@ def optimal(covariance: Floats) -> Floats:
 
     Source: Ortiz-Villavicencio and Sant'Anna (2025), equation 4.12.
     """
-    ones = np.ones(len(covariance))
-    floor = NEARLY_NONE * max(float(np.abs(np.diag(covariance)).max()), 1e-300)
-    weights = np.linalg.solve(covariance + floor * np.eye(len(covariance)), ones)
+    largest = float(np.abs(np.diag(covariance)).max())
+    relative = covariance / largest if largest > TINIEST else np.zeros_like(covariance)  # no variation: alike
+    weights = np.linalg.solve(relative + NEARLY_NONE * np.eye(len(covariance)), np.ones(len(covariance)))
     return np.asarray(weights / weights.sum())
 
 

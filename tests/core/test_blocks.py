@@ -60,7 +60,13 @@ def test_counts_of_clusters_leave_out_units_treated_from_the_start():
         ({"cluster": "st"}, (2, 2, 2)),
     ):
         design = design_of(frame, **options)
-        assert cluster_counts(design._panel, design) == ClusterCounts(*expected)
+        assert cluster_counts(design._panel, design) == ClusterCounts(*expected, scattered=1.0)
+
+
+def test_clusters_are_scattered_where_their_cohorts_are_small():
+    frame = drawn({2: 15, 4: 5, NEVER: 5}, 6, seed=1)
+    design = design_of(frame)
+    assert cluster_counts(design._panel, design).scattered == 0.25
 
 
 def test_parts_are_the_members_of_each_cluster_by_name():

@@ -1,0 +1,214 @@
+"""Inference for few clusters: one file a method, and the file name is the key.
+
+``judge(panel, design, refit, effect, *, seed, options) -> Judgement`` of the overall effect, and
+``judge_each`` of several estimates at once. A method brings interval and p-value, and its words,
+in place of the t or normal distribution; ``refit(panel, design)`` estimates the effect again, so
+that no method imports an estimator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scale_impact.core import keys
+from scale_impact.core.analysis import ROUGH
+from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect, Judgement
+from scale_impact.core.panel import Panel
+from scale_impact.core.targets import Target, overall_target, targets_of, with_judgements
+from scale_impact.errors import ScaleImpactError, UsageError
+from scale_impact.inference._auto import Rule, choose
+from scale_impact.inference._auto import enough as enough
+
+Refit = Callable[[Panel, Design], Effect]
+Inference = str | Mapping[str, Mapping[str, Any] | None]
+
+
+def names() -> tuple[str, ...]:
+    """Keys of all methods."""
+    return keys.names("inference")
+
+
+def parsed(inference: Inference) -> tuple[str, dict[str, Any]]:
+    """Method and options of ``name`` or ``{name: {option: value}}``.
+
+    Raises
+    ------
+    UsageError
+        No such method, or an option that it does not take.
+    """
+    if isinstance(inference, str):
+        name, options = inference, {}
+    elif isinstance(inference, Mapping) and len(inference) == 1:
+        name, given = next(iter(inference.items()))
+        options = dict(given or {})
+    else:
+        raise UsageError(f"inference is {inference!r}; write a method or {{method: {{option: value}}}}.")
+    if problems := keys.wrong_inference(name, options):
+        raise UsageError([f"inference: {p}" for p in problems])
+    return name, options
+
+
+def judged(
+    effect: Effect,
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    inference: Inference = "auto",
+    *,
+    seed: int | None = None,
+    primary: bool = True,
+) -> Effect:
+    """The effect with intervals and p-values that are valid with few clusters.
+
+    Parameters
+    ----------
+    effect:
+        As estimated.
+    panel, design, refit:
+        What it was estimated from, and how.
+    inference:
+        A method, ``{method: {option: value}}``, ``analytic`` (the effect stays as it is) or
+        ``auto``: analytic from 40 clusters, 10 treated (in most cohorts) and 10 controls on; randomisation inference
+        with up to five of either (Conley and Taber's method with normal noise, or the wild
+        bootstrap, where there are too few assignments to reject anything); the wild cluster
+        bootstrap in between (the jackknife for estimators that are not linear).
+    seed:
+        Of a method that draws, unless its options say one.
+    primary:
+        False: an effect beside the primary one stays analytic where the method does not suit it
+        or would have to estimate it hundreds of times.
+
+    Raises
+    ------
+    UsageError
+        No such method or option.
+    DesignError, EstimationError
+        The method named cannot judge this effect; the message names one that can.
+    """
+    name, options = parsed(inference)
+    if name == "analytic" or effect.overall.value is None or (name == "auto" and enough(panel, design)):
+        return effect
+    try:
+        targets = targets_of(effect, panel, design, refit)
+        rule = choose(panel, design, targets) if name == "auto" else Rule(name, options)
+        if not primary and _slow(rule.method, targets):
+            return effect
+        return _with_method(effect, panel, design, refit, rule, targets, seed)
+    except ScaleImpactError as error:
+        if name != "auto" and primary:
+            raise
+        return replace(effect, notes=(*effect.notes, f"Intervals stay analytic: {error}"))
+
+
+def _slow(method: str, targets: list[Target]) -> bool:
+    return method == "randomisation" and targets[0].loadings is None
+
+
+def _with_method(
+    effect: Effect, panel: Panel, design: Design, refit: Refit, rule: Rule, targets: list[Target], seed: int | None
+) -> Effect:
+    judge_each = keys.load("inference", rule.method, "judge_each")
+    options = ({} if seed is None else {"seed": seed}) | dict(rule.options)
+    found = judge_each(panel, design, refit, effect, targets, **options)
+    several = any(f is None for f in found)
+    notes = [n for n in effect.notes if ROUGH not in n]
+    if rule.why is not None:
+        notes.append(f"Interval and p-value are by {rule.method}, because there are {rule.why}")
+    if several:
+        notes.append("Where no method is named beside a number, its interval is analytic and rough.")
+    return replace(with_judgements(effect, targets, found), notes=tuple(notes))
+
+
+def overall_judge(
+    effect: Effect,
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    inference: Inference = "auto",
+    *,
+    seed: int | None = None,
+    draws: int = 999,
+) -> Callable[[Effect, Panel, Design, Refit], Effect]:
+    """What judges the overall effect of other data by the method that suits these.
+
+    For checks that estimate hundreds of times: only the overall effect is judged, with ``draws``
+    draws unless the method's options say how many. A method that would estimate hundreds of times
+    itself leaves the analytic interval.
+
+    Parameters are those of ``judged``.
+    """
+    name, options = parsed(inference)
+    if name == "analytic" or (name == "auto" and enough(panel, design)):
+        return lambda found, panel, design, refit: found
+    targets = targets_of(effect, panel, design, refit)
+    rule = choose(panel, design, targets) if name == "auto" else Rule(name, options)
+    if _slow(rule.method, targets):
+        return lambda found, panel, design, refit: found
+    judge_each = keys.load("inference", rule.method, "judge_each")
+    given = {"draws": draws} if "draws" in keys.options("inference", rule.method, "judge") else {}
+    given |= ({} if seed is None else {"seed": seed}) | dict(rule.options)
+    linear = targets[0].loadings is not None
+
+    def judge(found: Effect, panel: Panel, design: Design, refit: Refit) -> Effect:
+        target = overall_target(found, panel, design, linear=linear)
+        return replace(
+            found, overall=found.overall.judge(judge_each(panel, design, refit, found, [target], **given)[0])
+        )
+
+    return judge
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one method says of an overall effect.
+
+    Attributes
+    ----------
+    method:
+        Its key.
+    judgement:
+        Interval and p-value; None where it cannot judge this effect.
+    reason:
+        Why it cannot.
+    valid:
+        Whether it is the one that ``auto`` takes.
+    """
+
+    method: str
+    judgement: Judgement | None
+    reason: str | None
+    valid: bool
+
+
+def opinions(
+    effect: Effect, panel: Panel, design: Design, refit: Refit, *, seed: int, draws: int, many: bool = False
+) -> list[Opinion]:
+    """What each method says of the overall effect, side by side; ``many``: only those that are quick with many clusters."""
+    targets = targets_of(effect, panel, design, refit)[:1]
+    rule = None if enough(panel, design) else choose(panel, design, targets)
+    chosen = [n for n in names() if not many or n in ("wild_bootstrap", "conley_taber") or (rule and rule.method == n)]
+    return [_opinion(n, rule, effect, panel, design, refit, targets, seed, draws) for n in chosen]
+
+
+def _opinion(
+    name: str,
+    rule: Rule | None,
+    effect: Effect,
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    targets: list[Target],
+    seed: int,
+    draws: int,
+) -> Opinion:
+    valid = rule is not None and rule.method == name
+    options = {"seed": seed, **({"draws": draws} if "draws" in keys.options("inference", name, "judge") else {})}
+    options |= dict(rule.options) if valid and rule is not None else {}
+    try:
+        found = keys.load("inference", name, "judge_each")(panel, design, refit, effect, targets, **options)[0]
+    except ScaleImpactError as error:
+        return Opinion(name, None, str(error), valid)
+    return Opinion(name, found, None if found is not None else "no treated unit has part in the estimate", valid)
