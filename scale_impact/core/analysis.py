@@ -30,6 +30,10 @@ PAIRWISE = (
     "`balance: pairwise` is for callaway_santanna, and units are not observed in each period. Use callaway_santanna, or say "
     "`balance: drop` to leave these units out or `balance: repeated_cross_sections` to use each observation as it is."
 )
+ONE_CLUSTER = (
+    "All units that can be compared lie in one cluster of {!r}; a standard error needs at least two. Leave `cluster` out of "
+    "the design, or name a column with smaller clusters."
+)
 NOTHING_LEFT = "no standard error: as many coefficients as observations, or one cluster"
 
 
@@ -81,7 +85,7 @@ class Analysis:
         ------
         DesignError
             Treatment switches off, or units are not observed in each period, and the estimator
-            cannot answer that.
+            cannot answer that; all that enters is one cluster.
         """
         if not reversals:
             design.needs_absorbing()
@@ -90,7 +94,10 @@ class Analysis:
         moments = cohort_moments(panel, design)
         wanted = (moments.units > 0) & (always_treated | (design.starts > 0))
         positions = np.flatnonzero(wanted)
-        return cls(panel, design, moments.keep(positions), positions)
+        entering = moments.keep(positions)
+        if design.cluster is not None and entering.n_clusters == 1:
+            raise DesignError(ONE_CLUSTER.format(design.cluster))
+        return cls(panel, design, entering, positions)
 
     @cached_property
     def treated(self) -> NDArray[np.bool_]:

@@ -39,6 +39,9 @@ from scale_impact.estimators._unit_columns import by_unit, columns, scaled
 NEARLY_NONE = 1e-12
 """Share of the largest variance below which a comparison's own counts as this: nothing moved in it."""
 
+TINIEST = 1e-290
+"""No variance is smaller than this but by underflow."""
+
 TROUBLES = {
     "small": "fewer affected units than coefficients of their model; use `method: reg` or fewer covariates",
     "few_controls": "fewer units compared with than coefficients of their model; use fewer covariates",

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.analysis import Analysis, several_dates
+from scale_impact.core.analysis import ONE_CLUSTER, Analysis, several_dates
 from scale_impact.core.cohorts import Cohorts, Floats, Scores
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Sample
@@ -79,6 +79,8 @@ def fit(
     _refuse_several(design)
     analysis = Analysis.of(panel, design)
     sides = _sides(panel, design, analysis.moments, before, after)
+    if analysis.moments.clusters is not None and _n_clusters(analysis.moments, sides) == 1:
+        raise DesignError(ONE_CLUSTER.format(analysis.clustered_by))
     if chosen := listed(covariates):
         from scale_impact.estimators._pooled import with_covariates
 
