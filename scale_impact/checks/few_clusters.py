@@ -94,7 +94,7 @@ def _shares(effect: Effect, panel: Panel, design: Design, target: Target) -> Flo
     """Each cluster's share of the estimate's variance, [C]: by its weights, or by its influence where there are none.
 
     One over the sum of their squares is C / (1 + variance / mean^2), the effective clusters of
-    Carter, Schnepel and Steigerwald (2017), equation 4.
+    Carter, Schnepel and Steigerwald (2017).
     """
     if target.loadings is not None:
         blocks = blocks_of(panel, design)

@@ -26,6 +26,7 @@ ROUGH = "with so few, intervals are rough and usually too narrow"
 
 REFERENCE = "the reference period: 0 by construction"
 NO_VARIATION = "no standard error: the outcomes show no variation"
+COHORTS_ARE_CLUSTERS = "no standard error: each cohort lies in one cluster, whose own variation cannot be seen"
 PAIRWISE = (
     "`balance: pairwise` is for callaway_santanna, and units are not observed in each period. Use callaway_santanna, or say "
     "`balance: drop` to leave these units out or `balance: repeated_cross_sections` to use each observation as it is."
@@ -152,7 +153,12 @@ class Analysis:
         spread = float(np.abs(self.moments.paths).max(initial=0.0))
         level = float(np.abs(self.moments.means).max(initial=0.0))
         floor = (1e-12 * spread + 1e-15 * level) ** 2
-        return [NOTHING_LEFT if np.isnan(v) else None if v > floor else NO_VARIATION for v in variances]
+        clusters = self.moments.clusters
+        alone = clusters is not None and bool(
+            (clusters.n_holding() <= 1).all() and self.moments.units.max(initial=0) > 1
+        )
+        nothing = COHORTS_ARE_CLUSTERS if alone else NO_VARIATION
+        return [NOTHING_LEFT if np.isnan(v) else None if v > floor else nothing for v in variances]
 
     def one_unit(self) -> str | None:
         """Why a regression has no standard error: one treated or one untreated unit."""

@@ -244,8 +244,9 @@ class Imputed:
 
     @cached_property
     def alone(self) -> Bools:
-        """Effects (and residuals) of one unit, or in a period with one untreated unit."""
-        one = (self.moments.counts == 1) | (self.effects.periods == 1) | (self.effects.cohorts == 1)[:, None]
+        """Effects (and residuals) of one unit, or in a period with one other untreated unit."""
+        others = self.effects.periods - self.effects.counts
+        one = (self.moments.counts == 1) | (others == 1) | (self.effects.cohorts == 1)[:, None]
         return np.asarray(self.used & one)
 
     def weights(self, targets: Floats) -> Floats:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.analysis import REFERENCE
+from scale_impact.core.analysis import NO_VARIATION, REFERENCE
 from scale_impact.core.cohorts import Floats, cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family, Judgement
@@ -79,7 +79,7 @@ def _of_family(effect: Effect, family: Family, place: str, panel: Panel, design:
     return [
         Target(place, k, float(family.values[k]), loadings[k], _cells(family, k, panel, design))
         for k in range(len(family))
-        if family.reasons[k] != REFERENCE and np.isfinite(family.values[k])
+        if family.reasons[k] not in (REFERENCE, NO_VARIATION) and np.isfinite(family.values[k])
     ]
 
 

@@ -208,7 +208,7 @@ class Form:
 
 
 def form_of(blocks: Blocks, target: Target, working: Working) -> Form:
-    """The form of one target. Source: MacKinnon, Nielsen and Webb (2023), section 4, on cohort means."""
+    """The form of one target. Source: MacKinnon, Nielsen and Webb (2023), on cohort means."""
     assert target.loadings is not None
     weights = target.loadings[blocks.cohort]
     residual = working.residual - target.value * working.direction

@@ -17,6 +17,8 @@ from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from scale_impact.estimators._regression import covariate
 
+EACH_ONE_CLUSTER = "no standard error: each group is one cluster, whose own variation cannot be seen"
+
 COVARIANCES = {
     "iid": {"cov_type": "unadjusted", "debiased": True},
     "HC0": {"cov_type": "robust", "debiased": False},
@@ -40,7 +42,9 @@ def with_covariates(analysis: Analysis, masks: NDArray[np.bool_], covariates: Se
         raise EstimationError(
             f"Covariates {', '.join(covariates)} are combinations of each other, of the group or of the period. Leave some out."
         )
-    value, error, df = _least_squares(panel.values[rows], x, _clusters(panel, design, rows), vcov)
+    by = _clusters(panel, design, rows)
+    value, error, df = _least_squares(panel.values[rows], x, by, vcov)
+    alone = None if by is None or len(np.unique(by)) > 2 or _meet(by, group[rows]) else EACH_ONE_CLUSTER
     n, clusters = int(rows.sum()), int(df + 1) if design.cluster_codes is not None else int(rows.sum())
     words = (
         f"clustered by {analysis.clustered_by}, CR1"
@@ -49,11 +53,16 @@ def with_covariates(analysis: Analysis, masks: NDArray[np.bool_], covariates: Se
     )
     return Effect(
         estimator="did_2x2",
-        overall=analysis.estimate(value, error**2, df),
+        overall=analysis.estimate(value, error**2, df, alone),
         sample=Sample(n, int(group[rows].sum()), int(masks.any(axis=0).sum()), n, clusters),
         inference=f"{words}; least squares with {', '.join(covariates)}",
         notes=design.notes,
     )
+
+
+def _meet(clusters: NDArray[np.int64], group: Floats) -> bool:
+    """Whether some cluster has observations of both groups."""
+    return bool(np.intersect1d(clusters[group > 0], clusters[group == 0]).size)
 
 
 def _clusters(panel: Panel, design: Design, rows: NDArray[np.bool_]) -> NDArray[np.int64] | None:

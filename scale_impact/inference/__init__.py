@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scale_impact.core import keys
-from scale_impact.core.analysis import ROUGH
+from scale_impact.core.analysis import NO_VARIATION, ROUGH
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Judgement
 from scale_impact.core.panel import Panel
@@ -89,7 +89,8 @@ def judged(
         The method named cannot judge this effect; the message names one that can.
     """
     name, options = parsed(inference)
-    if name == "analytic" or effect.overall.value is None or (name == "auto" and enough(panel, design)):
+    nothing = effect.overall.value is None or effect.overall.reason == NO_VARIATION
+    if name == "analytic" or nothing or (name == "auto" and enough(panel, design)):
         return effect
     try:
         targets = targets_of(effect, panel, design, refit)

@@ -72,7 +72,7 @@ def judge(
     EstimationError
         The estimator is not linear.
 
-    Source: Conley and Taber (2011), section III; Ferman and Pinto (2019), section III.
+    Source: Conley and Taber (2011); Ferman and Pinto (2019).
     """
     overall = targets_of(effect, panel, design, refit)[:1]
     found = judge_each(
@@ -189,7 +189,7 @@ def _sizes(panel: Panel, design: Design, blocks: Blocks, column: str) -> Floats:
 def _resized(added: Floats, treated: Floats, controls: Floats) -> Floats:
     """Controls' noise scaled to the treated units' sizes: variance a + b / size, neither below zero.
 
-    Source: Ferman and Pinto (2019), section III.
+    Source: Ferman and Pinto (2019).
     """
     found = np.empty_like(added)
     for i, row in enumerate(added):

@@ -52,7 +52,7 @@ def judge(
     DesignError
         Each observation stands for itself.
 
-    Source: Tukey (1958); MacKinnon, Nielsen and Webb (2023), equations 12 and 13.
+    Source: Tukey (1958); MacKinnon, Nielsen and Webb (2023), CV3 and CV3J.
     """
     overall = targets_of(effect, panel, design, refit)[:1]
     found = judge_each(panel, design, refit, effect, overall, seed=seed, centre=centre)[0]
@@ -108,7 +108,7 @@ def _same(whole: Effect, part: Effect | None, target: Target) -> float:
 
 
 def _judged(target: Target, values: Floats, centre: Centre) -> Jackknife | None:
-    """Source: MacKinnon, Nielsen and Webb (2023), equations 12 (mean) and 13 (estimate)."""
+    """Source: MacKinnon, Nielsen and Webb (2023), CV3J (mean) and CV3 (estimate)."""
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
         return None

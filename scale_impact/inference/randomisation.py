@@ -85,7 +85,7 @@ def judge(
     EstimationError
         No assignment but the one observed has an estimate.
 
-    Source: Fisher (1935); Rosenbaum (2002), section 2; Young (2019); Roth and Sant'Anna (2023)
+    Source: Fisher (1935); Rosenbaum (2002); Young (2019); Roth and Sant'Anna (2023)
     for staggered adoption.
     """
     overall = targets_of(effect, panel, design, refit)[:1]

@@ -42,6 +42,9 @@ Tails = Literal["symmetric", "equal"]
 FEW_FOR_SIGNS = 10
 """Below so many clusters two-point multipliers have too few patterns. Source: Webb (2023)."""
 
+MOST = 10**9
+"""Most multipliers that are drawn, clusters times draws."""
+
 TIES = 1e-9
 """Statistics that differ by less than this share are equal."""
 
@@ -154,6 +157,11 @@ def _together(targets: Sequence[Target], forms: Sequence[Form], chosen: _Chosen,
     clusters = len(forms[0].scores)
     if clusters < 2:
         raise EstimationError("wild_bootstrap needs two clusters; here is one. Use `inference: analytic`.")
+    if clusters * chosen.draws > MOST:
+        raise EstimationError(
+            f"wild_bootstrap: {clusters:,} clusters times {chosen.draws:,} draws are more than {MOST:.0e}. So many clusters need no "
+            "bootstrap: use `inference: analytic`, or fewer draws."
+        )
     kind = chosen.kind(clusters)
     every = kind == "rademacher" and clusters <= 40 and 2 ** (clusters - 1) <= chosen.draws
     codes = multipliers(kind, clusters, chosen.draws, chosen.seed, every=every)

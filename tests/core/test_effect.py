@@ -1,6 +1,7 @@
 """Estimates: intervals at the level asked, families with labels, rows of the contract."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -151,3 +152,39 @@ def test_dates_in_rows_are_text(kind):
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     assert {r["cohort"][:4] for r in rows if r["kind"] == "cohort"} == {"2003", "2004"}
     assert {r["label"][:11] for r in rows if r["kind"] == "cohort"} == {"cohort 2003", "cohort 2004"}
+
+
+# ---- judged in another way ---------------------------------------------------------------------------
+
+
+class Said:
+    """A judgement of the analytic kind that says what it is told."""
+
+    words, p_value = "by a test", 0.25
+
+    def __init__(self, ends, std_error=None, df=None):
+        self.ends, self.std_error, self.df = ends, std_error, df
+
+    def interval(self, level):
+        return self.ends
+
+
+def test_a_judgement_gives_interval_and_p_value_and_may_bring_a_standard_error():
+    plain = Estimate(2.0, None, reason="one treated unit")
+    found = plain.judge(Said((1.0, 4.0)))
+    assert (found.interval(), found.p_value, found.std_error) == ((1.0, 4.0), 0.25, None)
+    assert found.reason == "one treated unit"
+    brought = plain.judge(Said((1.0, 4.0), 0.7, 9))
+    assert (brought.std_error, brought.df, brought.reason) == (0.7, 9, None)
+    assert plain.judge(None) == plain
+
+
+def test_a_family_is_judged_estimate_by_estimate():
+    family = replace(path(), judged=(Said((0.0, 2.0)), None, Said((1.0, np.inf))))
+    assert family[0].interval() == (0.0, 2.0)
+    assert family[1] == path()[1]
+    assert family.select([2])[0].interval() == (1.0, np.inf)
+    rows = replace(effect(), path=family).rows()
+    assert (rows[1]["ci_low"], rows[1]["ci_high"], rows[1]["p_value"]) == (0.0, 2.0, 0.25)
+    assert rows[1]["inference"] == "clustered by city; by a test"
+    assert (rows[3]["ci_low"], rows[3]["ci_high"]) == (1.0, None)  # an infinite end

@@ -6,7 +6,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.errors import DesignError, EstimationError, UsageError
-from tests.panels import NEVER, drawn, dummy_regression, fitted, long, panel_of, reference
+from tests.panels import BEFORE, NEVER, drawn, dummy_regression, fitted, long, panel_of, reference
 from tests.sandwiches import Dense, dense
 
 
@@ -405,3 +405,43 @@ def test_clusters_of_periods_that_are_not_compared_do_not_count():
     assert (chosen.overall.df, chosen.sample.n_clusters) == (alone.overall.df, alone.sample.n_clusters) == (11, 12)
     assert (chosen.sample.n_units, chosen.sample.n_treated) == (120, 60)
     assert chosen.overall.std_error == pytest.approx(alone.overall.std_error, rel=1e-12)  # the same rows
+
+
+@pytest.mark.parametrize("options", [{}, {"covariates": ["x"]}], ids=["plain", "a covariate"])
+def test_one_cluster_is_refused_with_what_to_do(options):
+    frame = drawn({BEFORE: 5, 2: 6, NEVER: 9}, 4, seed=41)
+    frame["x"] = np.random.default_rng(2).normal(size=len(frame))
+    frame["c"] = np.where(frame["g"] == BEFORE, "early", "rest")
+    with pytest.raises(
+        DesignError, match=r"All units that can be compared lie in one cluster of 'c'.*Leave `cluster` out"
+    ):
+        fitted("did_2x2", frame, cluster="c", balance="repeated_cross_sections", options=options)
+
+
+def test_one_cluster_in_the_periods_compared_is_refused():
+    frame = drawn({2: 6, NEVER: 9}, 4, seed=41)
+    frame["c"] = (frame["t"] == 0).astype(int)
+    panel = panel_of(frame, unit=None)
+    design = si.Design.from_panel(panel, first_treated="g", cluster="c")
+    with pytest.raises(DesignError, match="lie in one cluster of 'c'"):
+        si.estimate("did_2x2", panel, design, before=[1], after=[2])
+
+
+def test_clusters_that_are_groups_leave_no_standard_error_with_covariates():
+    frame = drawn({2: 6, NEVER: 9}, 4, seed=41)
+    frame["x"] = np.random.default_rng(2).normal(size=len(frame))
+    frame["c"] = np.isfinite(frame["g"]).astype(int)
+    panel = panel_of(frame, unit=None)
+    design = si.Design.from_panel(panel, first_treated="g", cluster="c")
+    overall = si.estimate("did_2x2", panel, design, covariates=["x"]).overall
+    assert overall.std_error is None
+    assert overall.reason
+
+
+def test_cohorts_that_are_clusters_are_said_to_be_why_there_is_no_standard_error():
+    frame = drawn({2: 6, NEVER: 9}, 4, seed=41)
+    frame["c"] = np.isfinite(frame["g"]).astype(int)
+    overall = fitted("did_2x2", frame, cluster="c").overall
+    assert (overall.std_error, overall.reason) == (
+        None, "no standard error: each cohort lies in one cluster, whose own variation cannot be seen",
+    )  # fmt: skip

@@ -299,3 +299,11 @@ def test_cross_sections_are_refused_with_what_to_use():
         DesignError, match=r"event_study needs a balanced panel of units followed over time. Use did_2x2"
     ):
         si.estimate("event_study", panel, si.Design.from_panel(panel, first_treated="g"))
+
+
+def test_nobody_left_to_compare_with_is_refused():
+    panel = panel_of(drawn({1: 4, NEVER: 3}, 2, seed=5))
+    design = si.Design.from_panel(panel, first_treated="g")
+    alone = design.without(np.flatnonzero(design.cohort_codes == design.never_treated))
+    with pytest.raises(DesignError, match=r"nobody is left to compare with. Add units that are not treated"):
+        si.estimate("event_study", panel, alone)

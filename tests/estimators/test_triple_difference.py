@@ -391,3 +391,13 @@ def test_the_standard_error_is_the_spread_over_samples():
     values, errors = (np.array([getattr(e, name) for e in found]) for name in ("value", "std_error"))
     assert values.mean() == pytest.approx(1.0, abs=3 * values.std() / np.sqrt(300))  # three standard errors of the mean
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.12)  # three times the 4.1 % of a spread over 300
+
+
+def test_outcomes_without_variation_have_an_effect_and_no_standard_error():
+    for covariates in ((), ("x",)):
+        frame = places().assign(y=lambda f: f["id"] + f["t"] + 2.0 * (f["t"] >= f["g"]) * f["s"])
+        overall = tripled(frame.assign(y=frame["y"] * 2**-3), options={"covariates": covariates}).overall
+        assert overall.value == pytest.approx(0.25, rel=1e-9)
+        constant = tripled(frame.assign(y=1.0), options={"covariates": covariates}).overall
+        assert (constant.value, constant.std_error) == (0, None)
+        assert "no variation" in constant.reason

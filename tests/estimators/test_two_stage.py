@@ -154,3 +154,9 @@ def test_effects_of_one_unit_have_no_standard_error():
 def test_no_period_before_anticipation_is_refused():
     with pytest.raises(DesignError, match="Shorten the anticipation or use data that begin earlier"):
         fitted("two_stage", drawn(SIZES, T, seed=1), anticipation=4)
+
+
+def test_one_control_leaves_no_standard_error_before_treatment_either():
+    path = fitted("two_stage", drawn({2: 9, NEVER: 1}, 5, seed=3)).path
+    assert [estimate.std_error for estimate in path] == [None] * 5
+    assert all(estimate.reason for estimate in path)

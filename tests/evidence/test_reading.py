@@ -68,3 +68,9 @@ def test_numbers_stand_in_the_unit_of_the_estimate():
 def test_an_effect_on_a_share_is_in_percentage_points():
     row = {"estimate": 1.3, "ci_low": 0.7, "ci_high": 1.9, "level": 0.95, "outcome_unit": "%"}
     assert in_words(row, "Naturalisation rate").startswith("Naturalisation rate up by 1.3 percentage points, 95 %")
+
+
+def test_an_interval_without_an_end_is_not_bounded_and_one_without_a_standard_error_is_shown():
+    assert said(ci_high=None, p_value=0.2) == "Unemployment claims down by 16.5 %; no bounded interval."
+    assert numbers(row(ci_low=None, p_value=0.2)) == "-0.18"
+    assert numbers(row(std_error=None)) == "-0.18 [-0.3546, -0.0054]"

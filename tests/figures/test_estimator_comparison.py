@@ -74,3 +74,18 @@ def test_bars_are_the_intervals_of_the_level_asked(effects, ax):
     draw([effects["twfe"]], ax, level=0.8)
     bar = ax.containers[0].lines[2][0].get_segments()[0]
     np.testing.assert_allclose(bar[:, 0], effects["twfe"].overall.interval(0.8))
+
+
+def test_an_interval_without_an_end_is_drawn_as_none(by_hand, ax, words, marks):
+    class Unbounded:
+        words, p_value, std_error, df = "by a test", 0.2, None, None
+
+        def interval(self, level):
+            return -np.inf, np.inf
+
+    draw(
+        [by_hand(Estimate(-0.18, 0.089)), replace(by_hand(Estimate(-0.14).judge(Unbounded())), estimator="did_2x2")], ax
+    )
+    (hollow,) = marks(ax, "did_2x2")
+    assert hollow.get_markerfacecolor() == "white"
+    assert not any("inf" in w for w in words(ax))

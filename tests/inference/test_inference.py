@@ -197,6 +197,8 @@ def test_many_units_in_small_cohorts_are_few():
     for sizes in (small, large):
         frame = drawn(sizes, 9, seed=1)
         design = design_of(frame)
-        words.append(si.estimate("callaway_santanna", design._panel, design, inference="auto").to_frame()["inference"][0])
+        words.append(
+            si.estimate("callaway_santanna", design._panel, design, inference="auto").to_frame()["inference"][0]
+        )
     assert "wild cluster bootstrap" in words[0]
     assert "bootstrap" not in words[1]

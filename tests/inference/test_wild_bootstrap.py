@@ -154,6 +154,43 @@ def test_other_linear_estimators_are_applied_to_the_wild_data(estimator, null):
     assert judged(estimator, frame, weights="rademacher").p_of(null) == pytest.approx(expected, abs=1e-12)
 
 
+def test_an_effect_at_an_event_time_leaves_the_others_free():
+    """The model under the null holds a dummy for each other event time from 0 on."""
+    frame = drawn({1: 2, 2: 2, NEVER: 3}, 4, seed=6).sort_values(["id", "t"])
+    since = (frame["t"] - frame["g"]).to_numpy()
+    dummies = np.column_stack([pd.get_dummies(frame[c]).to_numpy(float) for c in ("id", "t")])
+    x = np.column_stack([dummies, since == 0, since == 2]).astype(float)
+    project = np.eye(len(frame)) - x @ np.linalg.pinv(x)
+    own = (since == 1).astype(float)
+    design = design_of(frame)
+    again = refit("callaway_santanna")
+    effect = again(design._panel, design)
+    at = effect.path.event_times.index(1)
+    mine = np.repeat(effect.path.weights[at], [2, 2, 3], axis=0) / np.repeat([2, 2, 3], [2, 2, 3])[:, None]
+    order = np.argsort(frame.groupby("id")["g"].first().to_numpy(), kind="stable")
+    loadings = np.empty((7, 4))
+    loadings[order] = mine
+
+    def statistic(y, centre):
+        value = (loadings.ravel() * y).sum()
+        scores = (loadings * (project @ (y - value * own)).reshape(7, 4)).sum(axis=1)
+        return (value - centre) / np.sqrt((scores**2).sum())
+
+    y = frame["y"].to_numpy()
+    for null in (0.0, 0.9):
+        residual = project @ (y - null * own)
+        wild = [
+            statistic(y - residual + np.repeat(v, 4) * residual, null)
+            for v in product([-1.0, 1.0], repeat=7)
+            if v[0] == 1
+        ]
+        expected = np.mean(np.abs(wild) >= abs(statistic(y, null)) * (1 - 1e-9))
+        targets = targets_of(effect, design._panel, design, again)
+        found = wild_bootstrap.judge_each(design._panel, design, again, effect, targets, weights="rademacher")
+        k = next(k for k, t in enumerate(targets) if t.place == "path" and t.k == at)
+        assert found[k].p_of(null) == pytest.approx(expected, abs=1e-12)
+
+
 # ---- multipliers and options ---------------------------------------------------------------------------
 
 
@@ -290,6 +327,11 @@ def test_an_estimate_without_weights_and_influence_is_sent_to_the_jackknife():
 
     with pytest.raises(EstimationError, match="Use `inference: jackknife`"):
         wild_bootstrap.judge(design._panel, design, bare, bare(design._panel, design))
+
+
+def test_too_many_multipliers_are_refused():
+    with pytest.raises(EstimationError, match="So many clusters need no bootstrap: use `inference: analytic`"):
+        judged("twfe", drawn({3: 50, NEVER: 60}, 5, seed=3), draws=10**8)
 
 
 def test_a_level_shift_of_one_unit_by_a_billion_changes_no_digit_that_matters():
