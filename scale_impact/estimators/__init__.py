@@ -25,9 +25,7 @@ def option_names(name: str) -> tuple[str, ...]:
     return keys.options("estimators", name, "fit")
 
 
-def estimate(
-    name: str, panel: Panel, design: Design, *, inference: Inference = "analytic", **options: Any
-) -> Effect:
+def estimate(name: str, panel: Panel, design: Design, *, inference: Inference = "analytic", **options: Any) -> Effect:
     """Estimate the effect of a measure.
 
     Parameters

@@ -79,8 +79,7 @@ def fit(
     _refuse_several(design)
     analysis = Analysis.of(panel, design)
     sides = _sides(panel, design, analysis.moments, before, after)
-    if analysis.moments.clusters is not None and _n_clusters(analysis.moments, sides) == 1:
-        raise DesignError(ONE_CLUSTER.format(analysis.clustered_by))
+    _refuse_one_cluster(analysis, sides)
     if chosen := listed(covariates):
         from scale_impact.estimators._pooled import with_covariates
 
@@ -130,6 +129,11 @@ def _refuse_several(design: Design) -> None:
         raise DesignError(
             f"did_2x2 needs one adoption date; this design has {several_dates(design)}. Use callaway_santanna."
         )
+
+
+def _refuse_one_cluster(analysis: Analysis, sides: Sides) -> None:
+    if analysis.moments.clusters is not None and _n_clusters(analysis.moments, sides) == 1:
+        raise DesignError(ONE_CLUSTER.format(analysis.clustered_by))
 
 
 def _sides(

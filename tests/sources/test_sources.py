@@ -50,7 +50,9 @@ def test_columns_that_the_card_does_not_describe_are_not_given(place):
 
 def test_an_unknown_kind_offers_the_nearest(place):
     assert problems(place, place.data(towns(), kind="cvs")) == ["kind is 'cvs'. Did you mean 'csv'?"]
-    assert problems(place, place.data(towns(), kind="../checks")) == ["kind is '../checks'. Known: csv, package, parquet."]
+    assert problems(place, place.data(towns(), kind="../checks")) == [
+        "kind is '../checks'. Known: csv, package, parquet."
+    ]
 
 
 @pytest.mark.parametrize("file", ["/etc/passwd", "../towns.csv", "data/../../towns.csv"])
