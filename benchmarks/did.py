@@ -85,8 +85,10 @@ def _row(work: Work) -> bool:
 
 def _held(work: Work, ours: dict[str, Any], peers: dict[str, dict[str, Any]]) -> tuple[bool, str]:
     done = {name: found for name, found in peers.items() if "seconds" in found}
-    if "seconds" not in ours or not done:
-        return False, ours.get("failed", "no peer completed")
+    if "seconds" not in ours:
+        return False, ours["failed"]
+    if not done:
+        return True, "no peer completes"
     ratios = {name: found["seconds"] / ours["seconds"] for name, found in done.items()}
     ratios["fastest"] = min(ratios.values())
     held = all(ratios.get(name, np.inf) >= factor for name, factor in work.must.items())

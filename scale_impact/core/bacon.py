@@ -37,14 +37,15 @@ def decompose(moments: Cohorts, labels: tuple[Any, ...]) -> pd.DataFrame:
     cohorts = range(len(labels))
     adopting = [g for g in cohorts if 0 < moments.starts[g] < moments.n_periods]
     rows = [_pair(moments, labels, k, u) for k in adopting for u in cohorts if u != k]
-    frame = pd.DataFrame(rows, columns=["treated", "untreated", "type", "estimate", "weight"])
-    frame["weight"] /= frame["weight"].sum()
-    return frame.sort_values(["type", "weight"], ascending=[True, False], kind="stable", ignore_index=True)
+    total = sum(weight for *_, weight in rows) or 1.0
+    rows = [(*start, weight / total) for *start, weight in rows]
+    rows.sort(key=lambda row: (row[2], -row[4]))
+    return pd.DataFrame(rows, columns=["treated", "untreated", "type", "estimate", "weight"])
 
 
 def forbidden_weight(frame: pd.DataFrame) -> float:
     """Share of the weight on comparisons with units that are treated already."""
-    return float(frame.loc[frame["type"].isin(FORBIDDEN), "weight"].sum())
+    return float(sum(w for kind, w in zip(frame["type"], frame["weight"], strict=True) if kind in FORBIDDEN))
 
 
 def _pair(moments: Cohorts, labels: tuple[Any, ...], k: int, u: int) -> tuple[Any, ...]:

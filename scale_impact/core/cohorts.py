@@ -254,7 +254,7 @@ class Cohorts:
         """Number of periods, T."""
         return int(self.counts.shape[1])
 
-    @property
+    @cached_property
     def paths(self) -> Floats:
         """Mean paths for comparisons over time, [G, T]: changes since the first period in a panel.
 

@@ -109,12 +109,20 @@ def wrong_inference(name: str, given: Mapping[str, Any]) -> list[str]:
     return wrong_options("inference", name, "judge", given)
 
 
+@cache
+def _adapter(kind: Any) -> Any:
+    """What checks values of a kind; making one takes a while."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
 def _misfit(kind: Any, value: Any) -> str | None:
     """Why a value is not of a kind, in words; None where it is."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        TypeAdapter(kind).validate_python(value, strict=True)
+        _adapter(kind).validate_python(value, strict=True)
     except ValidationError as error:
         what = error.errors(include_url=False)[0]["msg"].removeprefix("Input ")
         return f"is {value!r}: it {what[:1].lower()}{what[1:]}."

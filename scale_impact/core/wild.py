@@ -86,7 +86,17 @@ def draw(forms: Sequence[Form], kind: Weights, codes: NDArray[np.uint8]) -> list
 def _blocks(codes: NDArray[np.uint8], kind: Weights, rows: int) -> Iterator[Floats]:
     step = max(BLOCK // max(rows, len(codes)), 64)
     for start in range(0, codes.shape[1], step):
-        yield VALUES[kind][codes[:, start : start + step]]
+        part = codes[:, start : start + step]
+        values = VALUES[kind]
+        yield _between(float(values[0]), float(values[1]), part) if len(values) == 2 else values[part]
+
+
+def _between(low: float, high: float, codes: NDArray[np.uint8]) -> Floats:
+    """Two values by code, several times faster than looking them up."""
+    values: Floats = codes.astype(np.float64)
+    values *= high - low
+    values += low
+    return values
 
 
 def _rows(form: Form) -> Floats:

@@ -174,6 +174,13 @@ class Rollout:
 
     def controls(self, g: int) -> Floats:
         """Share of each cohort in the controls of cohort g in each period, [T, G]; 0 where there is none."""
+        return self._controls[g]
+
+    @cached_property
+    def _controls(self) -> list[Floats]:
+        return [self._controls_of(g) for g in range(len(self.moments.starts))]
+
+    def _controls_of(self, g: int) -> Floats:
         starts, n = self.moments.starts, self.moments.units
         latest = np.maximum(np.arange(self.moments.n_periods), self.base[g]) + self.analysis.design.anticipation
         later = ((starts > latest[:, None]) | (starts == self.moments.n_periods)) & (np.arange(len(starts)) != g)
@@ -426,6 +433,8 @@ def _mean_after(averages: Averages, k: int) -> Floats:
 
 def _one_unit(rollout: Rollout) -> Bools:
     """Cells that compare with one unit on a side, [G, T]."""
+    if rollout.moments.units.min() > 1:
+        return np.zeros(rollout.moments.counts.shape, dtype=bool)
     n = rollout.moments.units
     alone = np.zeros(rollout.moments.counts.shape, dtype=bool)
     for g in np.flatnonzero(rollout.estimated.any(axis=1)):
