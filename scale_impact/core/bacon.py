@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from scale_impact.core.cohorts import Cohorts, Floats
@@ -73,4 +72,4 @@ def _weight(n_k: float, n_u: float, before: float, window: float) -> float:
 
 def _two_by_two(paths: Floats, k: int, u: int, first: int, start: int, last: int) -> float:
     gap = paths[k] - paths[u]
-    return float(np.mean(gap[start:last]) - np.mean(gap[first:start]))
+    return float(gap[start:last].sum() / (last - start) - gap[first:start].sum() / (start - first))
