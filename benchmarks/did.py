@@ -319,6 +319,19 @@ def _calibration() -> tuple[float, str]:
     return value, f"{value:.3f} s"
 
 
+def _parquet() -> tuple[float, str]:
+    """100 million rows in no order: seconds, and the peak memory of the process that reads them in GiB."""
+    import tempfile
+    from pathlib import Path
+
+    from benchmarks import scale
+
+    with tempfile.TemporaryDirectory() as folder:
+        scale.write(Path(folder), 100_000_000, mixed=True, unit="c // {periods}")
+        seconds, memory = scale.measure(folder, {}, 100_000_000)
+    return memory, f"{seconds:.0f} s, {memory:.2f} GiB"
+
+
 LIMITS: dict[str, tuple[str, Callable[[], tuple[float, str]], float, str]] = {
     "together": ("all linear estimators together, 100,000 units x 10 periods", _together, 2, "x Callaway-Sant'Anna"),
     "million": ("Callaway-Sant'Anna, 1,000,000 units x 10 periods", _million, 4, "x reading the frame"),

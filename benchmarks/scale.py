@@ -60,7 +60,7 @@ def main(millions: int = 100) -> bool:
                 print(f"{name}: not measured, the disk has too little room")
                 continue
             write(Path(folder), rows, mixed=mixed, unit=unit)
-            seconds, peak = _measure(folder, options, rows)
+            seconds, peak = measure(folder, options, rows)
         held &= line(f"rows {name}: peak memory ({seconds:.0f} s)", peak, 2, "GiB")
     return held
 
@@ -79,7 +79,7 @@ def write(folder: Path, rows: int, *, mixed: bool, unit: str) -> None:
             con.execute(f"COPY ({query}) TO '{folder}/part-{k}.parquet' (FORMAT parquet)")
 
 
-def _measure(folder: str, options: dict[str, str], rows: int) -> tuple[float, float]:
+def measure(folder: str, options: dict[str, str], rows: int) -> tuple[float, float]:
     """Seconds and peak memory in GiB of a process that reads the files."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, folder, json.dumps(options)], capture_output=True, text=True, check=True
