@@ -344,6 +344,12 @@ LIMITS: dict[str, tuple[str, Callable[[], tuple[float, str]], float, str]] = {
         5,
         "s",
     ),
+    "parquet": (
+        "100 million rows of Parquet in no order, streamed (python -m benchmarks.scale has more)",
+        _parquet,
+        2,
+        "GiB",
+    ),
 }
 
 
