@@ -298,13 +298,15 @@ def _few(units: int, periods: int) -> tuple[Any, Any, Callable[..., Any]]:
 
 
 def _randomisation() -> tuple[float, str]:
+    from scale_impact.core.targets import targets_of
     from scale_impact.inference import randomisation
 
     panel, design, refit = _few(500, 20)
     effect = refit(panel, design)
 
     def test() -> Any:
-        judged = randomisation.judge(panel, design, refit, effect, draws=10_000, seed=1)
+        targets = targets_of(effect, panel, design, refit)[:1]
+        judged = randomisation.judge(panel, design, refit, effect, targets, draws=10_000, seed=1)[0]
         return judged.p_value, judged.interval(0.95)
 
     value = _best(test, 3)

@@ -139,7 +139,7 @@ def _one(
             continue
         ends = effect.overall.interval(0.95)
         if options is not None:
-            judge = keys.load("inference", name.split(",")[0], "judge_each")
+            judge = keys.load("inference", name.split(",")[0], "judge")
             try:
                 ends = judge(panel, design, _refit(estimator), effect, targets, **options)[0].interval(0.95)
             except ScaleImpactError:

@@ -210,19 +210,26 @@ def cluster_counts(panel: Panel, design: Design) -> ClusterCounts | None:
     """
     if design.cross_sections and design.cluster_codes is None:
         return None
-    moments, t = cohort_moments(panel, design), design.n_periods
-    held = moments.units[None] if moments.clusters is None else (moments.clusters.members > 0).astype(float)
-    held = held * (design.starts > 0)
+    t, held = design.n_periods, _held(panel, design)
     first = design.starts[held.any(axis=0)].min(initial=t) if design.control == "not_yet" else t - 1
-
-    def count(cohorts: NDArray[np.bool_]) -> int:
-        members = held[:, cohorts].sum(axis=1)
-        return int(members.sum() if moments.clusters is None else (members > 0).sum())
-
-    everyone = np.ones(len(design.starts), dtype=bool)
-    return ClusterCounts(
-        count(everyone), count(design.starts < t), count(design.starts > first), _scattered(held, design.starts < t)
+    everyone, treated = np.ones(len(design.starts), dtype=bool), design.starts < t
+    total, on_treated, controls = (
+        clusters_of(panel, design, cohorts) for cohorts in (everyone, treated, design.starts > first)
     )
+    return ClusterCounts(total, on_treated, controls, _scattered(held, treated))
+
+
+def clusters_of(panel: Panel, design: Design, cohorts: NDArray[np.bool_]) -> int:
+    """How many clusters hold a unit of some cohorts [G]."""
+    members = _held(panel, design)[:, cohorts].sum(axis=1)
+    return int(members.sum() if cohort_moments(panel, design).clusters is None else (members > 0).sum())
+
+
+def _held(panel: Panel, design: Design) -> Floats:
+    """Units of each cohort in one row, or which cohorts each cluster holds; without those treated from the start."""
+    moments = cohort_moments(panel, design)
+    held = moments.units[None] if moments.clusters is None else (moments.clusters.members > 0).astype(float)
+    return np.asarray(held * (design.starts > 0))
 
 
 def _scattered(held: Floats, treated: NDArray[np.bool_]) -> float:

@@ -14,7 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.cohorts import Cohorts, Floats, Scores
-from scale_impact.core.fixed_effects import Regression, independent_rows
+from scale_impact.core.fixed_effects import independent_rows
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Coefficients of P regressors with scores and weights.
+
+    Attributes
+    ----------
+    coefficients:
+        Length P.
+    scores:
+        Their scores, without small-sample correction.
+    weights:
+        [P, G, T] on the cohorts' mean paths.
+    """
+
+    coefficients: Floats
+    scores: Scores
+    weights: Floats
 
 
 @dataclass(frozen=True, eq=False)

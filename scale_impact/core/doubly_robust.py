@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Method = Literal["dr", "ipw", "reg"]
+METHODS = {"dr": "doubly robust", "ipw": "inverse probability weighting", "reg": "outcome regression"}
 
 NO_RANK = 1e-11
 """Covariates whose correlation matrix has a smaller eigenvalue are combinations of each other."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.cohorts import Cohorts, Floats, Scores
+from scale_impact.core.cohorts import Cohorts, Floats
 
 
 @dataclass(frozen=True)
@@ -39,25 +39,6 @@ class SmallSample:
         """The correction as it stands in results."""
         parts = [f"K.fixef={self.K_fixef}" if self.K_adj else "K.adj=FALSE"]
         return ", ".join([*parts, *([] if self.G_adj else ["G.adj=FALSE"])])
-
-
-@dataclass(frozen=True)
-class Regression:
-    """Coefficients of P regressors with scores and weights.
-
-    Attributes
-    ----------
-    coefficients:
-        Length P.
-    scores:
-        Their scores, without small-sample correction.
-    weights:
-        [P, G, T] on the cohorts' mean paths.
-    """
-
-    coefficients: Floats
-    scores: Scores
-    weights: Floats
 
 
 def independent_rows(flat: Floats, order: NDArray[np.int64]) -> NDArray[np.int64]:

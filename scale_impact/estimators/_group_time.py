@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.analysis import REFERENCE, Analysis
 from scale_impact.core.cohorts import Cohorts, Floats
 from scale_impact.core.design import Design
+from scale_impact.core.effect import Kind
 from scale_impact.core.panel import elapsed
 from scale_impact.errors import DesignError
 
@@ -311,3 +314,42 @@ def identity(cells: Cells, values: Floats, g: int) -> Averages:
     """Each cell by itself."""
     c = len(cells)
     return Averages(np.arange(c), np.ones(c), np.zeros((c, g)), values, np.zeros(c))
+
+
+# ---- labels and reasons --------------------------------------------------------------------------
+
+
+def labels_of(analysis: Analysis, cells: Cells, kind: Kind, marks: Floats) -> dict[str, Any]:
+    """The label fields of a family of averages, from their marks; of a family of cells, from the cells."""
+    labels, periods = analysis.labels, analysis.panel.periods
+    if kind == "event_time":
+        return {"event_times": tuple(marks.tolist())}
+    if kind == "cohort":
+        return {"cohorts": tuple(labels[int(m)] for m in marks)}
+    if kind == "period":
+        return {"periods": tuple(periods[int(m)] for m in marks)}
+    if kind == "overall":
+        return {}
+    return {
+        "event_times": tuple(cells.event_time.tolist()),
+        "cohorts": tuple(labels[int(g)] for g in cells.cohort),
+        "periods": tuple(periods[int(t)] for t in cells.period),
+    }
+
+
+def reasons_of(
+    analysis: Analysis, cells: Cells, averages: Averages, variances: Floats, alone: str
+) -> tuple[str | None, ...]:
+    """Why averages have no standard error; ``alone`` is said where they rest on one unit."""
+    reference, single = averages.without(cells.reference), averages.without(cells.reference | cells.alone)
+    found = zip(reference, single, analysis.reasons(variances), strict=True)
+    return tuple(REFERENCE if r else alone if one else other for r, one, other in found)
+
+
+def not_among(given: Mapping[str, tuple[str, tuple[Any, ...]]]) -> list[str]:
+    """What is wrong with options that have to be one of a few names: option, value and those names."""
+    return [
+        f"{name} is {value!r}; it has to be one of {', '.join(known)}."
+        for name, (value, known) in given.items()
+        if value not in known
+    ]

@@ -28,11 +28,11 @@ from typing import Annotated, Any, Literal, Protocol, get_args
 import numpy as np
 from annotated_types import Ge
 
-from scale_impact.core.analysis import REFERENCE, Analysis
+from scale_impact.core.analysis import Analysis
 from scale_impact.core.bands import Draws, Multipliers, drawn, in_words, quartile_errors
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
-from scale_impact.core.doubly_robust import Method
+from scale_impact.core.doubly_robust import METHODS, Method
 from scale_impact.core.doubly_robust_sections import Convention
 from scale_impact.core.effect import Effect, Estimate, Family, Kind
 from scale_impact.core.influence import Influence
@@ -41,7 +41,18 @@ from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted
 from scale_impact.errors import UsageError
 from scale_impact.estimators._convention import listed
-from scale_impact.estimators._group_time import Aggregates, Averages, Cells, Window, aggregated, cells_of, identity
+from scale_impact.estimators._group_time import (
+    Aggregates,
+    Averages,
+    Cells,
+    Window,
+    aggregated,
+    cells_of,
+    identity,
+    labels_of,
+    not_among,
+    reasons_of,
+)
 from scale_impact.estimators._linear_cells import LinearCells
 from scale_impact.estimators._unit_cells import panel_cells
 from scale_impact.estimators._unit_sections import section_cells
@@ -52,8 +63,6 @@ ALONE = "no standard error: it rests on one treated or one control unit, whose o
 
 FEWEST_DRAWS = 50
 """Fewer have no quartiles worth the name."""
-
-METHODS = {"dr": "doubly robust", "ipw": "inverse probability weighting", "reg": "outcome regression"}
 
 
 def fit(
@@ -159,11 +168,7 @@ def _refuse_unknown(aggregation: str, method: str, section_scores: str, multipli
         "section_scores": (section_scores, get_args(Convention)),
         "multipliers": (multipliers, get_args(Multipliers)),
     }
-    problems = [
-        f"{name} is {value!r}; it has to be one of {', '.join(known)}."
-        for name, (value, known) in given.items()
-        if value not in known
-    ]
+    problems = not_among(given)
     whole = isinstance(bootstrap, (int, np.integer)) and not isinstance(bootstrap, bool)
     if not whole or not (bootstrap == 0 or bootstrap >= FEWEST_DRAWS):
         problems.append(
@@ -243,11 +248,11 @@ class _Maker:
             values=averages.values,
             variances=variances,
             covariance=covariance,
-            reasons=tuple(self._reasons(averages, variances)),
+            reasons=reasons_of(self.analysis, self.found.cells, averages, variances, ALONE),
             weights=self.found.weights(averages),
             influence=self.found.influence(averages),
             draws=self.draws,
-            **self._labels(kind, averages.marks),
+            **labels_of(self.analysis, self.found.cells, kind, averages.marks),
         )
 
     def _errors(self, kind: Kind, averages: Averages) -> tuple[Floats | None, Floats]:
@@ -255,28 +260,6 @@ class _Maker:
             return self.found.each(averages)
         covariance = self.found.covariance(averages)
         return covariance, np.diag(covariance)
-
-    def _labels(self, kind: Kind, marks: Floats) -> dict[str, Any]:
-        cells, periods, labels = self.found.cells, self.analysis.panel.periods, self.analysis.labels
-        if kind == "event_time":
-            return {"event_times": tuple(marks.tolist())}
-        if kind == "cohort":
-            return {"cohorts": tuple(labels[int(m)] for m in marks)}
-        if kind == "period":
-            return {"periods": tuple(periods[int(m)] for m in marks)}
-        if kind == "overall":
-            return {}
-        return {
-            "event_times": tuple(cells.event_time.tolist()),
-            "cohorts": tuple(labels[int(g)] for g in cells.cohort),
-            "periods": tuple(periods[int(t)] for t in cells.period),
-        }
-
-    def _reasons(self, averages: Averages, variances: Floats) -> list[str | None]:
-        cells = self.found.cells
-        reference, alone = averages.without(cells.reference), averages.without(cells.reference | cells.alone)
-        found = zip(reference, alone, self.analysis.reasons(variances), strict=True)
-        return [REFERENCE if r else ALONE if a else other for r, a, other in found]
 
 
 def _notes(analysis: Analysis, found: Estimated, top: Averages) -> list[str]:

@@ -23,24 +23,30 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from scale_impact.core.analysis import REFERENCE, Analysis
-from scale_impact.core.cohorts import Floats
+from scale_impact.core.analysis import Analysis
 from scale_impact.core.design import Design
-from scale_impact.core.doubly_robust import Method
+from scale_impact.core.doubly_robust import METHODS, Method
 from scale_impact.core.effect import Effect, Estimate, Family, Kind
 from scale_impact.core.keys import Column
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted
 from scale_impact.errors import DesignError, UsageError
 from scale_impact.estimators._convention import listed
-from scale_impact.estimators._group_time import Aggregates, Averages, Window, aggregated, identity
+from scale_impact.estimators._group_time import (
+    Aggregates,
+    Averages,
+    Window,
+    aggregated,
+    identity,
+    labels_of,
+    not_among,
+    reasons_of,
+)
 from scale_impact.estimators._triple import Halves, LinearTriples, TripleCells, with_covariates
 
 Aggregation = Literal["simple", "event_time", "cohort", "period"]
 
 ALONE = "no standard error: a subgroup compared is one unit, whose own variation cannot be seen"
-
-METHODS = {"dr": "doubly robust", "ipw": "inverse probability weighting", "reg": "outcome regression"}
 
 
 def fit(
@@ -123,11 +129,7 @@ def _effect(maker: _Maker, averages: Aggregates, aggregation: Aggregation, model
 
 def _refuse_unknown(aggregation: str, method: str) -> None:
     given = {"aggregation": (aggregation, get_args(Aggregation)), "method": (method, get_args(Method))}
-    problems = [
-        f"{name} is {value!r}; it has to be one of {', '.join(known)}."
-        for name, (value, known) in given.items()
-        if value not in known
-    ]
+    problems = not_among(given)
     if problems:
         raise UsageError(problems)
 
@@ -156,7 +158,12 @@ class _Maker:
     def overall(self, average: Averages) -> Estimate:
         """One average."""
         variances = np.diag(self.found.covariance(average))
-        return self.analysis.estimate(average.values[0], variances[0], None, self._reasons(average, variances)[0])
+        return self.analysis.estimate(
+            average.values[0],
+            variances[0],
+            None,
+            reasons_of(self.analysis, self.found.cells, average, variances, ALONE)[0],
+        )
 
     def family(self, kind: Kind, averages: Averages) -> Family:
         """Averages with their covariance."""
@@ -167,8 +174,8 @@ class _Maker:
             values=averages.values,
             variances=variances,
             covariance=covariance,
-            reasons=tuple(self._reasons(averages, variances)),
-            **self._labels(kind, averages.marks),
+            reasons=reasons_of(self.analysis, self.found.cells, averages, variances, ALONE),
+            **labels_of(self.analysis, self.found.cells, kind, averages.marks),
             influence=self.found.influence(averages),
         )
 
@@ -177,26 +184,6 @@ class _Maker:
         weights = self.found.weights(average)
         frame = None if weights is None else self.halves.parts.weight_frame(weights[0])
         return None if frame is None else frame.set_axis(self.halves.names(), axis=0).rename_axis("cohort")
-
-    def _labels(self, kind: Kind, marks: Floats) -> dict[str, Any]:
-        cells, periods, labels = self.found.cells, self.analysis.panel.periods, self.analysis.labels
-        if kind == "event_time":
-            return {"event_times": tuple(marks.tolist())}
-        if kind == "cohort":
-            return {"cohorts": tuple(labels[int(m)] for m in marks)}
-        if kind == "period":
-            return {"periods": tuple(periods[int(m)] for m in marks)}
-        return {
-            "event_times": tuple(cells.event_time.tolist()),
-            "cohorts": tuple(labels[int(g)] for g in cells.cohort),
-            "periods": tuple(periods[int(t)] for t in cells.period),
-        }
-
-    def _reasons(self, averages: Averages, variances: Floats) -> list[str | None]:
-        cells = self.found.cells
-        reference, alone = averages.without(cells.reference), averages.without(cells.reference | cells.alone)
-        known = zip(reference, alone, self.analysis.reasons(variances), strict=True)
-        return [REFERENCE if r else ALONE if a else other for r, a, other in known]
 
 
 def _notes(halves: Halves, found: TripleCells, top: Averages) -> list[str]:

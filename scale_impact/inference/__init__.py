@@ -1,7 +1,7 @@
 """Inference for few clusters: one file a method, and the file name is the key.
 
-``judge(panel, design, refit, effect, *, seed, options) -> Judgement`` of the overall effect, and
-``judge_each`` of several estimates at once. A method brings interval and p-value, and its words,
+``judge(panel, design, refit, effect, targets, *, seed, options) -> [Judgement | None]``, one for each
+target, which is an estimate of the effect (the overall one is the first). A method brings interval and p-value, and its words,
 in place of the t or normal distribution; ``refit(panel, design)`` estimates the effect again, so
 that no method imports an estimator.
 """
@@ -19,8 +19,13 @@ from scale_impact.core.effect import Effect, Judgement
 from scale_impact.core.panel import Panel
 from scale_impact.core.targets import Target, overall_target, targets_of, with_judgements
 from scale_impact.errors import ScaleImpactError, UsageError
-from scale_impact.inference._auto import Rule, choose
+from scale_impact.inference._auto import Rule, choose, rest_on_few
 from scale_impact.inference._auto import enough as enough
+
+ALONE = (
+    "Effects that rest on five treated clusters of their own or fewer (see the number's words) are judged by randomisation, which "
+    "assumes that treated and untreated vary alike."
+)
 
 Refit = Callable[[Panel, Design], Effect]
 Inference = str | Mapping[str, Mapping[str, Any] | None]
@@ -97,7 +102,8 @@ def judged(
         rule = choose(panel, design, targets) if name == "auto" else Rule(name, options)
         if not primary and _slow(rule.method, targets):
             return effect
-        return _with_method(effect, panel, design, refit, rule, targets, seed)
+        few = rest_on_few(panel, design, targets, rule) if name == "auto" else [False] * len(targets)
+        return _with_method(effect, panel, design, refit, rule, targets, few, seed)
     except ScaleImpactError as error:
         if name != "auto" and primary:
             raise
@@ -109,16 +115,31 @@ def _slow(method: str, targets: list[Target]) -> bool:
 
 
 def _with_method(
-    effect: Effect, panel: Panel, design: Design, refit: Refit, rule: Rule, targets: list[Target], seed: int | None
+    effect: Effect,
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    rule: Rule,
+    targets: list[Target],
+    few: list[bool],
+    seed: int | None,
 ) -> Effect:
-    judge_each = keys.load("inference", rule.method, "judge_each")
-    options = ({} if seed is None else {"seed": seed}) | dict(rule.options)
-    found = judge_each(panel, design, refit, effect, targets, **options)
-    several = any(f is None for f in found)
+    """The effect judged by a method; estimates that rest on few treated clusters of their own by randomisation."""
+
+    def judge(method: str, options: Mapping[str, Any], chosen: list[Target]) -> list[Judgement | None]:
+        by_method = keys.load("inference", method, "judge")
+        given = ({} if seed is None else {"seed": seed}) | dict(options)
+        return list(by_method(panel, design, refit, effect, chosen, **given)) if chosen else []
+
+    most = iter(judge(rule.method, rule.options, [t for t, f in zip(targets, few, strict=True) if not f]))
+    rest = iter(judge("randomisation", {}, [t for t, f in zip(targets, few, strict=True) if f]))
+    found = [next(rest) if f else next(most) for f in few]
     notes = [n for n in effect.notes if ROUGH not in n]
     if rule.why is not None:
         notes.append(f"Interval and p-value are by {rule.method}, because there are {rule.why}")
-    if several:
+    if any(few):
+        notes.append(ALONE)
+    if any(f is None for f in found):
         notes.append("Where no method is named beside a number, its interval is analytic and rough.")
     return replace(with_judgements(effect, targets, found), notes=tuple(notes))
 
@@ -148,16 +169,14 @@ def overall_judge(
     rule = choose(panel, design, targets) if name == "auto" else Rule(name, options)
     if _slow(rule.method, targets):
         return lambda found, panel, design, refit: found
-    judge_each = keys.load("inference", rule.method, "judge_each")
+    by_method = keys.load("inference", rule.method, "judge")
     given = {"draws": draws} if "draws" in keys.options("inference", rule.method, "judge") else {}
     given |= ({} if seed is None else {"seed": seed}) | dict(rule.options)
     linear = targets[0].loadings is not None
 
     def judge(found: Effect, panel: Panel, design: Design, refit: Refit) -> Effect:
         target = overall_target(found, panel, design, linear=linear)
-        return replace(
-            found, overall=found.overall.judge(judge_each(panel, design, refit, found, [target], **given)[0])
-        )
+        return replace(found, overall=found.overall.judge(by_method(panel, design, refit, found, [target], **given)[0]))
 
     return judge
 
@@ -209,7 +228,7 @@ def _opinion(
     options = {"seed": seed, **({"draws": draws} if "draws" in keys.options("inference", name, "judge") else {})}
     options |= dict(rule.options) if valid and rule is not None else {}
     try:
-        found = keys.load("inference", name, "judge_each")(panel, design, refit, effect, targets, **options)[0]
+        found = keys.load("inference", name, "judge")(panel, design, refit, effect, targets, **options)[0]
     except ScaleImpactError as error:
         return Opinion(name, None, str(error), valid)
     return Opinion(name, found, None if found is not None else "no treated unit has part in the estimate", valid)

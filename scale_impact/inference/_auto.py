@@ -13,7 +13,7 @@ import numpy as np
 
 from scale_impact.core.analysis import MANY_CLUSTERS, MANY_TREATED
 from scale_impact.core.assignments import count_assignments
-from scale_impact.core.blocks import ClusterCounts, cluster_counts, cluster_parts
+from scale_impact.core.blocks import ClusterCounts, blocks_of, cluster_counts, cluster_parts, clusters_of
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
 from scale_impact.core.targets import Target
@@ -66,6 +66,25 @@ def choose(panel: Panel, design: Design, targets: Sequence[Target]) -> Rule:
     if _assignments(panel, design) >= PATTERNS:
         return Rule("randomisation", why=f"{few}. That assumes that treated and untreated vary alike.")
     return _with_few_assignments(counts, linear, few, design)
+
+
+def rest_on_few(panel: Panel, design: Design, targets: Sequence[Target], rule: Rule) -> list[bool]:
+    """Which estimates of a design with enough clusters for a bootstrap rest on few treated ones of their own.
+
+    An effect by cohort, or far from adoption, may rest on one or two clusters: a bootstrap with the
+    null imposed then hardly rejects anything. Dealing the dates again can judge them.
+    """
+    if rule.method != "wild_bootstrap" or design.treatment is not None:
+        return [False] * len(targets)
+    possible = _assignments(panel, design) >= PATTERNS and not np.ptp(blocks_of(panel, design).counts)
+    return [possible and 0 < _own_clusters(panel, design, t) <= FEW for t in targets]
+
+
+def _own_clusters(panel: Panel, design: Design, target: Target) -> int:
+    """Clusters of the cohorts in whose cells an estimate's effect acts; 0 where that is not known."""
+    if target.loadings is None or target.cells is None:
+        return 0
+    return clusters_of(panel, design, (target.cells & (target.loadings != 0)).any(axis=1))
 
 
 def _in_words(counts: ClusterCounts, panel: Panel, design: Design) -> str:

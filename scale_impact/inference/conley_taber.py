@@ -27,7 +27,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Count
 from scale_impact.core.panel import Panel
-from scale_impact.core.targets import Target, levels_matter, targets_of
+from scale_impact.core.targets import Target, levels_matter
 from scale_impact.errors import DesignError, EstimationError
 
 Refit = Callable[[Panel, Design], Effect]
@@ -40,19 +40,22 @@ def judge(
     design: Design,
     refit: Refit,
     effect: Effect,
+    targets: Sequence[Target],
     *,
     seed: int = 20251122,
     draws: Count = 9_999,
     noise: Noise = "empirical",
     tails: Tails = "symmetric",
     size: str | None = None,
-) -> ConleyTaber:
-    """Judge the overall effect by what the controls' paths would have added.
+) -> list[ConleyTaber | None]:
+    """Judge estimates by what the controls' paths would have added.
 
     Parameters
     ----------
     panel, design, refit, effect:
         The data, the design, the estimator and what it found.
+    targets:
+        The estimates to judge, ``overall`` first (``core.targets.targets_of``).
     seed:
         Of the draws.
     draws:
@@ -64,6 +67,10 @@ def judge(
     size:
         Column with the size of a unit (inhabitants): noise varies as a + b / size.
 
+    Returns
+    -------
+    One judgement a target, all from the same draws; None where there is none.
+
     Raises
     ------
     DesignError
@@ -74,28 +81,6 @@ def judge(
 
     Source: Conley and Taber (2011); Ferman and Pinto (2019).
     """
-    overall = targets_of(effect, panel, design, refit)[:1]
-    found = judge_each(
-        panel, design, refit, effect, overall, seed=seed, draws=draws, noise=noise, tails=tails, size=size
-    )[0]
-    assert found is not None
-    return found
-
-
-def judge_each(
-    panel: Panel,
-    design: Design,
-    refit: Refit,
-    effect: Effect,
-    targets: Sequence[Target],
-    *,
-    seed: int = 20251122,
-    draws: Count = 9_999,
-    noise: Noise = "empirical",
-    tails: Tails = "symmetric",
-    size: str | None = None,
-) -> list[ConleyTaber | None]:
-    """One judgement a target, all from the same draws; parameters as ``judge``."""
     design.needs_absorbing()
     if targets[0].loadings is None:
         raise EstimationError(

@@ -22,7 +22,7 @@ from scale_impact.core.cohorts import Floats, leave_out
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.panel import Panel
-from scale_impact.core.targets import Target, targets_of
+from scale_impact.core.targets import Target
 from scale_impact.core.words import some
 from scale_impact.errors import EstimationError, ScaleImpactError
 
@@ -31,19 +31,32 @@ Centre = Literal["estimate", "mean"]
 
 
 def judge(
-    panel: Panel, design: Design, refit: Refit, effect: Effect, *, seed: int = 20251122, centre: Centre = "estimate"
-) -> Jackknife:
-    """Judge the overall effect by leaving out each cluster.
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    effect: Effect,
+    targets: Sequence[Target],
+    *,
+    seed: int = 20251122,
+    centre: Centre = "estimate",
+) -> list[Jackknife | None]:
+    """Judge estimates by leaving out each cluster.
 
     Parameters
     ----------
     panel, design, refit, effect:
         The data, the design, the estimator and what it found.
+    targets:
+        The estimates to judge, ``overall`` first (``core.targets.targets_of``).
     seed:
         Not used: nothing is random here.
     centre:
         Distances are measured from the ``estimate`` (CV3) or from the ``mean`` of those that
         leave one out (CV3J).
+
+    Returns
+    -------
+    One judgement a target; None for those that do not exist without some cluster.
 
     Raises
     ------
@@ -54,23 +67,6 @@ def judge(
 
     Source: Tukey (1958); MacKinnon, Nielsen and Webb (2023), CV3 and CV3J.
     """
-    overall = targets_of(effect, panel, design, refit)[:1]
-    found = judge_each(panel, design, refit, effect, overall, seed=seed, centre=centre)[0]
-    assert found is not None
-    return found
-
-
-def judge_each(
-    panel: Panel,
-    design: Design,
-    refit: Refit,
-    effect: Effect,
-    targets: Sequence[Target],
-    *,
-    seed: int = 20251122,
-    centre: Centre = "estimate",
-) -> list[Jackknife | None]:
-    """One judgement a target; None for those that do not exist without some cluster."""
     parts = cluster_parts(panel, design)
     again = [_without(panel, design, refit, members) for _, members in parts]
     values = np.array([[_same(effect, found, t) for t in targets] for found in again], dtype=float)

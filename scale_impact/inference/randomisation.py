@@ -34,7 +34,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Count
 from scale_impact.core.panel import Panel
-from scale_impact.core.targets import Target, effect_patterns, levels_matter, targets_of
+from scale_impact.core.targets import Target, effect_patterns, levels_matter
 from scale_impact.core.words import counted
 from scale_impact.errors import DesignError, EstimationError, ScaleImpactError
 from scale_impact.inference._inversion import inverted
@@ -54,18 +54,21 @@ def judge(
     design: Design,
     refit: Refit,
     effect: Effect,
+    targets: Sequence[Target],
     *,
     seed: int = 20251122,
     draws: Count = 9_999,
     statistic: Statistic = "studentised",
     refits: Count = 499,
-) -> Randomised:
-    """Judge the overall effect by dealing the adoption dates again.
+) -> list[Randomised | None]:
+    """Judge estimates by dealing the adoption dates again.
 
     Parameters
     ----------
     panel, design, refit, effect:
         The data, the design, the estimator and what it found.
+    targets:
+        The estimates to judge, ``overall`` first (``core.targets.targets_of``).
     seed:
         Of the draws.
     draws:
@@ -76,6 +79,10 @@ def judge(
     refits:
         As ``draws``, where each assignment has to be estimated anew: estimators that are not
         linear, clusters of unequal size.
+
+    Returns
+    -------
+    One judgement a target, all from the same assignments; None where there is none.
 
     Raises
     ------
@@ -88,27 +95,6 @@ def judge(
     Source: Fisher (1935); Rosenbaum (2002); Young (2019); Roth and Sant'Anna (2023)
     for staggered adoption.
     """
-    overall = targets_of(effect, panel, design, refit)[:1]
-    found = judge_each(
-        panel, design, refit, effect, overall, seed=seed, draws=draws, statistic=statistic, refits=refits
-    )[0]
-    assert found is not None
-    return found
-
-
-def judge_each(
-    panel: Panel,
-    design: Design,
-    refit: Refit,
-    effect: Effect,
-    targets: Sequence[Target],
-    *,
-    seed: int = 20251122,
-    draws: Count = 9_999,
-    statistic: Statistic = "studentised",
-    refits: Count = 499,
-) -> list[Randomised | None]:
-    """One judgement a target, all from the same assignments; parameters as ``judge``."""
     design.needs_absorbing()
     reason = _why_not_linear(panel, design, targets)
     if reason is None:

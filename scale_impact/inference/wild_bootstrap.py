@@ -30,7 +30,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Count
 from scale_impact.core.panel import Panel
-from scale_impact.core.targets import Target, levels_matter, targets_of
+from scale_impact.core.targets import Target, levels_matter
 from scale_impact.core.wild import Draws, Weights, draw, multipliers
 from scale_impact.core.working_model import Form, form_of, working_models
 from scale_impact.errors import EstimationError
@@ -54,6 +54,7 @@ def judge(
     design: Design,
     refit: Refit,
     effect: Effect,
+    targets: Sequence[Target],
     *,
     seed: int = 20251122,
     draws: Count = 9_999,
@@ -61,13 +62,15 @@ def judge(
     null_imposed: bool = True,
     tails: Tails = "symmetric",
     count_observed: bool = True,
-) -> Wild:
-    """Judge the overall effect by the wild cluster bootstrap.
+) -> list[Wild | None]:
+    """Judge estimates by the wild cluster bootstrap.
 
     Parameters
     ----------
     panel, design, refit, effect:
         The data, the design, the estimator and what it found.
+    targets:
+        The estimates to judge, ``overall`` first (``core.targets.targets_of``).
     seed:
         Of the draws.
     draws:
@@ -83,6 +86,10 @@ def judge(
         Count the data among the draws, so that no p-value is zero; False as in boottest and
         fwildclusterboot.
 
+    Returns
+    -------
+    One judgement a target, all from the same draws; None where there is none.
+
     Raises
     ------
     EstimationError
@@ -93,37 +100,17 @@ def judge(
     Source: Cameron, Gelbach and Miller (2008); Roodman, MacKinnon, Nielsen and Webb (2019);
     MacKinnon, Nielsen and Webb (2023); Kline and Santos (2012) for scores.
     """
-    overall = targets_of(effect, panel, design, refit)[:1]
-    found = judge_each(
-        panel, design, refit, effect, overall, seed=seed, draws=draws, weights=weights, null_imposed=null_imposed,
-        tails=tails, count_observed=count_observed,
-    )[0]  # fmt: skip
-    assert found is not None
-    return found
-
-
-def judge_each(
-    panel: Panel,
-    design: Design,
-    refit: Refit,
-    effect: Effect,
-    targets: Sequence[Target],
-    *,
-    seed: int = 20251122,
-    draws: Count = 9_999,
-    weights: Literal["auto", "rademacher", "mammen", "webb"] = "auto",
-    null_imposed: bool = True,
-    tails: Tails = "symmetric",
-    count_observed: bool = True,
-) -> list[Wild | None]:
-    """One judgement a target, all from the same draws; parameters as ``judge``."""
     forms = _forms(panel, design, effect, targets)
     if forms[0] is None:
         raise EstimationError(
             f"wild_bootstrap: {effect.estimator} with these options says nothing about each unit's influence, or there is no "
             "variation in it. Use `inference: jackknife` or `inference: randomisation`."
         )
-    chosen = _Chosen(seed, draws, weights, null_imposed, tails, count_observed)
+    return _judged(targets, forms, _Chosen(seed, draws, weights, null_imposed, tails, count_observed))
+
+
+def _judged(targets: Sequence[Target], forms: Sequence[Form | None], chosen: _Chosen) -> list[Wild | None]:
+    """Judgements of all targets; those of one kind have the same draws."""
     groups: dict[tuple[bool, int], dict[int, Form]] = {}
     for k, form in enumerate(forms):
         if form is not None:

@@ -9,6 +9,7 @@ from scipy import stats
 import scale_impact as si
 from scale_impact.errors import DesignError, EstimationError
 from scale_impact.inference import conley_taber
+from tests.inference import overall
 from tests.panels import NEVER, design_of, drawn, fitted, panel_of
 
 
@@ -18,7 +19,7 @@ def judged(estimator, frame, *, design=None, **options):
     def again(p, d):
         return si.estimate(estimator, p, d)
 
-    return conley_taber.judge(chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
+    return overall(conley_taber, chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
 
 
 def added(estimator, frame):

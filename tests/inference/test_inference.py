@@ -202,3 +202,24 @@ def test_many_units_in_small_cohorts_are_few():
         )
     assert "wild cluster bootstrap" in words[0]
     assert "bootstrap" not in words[1]
+
+
+def test_an_estimate_of_a_small_cohort_is_judged_by_randomisation_beside_a_bootstrap():
+    effect = auto({2: 2, 3: 8, NEVER: 14}, "callaway_santanna")
+    words = {
+        c: "" if e.judged is None else e.judged.words
+        for c, e in zip(effect.by_cohort.cohorts, effect.by_cohort, strict=True)
+    }
+    assert "randomisation" in words[2]
+    assert "wild cluster bootstrap" in words[3]
+    assert "wild cluster bootstrap" in effect.overall.judged.words
+    low, high = effect.by_cohort[0].interval(0.95)
+    assert low < effect.by_cohort.values[0] < high
+    assert any("five treated clusters of their own" in note for note in effect.notes)
+
+
+def test_a_named_method_judges_every_estimate():
+    effect = fitted(
+        "callaway_santanna", drawn({2: 2, 3: 8, NEVER: 14}, 6, seed=3), options={"inference": "wild_bootstrap"}
+    )
+    assert all("wild cluster bootstrap" in e.judged.words for e in effect.by_cohort)

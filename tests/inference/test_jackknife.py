@@ -8,6 +8,7 @@ from scipy import stats
 import scale_impact as si
 from scale_impact.errors import DesignError, EstimationError
 from scale_impact.inference import jackknife
+from tests.inference import overall
 from tests.panels import NEVER, design_of, drawn, fitted, panel_of
 
 
@@ -18,7 +19,7 @@ def refit(estimator, **options):
 def judged(estimator, frame, *, design=None, **options):
     chosen = design_of(frame, **(design or {}))
     again = refit(estimator)
-    return jackknife.judge(chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
+    return overall(jackknife, chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
 
 
 def coefficient(frame):

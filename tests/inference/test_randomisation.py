@@ -9,6 +9,7 @@ import scale_impact as si
 from scale_impact.core.targets import targets_of
 from scale_impact.errors import DesignError
 from scale_impact.inference import randomisation
+from tests.inference import overall
 from tests.panels import NEVER, design_of, drawn, fitted, panel_of
 
 
@@ -19,7 +20,7 @@ def refit(estimator, **options):
 def judged(estimator, frame, *, design=None, **options):
     chosen = design_of(frame, **(design or {}))
     again = refit(estimator)
-    return randomisation.judge(chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
+    return overall(randomisation, chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
 
 
 def dealings(frame):
@@ -82,7 +83,7 @@ def test_effects_by_event_time_are_judged_with_the_other_effects_taken_away():
     again = refit("callaway_santanna")
     effect = again(design._panel, design)
     targets = targets_of(effect, design._panel, design, again)
-    found = randomisation.judge_each(design._panel, design, again, effect, targets, statistic="estimate")
+    found = randomisation.judge(design._panel, design, again, effect, targets, statistic="estimate")
     at = next(k for k, t in enumerate(targets) if t.place == "path" and effect.path.event_times[t.k] == 1)
     for null in (0.0, 0.4):
         first = effect.path.at(0).value
@@ -134,7 +135,7 @@ def test_an_estimator_that_is_not_linear_is_estimated_anew():
     panel = panel_of(frame, covariates=["x"])
     design = si.Design.from_panel(panel, first_treated="g")
     again = refit("callaway_santanna", covariates=["x"], method="reg")
-    found = randomisation.judge(panel, design, again, again(panel, design))
+    found = overall(randomisation, panel, design, again, again(panel, design))
     assert "because the estimator is not linear" in found.words
     each = [
         si.estimate(
@@ -193,6 +194,6 @@ def test_the_panel_and_the_design_stay_as_they_were():
     design = design_of(drawn({2: 3, NEVER: 5}, 4, seed=7))
     before = (design._panel.digest, design.cohort_codes.copy())
     again = refit("efficient")
-    randomisation.judge(design._panel, design, again, again(design._panel, design), refits=50)
+    overall(randomisation, design._panel, design, again, again(design._panel, design), refits=50)
     assert design._panel.digest == before[0]
     np.testing.assert_array_equal(design.cohort_codes, before[1])

@@ -11,6 +11,7 @@ import scale_impact as si
 from scale_impact.core.targets import targets_of
 from scale_impact.errors import DesignError, EstimationError
 from scale_impact.inference import wild_bootstrap
+from tests.inference import overall
 from tests.panels import NEVER, design_of, drawn, fitted, framed, panel_of, reference
 
 
@@ -22,7 +23,7 @@ def judged(estimator, frame, *, design=None, **options):
     """The judgement of the overall effect."""
     chosen = design_of(frame, **(design or {}))
     again = refit(estimator)
-    return wild_bootstrap.judge(chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
+    return overall(wild_bootstrap, chosen._panel, chosen, again, again(chosen._panel, chosen), **options)
 
 
 # ---- a published implementation ----------------------------------------------------------------------
@@ -45,7 +46,7 @@ def test_wildboottest_counts_as_many_sign_patterns(twelve_cities, estimator, lab
     again = refit(estimator)
     effect = again(panel, design)
     targets = targets_of(effect, panel, design, again)
-    found = wild_bootstrap.judge_each(
+    found = wild_bootstrap.judge(
         panel, design, again, effect, targets, weights="rademacher", null_imposed=imposed, count_observed=False
     )
     k = 0 if label == "ez" else 1 + [e for e in effect.path.event_times if e != -1].index(label)
@@ -186,7 +187,7 @@ def test_an_effect_at_an_event_time_leaves_the_others_free():
         ]
         expected = np.mean(np.abs(wild) >= abs(statistic(y, null)) * (1 - 1e-9))
         targets = targets_of(effect, design._panel, design, again)
-        found = wild_bootstrap.judge_each(design._panel, design, again, effect, targets, weights="rademacher")
+        found = wild_bootstrap.judge(design._panel, design, again, effect, targets, weights="rademacher")
         k = next(k for k, t in enumerate(targets) if t.place == "path" and t.k == at)
         assert found[k].p_of(null) == pytest.approx(expected, abs=1e-12)
 
@@ -282,7 +283,7 @@ def test_cross_sections_with_clusters_are_bootstrapped_cluster_by_cluster():
     panel = si.Panel.from_frame(frame, unit=None, period="t", outcome="y")
     design = si.Design.from_panel(panel, group="group", starts=1, cluster="region")
     again = refit("did_2x2")
-    found = wild_bootstrap.judge(panel, design, again, again(panel, design), weights="rademacher")
+    found = overall(wild_bootstrap, panel, design, again, again(panel, design), weights="rademacher")
     x = np.column_stack([frame["group"] * frame["t"], frame["group"], 1 - frame["group"], frame["t"]]).astype(float)
     plain = Plain.__new__(Plain)
     plain.x, plain.y, plain.p = x, frame["y"].to_numpy(), 1
@@ -302,7 +303,7 @@ def test_an_estimator_that_is_not_linear_is_bootstrapped_by_its_influence():
     design = si.Design.from_panel(panel, first_treated="g")
     again = refit("callaway_santanna", covariates=["x"])
     effect = again(panel, design)
-    found = wild_bootstrap.judge(panel, design, again, effect, weights="rademacher")
+    found = overall(wild_bootstrap, panel, design, again, effect, weights="rademacher")
     assert "the estimator is not linear, so no null is imposed" in found.words
     scores = effect.influence.by_cluster[:, 0]
     scores = scores - scores.mean()
@@ -326,7 +327,7 @@ def test_an_estimate_without_weights_and_influence_is_sent_to_the_jackknife():
         return replace(si.estimate("twfe", p, d), weights=None, influence=None)
 
     with pytest.raises(EstimationError, match="Use `inference: jackknife`"):
-        wild_bootstrap.judge(design._panel, design, bare, bare(design._panel, design))
+        overall(wild_bootstrap, design._panel, design, bare, bare(design._panel, design))
 
 
 def test_too_many_multipliers_are_refused():
