@@ -75,6 +75,7 @@ def run(
     window: Sequence[float] | None = None,
     level: Share = 0.95,
     draws: Count = 1000,
+    grid: Count | None = None,
 ) -> Check:
     """Robust intervals of an effect, and the breakdown value.
 
@@ -99,6 +100,8 @@ def run(
         Level of the intervals. They use the normal distribution.
     draws:
         Draws for C-LF's first critical value; as it is those of HonestDiD in R.
+    grid:
+        1000: ends as HonestDiD in R prints them, on its grid of so many values; None: the ends themselves.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def run(
         return path
     if reason := _unfit(panel, design, path, restriction):
         return Check.inapplicable(NAME, reason + path.words())
-    asked = _Question(restriction, shape, method or default_method(restriction, shape), level, draws)
+    asked = _Question(restriction, shape, method or default_method(restriction, shape), level, draws, grid)
     return _checked(path, asked, bounds, threshold, target)
 
 
@@ -131,6 +134,7 @@ class _Question:
     method: Method
     level: float
     draws: int
+    grid: int | None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -234,7 +238,7 @@ def _study(path: LongPath, weights: Floats) -> EventStudy:
 
 
 def _robust(study: EventStudy, asked: _Question, bound: float) -> Interval | None:
-    return robust_interval(study, asked.restriction, bound, **asked.options)
+    return robust_interval(study, asked.restriction, bound, grid=asked.grid, **asked.options)
 
 
 def _original(study: EventStudy, asked: _Question) -> Interval:

@@ -157,8 +157,9 @@ class Analysis:
         alone = clusters is not None and bool(
             (clusters.n_holding() <= 1).all() and self.moments.units.max(initial=0) > 1
         )
-        nothing = COHORTS_ARE_CLUSTERS if alone else NO_VARIATION
-        return [NOTHING_LEFT if np.isnan(v) else None if v > floor else nothing for v in variances]
+        if alone:  # what is left of a variance then is the distance between cohorts, not sampling
+            return [COHORTS_ARE_CLUSTERS] * len(variances)
+        return [NOTHING_LEFT if np.isnan(v) else None if v > floor else NO_VARIATION for v in variances]
 
     def one_unit(self) -> str | None:
         """Why a regression has no standard error: one treated or one untreated unit."""

@@ -31,19 +31,6 @@ def medicaid():
     return EventStudy(np.array(given["betahat"]), np.array(given["sigma"]), 5, np.array([1.0, 0.0]))
 
 
-def on_rs_grid(ends, given, bound=0.0):
-    """The ends that HonestDiD reports: the outermost of 1,000 values that are inside.
-
-    Its grid reaches 20 standard errors beyond what the bound allows without any violation before.
-    """
-    ahead = np.arange(1, given.n_after + 1)
-    hinges = np.maximum(ahead[None, :] - np.arange(given.n_after)[:, None], 0)
-    reach = bound * np.abs(hinges @ given.weights).sum() + 20 * given.std_error
-    grid = np.linspace(-reach, reach, 1000)
-    inside = grid[(grid >= ends[0]) & (grid <= ends[1])]
-    return inside[0], inside[-1]
-
-
 def drawn(rng, before, after, weights=None):
     k = before + after
     root = rng.normal(size=(k, k))
@@ -60,8 +47,8 @@ def drawn(rng, before, after, weights=None):
 def test_relative_magnitudes_end_where_honestdids_do(case, target):
     given, theirs = study(case, target), reference("honestdid_mpdta", f"{case}_RM_CLF_{target}")
     for bound, low, high in zip(theirs["Mbar"], theirs["lb"], theirs["ub"], strict=True):
-        ends = robust_interval(given, "relative_magnitudes", bound)
-        assert on_rs_grid(ends, given) == pytest.approx((low, high), abs=1e-12)  # the same tests, with the same draws
+        ends = robust_interval(given, "relative_magnitudes", bound, grid=1000)
+        assert ends == pytest.approx((low, high), abs=1e-12)  # the same tests, with the same draws
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -69,8 +56,8 @@ def test_relative_magnitudes_end_where_honestdids_do(case, target):
 def test_the_hybrid_for_smoothness_ends_where_honestdids_does(case, target):
     given, theirs = study(case, target), reference("honestdid_mpdta", f"{case}_SD_CLF_{target}")
     for bound, low, high in zip(theirs["M"], theirs["lb"], theirs["ub"], strict=True):
-        ends = robust_interval(given, "smoothness", bound, method="C-LF")
-        assert on_rs_grid(ends, given, bound) == pytest.approx((low, high), abs=1e-12)
+        ends = robust_interval(given, "smoothness", bound, method="C-LF", grid=1000)
+        assert ends == pytest.approx((low, high), abs=1e-12)
 
 
 def test_where_rs_grid_ends_the_interval_goes_on():
@@ -108,7 +95,7 @@ def centred(given, weights, biases, centre):
 
 def test_published_intervals_of_the_medicaid_example():
     theirs = reference("honestdid_medicaid", "RM_first")
-    found = [on_rs_grid(e, medicaid()) for e in robust_intervals(medicaid(), "relative_magnitudes", theirs["Mbar"])]
+    found = robust_intervals(medicaid(), "relative_magnitudes", theirs["Mbar"], grid=1000)
     assert [f"{low:.3g} {high:.3g}" for low, high in found] == [
         f"{low:.3g} {high:.3g}" for low, high in zip(theirs["lb"], theirs["ub"], strict=True)
     ]

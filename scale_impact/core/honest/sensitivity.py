@@ -40,9 +40,10 @@ def robust_intervals(
     method: Method | None = None,
     level: float = 0.95,
     draws: int = DRAWS,
+    grid: int | None = None,
 ) -> list[Interval | None]:
     """One interval a bound; see ``robust_interval``."""
-    asked: dict[str, Any] = {"shape": shape, "method": method, "level": level, "draws": draws}
+    asked: dict[str, Any] = {"shape": shape, "method": method, "level": level, "draws": draws, "grid": grid}
     return [robust_interval(study, restriction, b, **asked) for b in bounds]
 
 
@@ -55,6 +56,7 @@ def robust_interval(
     method: Method | None = None,
     level: float = 0.95,
     draws: int = DRAWS,
+    grid: int | None = None,
 ) -> Interval | None:
     """Confidence interval of the effect that is valid while violations of parallel trends are in a restriction.
 
@@ -74,6 +76,9 @@ def robust_interval(
         Between 0 and 1.
     draws:
         Draws for the critical value of C-LF's first test; as it is those of HonestDiD in R.
+    grid:
+        1000: the ends that HonestDiD in R prints, the outermost of so many values that are not
+        rejected, which lie up to a step inside and stop at the grid's edge. None: the ends.
 
     Returns
     -------
@@ -91,7 +96,17 @@ def robust_interval(
     _refuse(study, restriction, shape, bound, chosen)
     if chosen == "FLCI":
         return fixed_length(study, bound, 1 - level).interval
-    return _hull(list(_tests(study, restriction, shape, bound, chosen, 1 - level, draws)))
+    ends = _hull(list(_tests(study, restriction, shape, bound, chosen, 1 - level, draws)))
+    return ends if grid is None or ends is None else _on_grid(ends, study, bound * (restriction == "smoothness"), grid)
+
+
+def _on_grid(ends: Interval, study: EventStudy, bound: float, values: int) -> Interval | None:
+    """The outermost of some values that are inside; R's grid reaches 20 standard errors beyond what the bound allows."""
+    hinges = np.maximum(np.arange(1, study.n_after + 1) - np.arange(study.n_after)[:, None], 0)
+    reach = bound * float(np.abs(hinges @ study.weights).sum()) + 20 * study.std_error
+    grid = np.linspace(-reach, reach, values)
+    inside = grid[(grid >= ends[0]) & (grid <= ends[1])]
+    return (float(inside[0]), float(inside[-1])) if len(inside) else None
 
 
 def _hull(tests: list[Test]) -> Interval | None:
