@@ -96,12 +96,8 @@ def run(
         ``overall`` (the mean over event times from 0 on), ``first``, or an event time.
     window:
         First and last event time to use; None: all.
-    level:
-        Level of the intervals. They use the normal distribution.
-    draws:
-        Draws for C-LF's first critical value; as it is those of HonestDiD in R.
-    grid:
-        1000: ends as HonestDiD in R prints them, on its grid of so many values; None: the ends themselves.
+    level, draws, grid:
+        See ``robust_interval``; intervals use the normal distribution.
 
     Returns
     -------
