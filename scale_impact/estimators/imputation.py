@@ -148,10 +148,18 @@ class Early:
     alone: NDArray[np.bool_]
 
 
+def _alone(dummies: Floats, untreated: Floats) -> NDArray[np.bool_]:
+    """Leads that one unit has, or that are compared with one other untreated unit in each of their periods."""
+    own = dummies * untreated
+    others = ((untreated - own).sum(axis=1) * dummies.any(axis=1)).max(axis=1, initial=0.0)
+    return np.asarray((own.max(axis=2, initial=0.0).sum(axis=1) == 1) | (others == 1))
+
+
 def _early(averager: Averager, cells: Imputed | ImputedWith, leads: list[float]) -> Early:
     """Least squares on untreated observations with a dummy for each lead."""
     dummies = _dummies(averager, leads)
-    alone = (dummies * cells.moments.counts).max(axis=2, initial=0.0).sum(axis=1) == 1
+    untreated = cells.inner.untreated if isinstance(cells, ImputedWith) else cells.untreated
+    alone = _alone(dummies, cells.moments.counts * untreated)
     scale = np.sqrt(_factor(averager.analysis, cells, len(leads)))
     if isinstance(cells, ImputedWith):
         values, columns = cells.regress(dummies)

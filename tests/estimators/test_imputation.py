@@ -369,3 +369,10 @@ def test_no_period_before_anticipation_is_refused():
         DesignError, match="No cohort can be compared with a period before treatment and its anticipation of 4"
     ):
         fitted("imputation", drawn(SIZES, T, seed=1), anticipation=4)
+
+
+def test_leads_that_are_compared_with_one_unit_have_no_standard_error():
+    path = fitted("imputation", drawn({4: 8, NEVER: 1}, 8, seed=3)).path
+    early = [e for e, t in zip(path, path.event_times, strict=True) if t < 0]
+    assert early
+    assert all(e.std_error is None and e.reason for e in early)
