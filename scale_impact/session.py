@@ -14,25 +14,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scale_impact.checks import check as run_check
 from scale_impact.checks import option_names as check_options
+from scale_impact.core import machine
 from scale_impact.core.assemble import checks_of, design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
-from scale_impact.core.evidence import Origin, check_row, estimate_rows
+from scale_impact.core.evidence import Origin, check_row, estimate_rows, specification_row
+from scale_impact.core.frozen_plan import Adherence, adherence
+from scale_impact.core.given import study_for
 from scale_impact.core.indicator import Indicator
 from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
+from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
 from scale_impact.core.source import load_source
-from scale_impact.core.study import Choice, Outcome, Study, describe, scalar_keys
-from scale_impact.core.words import effect_unit
+from scale_impact.core.specifications import SpecificationCurve
+from scale_impact.core.study import Choice, Outcome, Study, describe
+from scale_impact.core.words import effect_unit, some
+from scale_impact.curve import Candidate, Panels, candidates, curve_of, shared_panels, tested
 from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
@@ -69,20 +75,31 @@ def open_session(
     overrides:
         Scalars of study.yaml to change, by key.
     given:
-        The notebook's variables: those named like a scalar of study.yaml override it. That is
-        how ``papermill -p level 0.9`` works.
+        The notebook's variables: those named like a scalar of study.yaml override it, and so do the
+        template's own parameters. That is how ``papermill -p level 0.9`` works; a name that it was
+        given and nobody knows is an error.
 
     Raises
     ------
     StudyError
         The study, or a value given for it, is not as it should be.
     """
-    scalars = {k: v for k, v in (given or {}).items() if k in scalar_keys() and _is_scalar(v)}
-    loaded = Study.load(study, variant=variant, overrides={**scalars, **(overrides or {})})
-    if variant is None and loaded.variants:
-        raise UsageError(f"{loaded.slug} has variants; name one: {', '.join(loaded.variants)}.")
+    loaded = study_for(study, variant=variant, overrides=overrides or {}, given=given or {})
+    if loaded.variants and loaded.variant not in loaded.variants:
+        raise UsageError(f"{loaded.slug} has variants; name one: {some(loaded.variants, 12)}.")
     _prepare_display()
-    return Session(loaded, out or os.environ.get(OUT_VARIABLE))
+    session = Session(loaded, out or os.environ.get(OUT_VARIABLE))
+    _say_that_it_is_simulated()
+    return session
+
+
+def _say_that_it_is_simulated() -> None:
+    """In a dry run the notebook says so, whatever its cells show."""
+    seed = simulation_seed()
+    if seed is not None:
+        from IPython.display import display
+
+        display(_markdown(as_notice(seed)))
 
 
 def _prepare_display() -> None:
@@ -100,8 +117,8 @@ def _prepare_display() -> None:
     pictures.for_type_by_name("matplotlib.figure", "Figure", render)
 
 
-def _is_scalar(value: Any) -> bool:
-    return value is None or isinstance(value, (str, int, float, bool))
+CURVE = "specification_curve"
+"""The check and the figure of all specifications of a grid."""
 
 
 class Session:
@@ -110,6 +127,7 @@ class Session:
     def __init__(self, study: Study, out: str | None) -> None:
         self.study = study
         self.out = Path(out) if out else None
+        self._seed = simulation_seed()
         self._known: dict[tuple[str, str], Any] = {}
 
     # ---- what the study asks ----------------------------------------------------------------
@@ -118,6 +136,11 @@ class Session:
     def outcomes(self) -> list[str]:
         """Columns of the outcomes, the primary one first."""
         return [o.column for o in self.study.outcomes]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The template's own parameters, typed: as the notebook or the study set them, else their defaults."""
+        return self.study.parameters
 
     @property
     def estimator_names(self) -> list[str]:
@@ -135,8 +158,19 @@ class Session:
             f"## {settings.title}\n\n{settings.question}\n\n"
             f"**The measure: {measure.title}.** {measure.what.strip()}\n\n"
             f"**How it should work.** {measure.mechanism.strip()}\n\n"
-            f"**Outcomes.** {outcomes}"
+            f"**Outcomes.** {outcomes}{self._of_plan()}"
         )
+
+    def _of_plan(self) -> str:
+        """That outcomes are simulated, and how the study stands to its frozen plan; nothing where there is none."""
+        notice = [] if self._seed is None else [as_notice(self._seed)]
+        found = self._plan()
+        said = [] if found is None else [f"**Plan.** {' '.join(found.words)}"]
+        return "".join(f"\n\n{text}" for text in (*notice, *said))
+
+    def _plan(self) -> Adherence | None:
+        found: Adherence | None = self._once("plan", "", lambda: adherence(self.study))
+        return found
 
     def source_note(self) -> Markdown:
         """Where the data come from and what the columns mean."""
@@ -158,11 +192,13 @@ class Session:
 
     def data(self) -> pd.DataFrame | ParquetTable:
         """The source's columns, after its hash was compared with the card's; where they are streamed, their files."""
-        project = self.study.project
-        frame: pd.DataFrame | ParquetTable = self._once(
-            "data", "", lambda: read(project.source(self.study.settings.source), project.root)
-        )
+        frame: pd.DataFrame | ParquetTable = self._once("data", "", self._read)
         return frame
+
+    def _read(self) -> pd.DataFrame | ParquetTable:
+        """The data, in a dry run with simulated outcomes: all that the notebook sees passes here."""
+        found = read(self.study.project.source(self.study.settings.source), self.study.project.root)
+        return found if self._seed is None else simulated_data(self.study, found, self._seed)
 
     def panel(self, outcome: str | None = None) -> Panel:
         """The panel of an outcome."""
@@ -190,9 +226,68 @@ class Session:
         """One check of the primary estimate for each check of the study, and those that belong to its estimators."""
         column = self._outcome(outcome).column
         checks: list[Check] = self._once(
-            "checks", column, lambda: [self._check(c, column) for c in checks_of(self.study, self.design(column))]
+            "checks", column, lambda: [self._check(c, column) for c in self._checks(column)]
         )
         return checks
+
+    def specifications(self, outcome: str | None = None) -> SpecificationCurve:
+        """The estimates of all combinations of the study's grid, without a test of them; errors as ``curve.candidates``."""
+        column = self._outcome(outcome).column
+        found: SpecificationCurve = self._once(
+            "curve", column, lambda: curve_of(self._candidates(column), self.study.settings.level)
+        )
+        return found
+
+    @property
+    def outcomes_with_a_curve(self) -> list[str]:
+        """Outcomes of which the grid is a curve: the first alone where the grid itself tries outcomes."""
+        return [o for o in self.outcomes if self._has_curve(o)]
+
+    def joint_test(
+        self, outcome: str | None = None, *, draws: int | None = None, alpha: float | None = None
+    ) -> SpecificationCurve:
+        """The curve with its joint test; ``draws`` and ``alpha`` are those of the check unless they are given."""
+        column = self._outcome(outcome).column
+        usual = {"draws": 500, "alpha": 0.05} | _options(self.study.settings.checks, CURVE)
+        draws = usual["draws"] if draws is None else draws
+        alpha = usual["alpha"] if alpha is None else alpha
+
+        def make() -> SpecificationCurve:
+            curve, found = self.specifications(column), self._candidates(column)
+            return tested(curve, found, self.study, self._panels(), draws=draws, alpha=alpha)
+
+        found: SpecificationCurve = self._once(f"curve tested {draws} {alpha}", column, make)
+        return found
+
+    def _candidates(self, outcome: str) -> tuple[Candidate, ...]:
+        found: tuple[Candidate, ...] = self._once(
+            "candidates", outcome, lambda: candidates(self.study, self._outcome(outcome), self._panels())
+        )
+        return found
+
+    def _panels(self) -> Panels:
+        def data(study: Study) -> Any:
+            source = study.settings.source
+            return (
+                self.data()
+                if source == self.study.settings.source
+                else self._once("data", source, Session(study, None).data)
+            )
+
+        panels: Panels = self._once("panels", "", lambda: shared_panels(data))
+        return panels
+
+    def _has_curve(self, outcome: str) -> bool:
+        """Whether the study's grid is one curve of this outcome: it is not if each combination is a run of its own."""
+        combinations = self.study.combinations if self.study.combination is None else ()
+        of_outcomes = bool(combinations) and "outcome" in combinations[0].choices
+        return bool(combinations) and (not of_outcomes or outcome == self.outcomes[0])
+
+    def _checks(self, outcome: str) -> list[Choice]:
+        """The study's checks, those that its estimators need, and that of its curve."""
+        found = checks_of(self.study, self.design(outcome))
+        named = any(c.name == CURVE for c in found)
+        return found if named or not self._has_curve(outcome) else [*found, Choice(name=CURVE)]
 
     def by_weights(self, outcome: str | None = None) -> list[tuple[str, Effect]]:
         """Effects that weight cohorts and periods differently, each with the names of all that weight so."""
@@ -237,9 +332,11 @@ class Session:
         options = options_of(self.study, choice, check_options(choice.name))
         refits = self._refits(outcome)
         refit = next(iter(refits.values()))
+        has_grid = bool(self.study.combinations)
         return run_check(
-            choice.name, panel, design, refit, refits=refits, judged=self._with_interval(refit, outcome), **options
-        )
+            choice.name, panel, design, refit, refits=refits, judged=self._with_interval(refit, outcome),
+            curve=(lambda d, a: self.joint_test(outcome, draws=d, alpha=a)) if has_grid else None, **options,
+        )  # fmt: skip
 
     def _with_interval(
         self, refit: Callable[[Panel, Design], Effect], outcome: str
@@ -284,7 +381,7 @@ class Session:
         """The overall effects side by side."""
         import pandas as pd
 
-        found = [r for r in self._estimate_rows(self._outcome(outcome)) if r["kind"] == "overall"]
+        found = [r for r in self._effect_rows(self._outcome(outcome)) if r["kind"] == "overall"]
         rows = [{**row, "estimator": name} for row, name in zip(found, self.estimator_names, strict=True)]
         columns = ["estimator", "role", "estimate", "std_error", "ci_low", "ci_high", "p_value", "inference"]
         return pd.DataFrame(rows, columns=columns).set_index("estimator")
@@ -309,7 +406,7 @@ class Session:
 
     def answer(self, outcome: str | None = None) -> Markdown:
         """The primary estimate in words, with the checks that a reader must know of."""
-        row = self._estimate_rows(self._outcome(outcome))[0]
+        row = self._effect_rows(self._outcome(outcome))[0]
         checks = self.check(outcome)
         lines = [f"**{in_words(row, self.indicator(outcome).name)}**", ""]
         lines += [f"{row['estimand']} by {row['estimator']}; {row['n_treated']:,} treated of {row['n_units']:,}.", ""]
@@ -317,7 +414,11 @@ class Session:
         quiet = [f"{c.check} {c.verdict}" for c in checks if c.verdict in ("pass", "inapplicable")]
         lines += [f"- {', '.join(quiet)}"] if quiet else []
         lines += [f"- {note}" for note in self.design(outcome).notes]
-        return _markdown("\n".join(lines))
+        return _markdown("\n".join(lines) + self._of_plan())
+
+    def curve_in_words(self, outcome: str | None = None) -> Markdown:
+        """What the specification curve and its joint test say, as text."""
+        return _markdown("\n".join(f"- {said}" for said in self.joint_test(outcome).sentences()))
 
     def figure(
         self, name: str, *values: Any, outcome: str | None = None, stem: str | None = None, **options: Any
@@ -329,12 +430,15 @@ class Session:
         column = self._outcome(outcome).column
         if "level" in figure_options(name):
             options.setdefault("level", self.study.settings.level)
-        source = load_source(self.study.project.source(self.study.settings.source))
-        drawn = figure(name, *values, unit=_axis(self, column, values), source=f"Source: {source.title}.", **options)
+        drawn = figure(name, *values, unit=_axis(self, column, values), source=self._source_line(), **options)
         if self.out is not None:
             safe = re.sub(r"[^\w-]+", "_", column)
             save(drawn, self.out / "figures", stem or (name if column == self.outcomes[0] else f"{name}_{safe}"))
         return drawn
+
+    def _source_line(self) -> str:
+        title = load_source(self.study.project.source(self.study.settings.source)).title
+        return f"Source: {title}." + ("" if self._seed is None else " Simulated outcomes: no result.")
 
     # ---- to keep ----------------------------------------------------------------------------
 
@@ -342,6 +446,8 @@ class Session:
         """Write estimates.jsonl and checks.jsonl of all outcomes; says where."""
         if self.out is None:
             return "Nothing was written: this notebook was not told where (out is None). `scale-impact run` publishes results."
+        if self._seed is not None:
+            refuse_to_publish(self.out, self.study.project)
         estimates = [row for o in self.study.outcomes for row in self._estimate_rows(o)]
         checks = [
             check_row(self._origin(o), c, self.study.settings.estimators[0].name)
@@ -351,9 +457,21 @@ class Session:
         self.out.mkdir(parents=True, exist_ok=True)
         write_rows(self.out / "estimates.jsonl", estimates)
         write_rows(self.out / "checks.jsonl", checks)
+        if RUN_VARIABLE in os.environ:
+            machine.note(self.out)
         return f"{len(estimates)} estimates and {len(checks)} checks written."
 
     def _estimate_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        return self._effect_rows(outcome) + self._specification_rows(outcome)
+
+    def _specification_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        """One row a specification, in the order of the grid; nothing where there is no curve."""
+        if not self._has_curve(outcome.column):
+            return []
+        curve = self.specifications(outcome.column)
+        return [specification_row(self._origin(self._outcome(s.outcome)), s, curve.level) for s in curve.specifications]
+
+    def _effect_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
         first = outcome.column == self.outcomes[0]
         effects = self.estimate(outcome.column)
         return [
@@ -363,7 +481,9 @@ class Session:
         ]
 
     def _origin(self, outcome: Outcome) -> Origin:
-        return Origin(self.study, os.environ.get(RUN_VARIABLE), outcome)
+        found, run = self._plan(), os.environ.get(RUN_VARIABLE)
+        plan, departs = (None, None) if found is None else (found.plan.id, found.deviations)
+        return Origin(self.study, run, outcome, plan, departs if self._seed is None else NO_RESULT)
 
     def _outcome(self, column: str | None) -> Outcome:
         found = [o for o in self.study.outcomes if column in (None, o.column)]
@@ -375,6 +495,11 @@ class Session:
         if (what, of) not in self._known:
             self._known[what, of] = make()
         return self._known[what, of]
+
+
+def _options(choices: Sequence[Choice], name: str) -> dict[str, Any]:
+    """Options of the first choice of a name; none where it is not there."""
+    return next((dict(c.options) for c in choices if c.name == name), {})
 
 
 def _equal(a: pd.DataFrame | None, b: pd.DataFrame | None) -> bool:

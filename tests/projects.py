@@ -132,8 +132,10 @@ class Place:
         return path
 
     def snapshot(self):
-        """Content of each file."""
-        return {p.relative_to(self.root).as_posix(): p.read_bytes() for p in self.root.rglob("*") if p.is_file()}
+        """Content of each file; what the package keeps for itself in `.scale-impact` is left aside."""
+        files = [p for p in self.root.rglob("*") if p.is_file()]
+        named = {p.relative_to(self.root).as_posix(): p.read_bytes() for p in files}
+        return {name: content for name, content in named.items() if not name.startswith(".scale-impact/")}
 
 
 def project(root):

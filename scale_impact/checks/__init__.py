@@ -3,13 +3,14 @@
 ``run(panel, design, refit, *, options) -> Check``; ``refit(panel, design)`` estimates the
 study's effect again, so that no check imports an estimator. A check that compares estimators has
 a keyword-only parameter ``refits`` too: a mapping of their names to such functions; one that looks
-at the study's interval has ``judged``, which is ``refit`` with that interval.
+at the study's interval has ``judged``, which is ``refit`` with that interval, and one that looks at all
+specifications of a grid has ``curve``, which makes their curve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scale_impact.core import keys
 from scale_impact.core.check import Check
@@ -18,7 +19,11 @@ from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
 from scale_impact.errors import StreamedError, UsageError
 
+if TYPE_CHECKING:
+    from scale_impact.core.specifications import SpecificationCurve
+
 Refit = Callable[[Panel, Design], Effect]
+Curve = Callable[[int, float], "SpecificationCurve"]
 
 
 def names() -> tuple[str, ...]:
@@ -39,6 +44,7 @@ def check(
     *,
     refits: Mapping[str, Refit] | None = None,
     judged: Refit | None = None,
+    curve: Curve | None = None,
     **options: Any,
 ) -> Check:
     """Run a check of a design and its estimate.
@@ -56,6 +62,9 @@ def check(
     judged:
         As ``refit``, with the study's kind of interval for the overall effect, for checks of that
         interval; default ``refit``.
+    curve:
+        Makes the specification curve of the study's grid from a number of draws and a level; None
+        where there is no grid.
     options:
         Options of the check.
 
@@ -73,16 +82,16 @@ def check(
     if problems := problems + keys.missing_options("checks", name, "run", options):
         raise UsageError(problems)
     try:
-        found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit))
+        found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit, curve))
     except StreamedError as error:
         return Check.inapplicable(name, " ".join(error.problems))
     return found
 
 
-def _filled(name: str, refits: Mapping[str, Refit] | None, judged: Refit) -> dict[str, Any]:
+def _filled(name: str, refits: Mapping[str, Refit] | None, judged: Refit, curve: Curve | None) -> dict[str, Any]:
     """What a check wants beside its options."""
     wanted = keys.filled("checks", name, "run")
-    found: dict[str, Any] = {"judged": judged} if "judged" in wanted else {}
+    found = {k: v for k, v in {"judged": judged, "curve": curve}.items() if k in wanted}
     if "refits" not in wanted:
         return found
     if not refits:

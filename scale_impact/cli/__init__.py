@@ -10,7 +10,7 @@ import typer
 
 from scale_impact.errors import ScaleImpactError
 
-VERBS = ("new", "check", "run", "evidence")
+VERBS = ("new", "check", "plan", "freeze", "run", "slurm", "status", "logs", "verify", "export", "evidence", "doctor")
 """In the order of a study's life."""
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     help="Did a city's measure work? Write a study, check it, run it, read all results.",
-    epilog="Exit codes: 0 done; 2 usage; 10 study file; 11 source or data; 12 design; 13 estimation; 14 a run failed.",
+    epilog="Exit codes: 0 done; 2 usage; 10 study file; 11 source or data; 12 design; 13 estimation; 14 a run failed; 15 not verified.",
 )
 for _verb in VERBS:
     app.command(_verb)(getattr(import_module(f"scale_impact.cli.{_verb}"), _verb))

@@ -2,85 +2,217 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from scale_impact.errors import ScaleImpactError
+    from scale_impact.workflow.batch import Result, Settings
     from scale_impact.workflow.runs import Run
+    from scale_impact.workflow.uploads import Uploads
+
+DETAILED = 3
+"""Runs whose answers are printed at length; of more, the table says enough."""
 
 
 def run(
     studies: Annotated[list[str] | None, typer.Argument(help="Slugs under studies/ or paths; none means all.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Runs at once; default: the cores.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value: change a scalar of study.yaml.")] = None,
     out: Annotated[
-        str | None, typer.Option("--out", help="Write to DIR/<slug>/results instead of studies/<slug>/results.")
+        str | None, typer.Option("--out", help="Write to DIR/<slug>/results, or to an address such as s3://bucket/x.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Execute even what is up to date.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Runs by name, such as 'my-city/early' or '*/never*'.")
+    ] = None,
+    shard: Annotated[str | None, typer.Option("--shard", help="i/n: only the i-th of n parts of the runs.")] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast/--keep-going", help="Begin nothing more after a run has failed.")
+    ] = False,
+    cold: Annotated[bool, typer.Option("--cold", help="A new Python for each run.")] = False,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", min=0.1, help="Seconds that a run may take.", show_default="none")
+    ] = None,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option("--memory-limit", help="Memory that a run may take, such as 8G.", show_default="the machine's"),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Address of a Dask scheduler that hands the runs out.")
+    ] = None,
 ) -> None:
     """Execute what is out of date, publish its results and print the answer.
 
-    Example: scale-impact run indiana-enterprise-zones --set level=0.9 --out /tmp/try
+    Example: scale-impact run indiana-enterprise-zones --set level=0.9 --out try
     """
     from scale_impact.cli._output import leave_with, settings
-    from scale_impact.errors import UsageError
-    from scale_impact.workflow.runs import expand
+    from scale_impact.workflow.batch import Settings
+    from scale_impact.workflow.limits import parsed_bytes
+    from scale_impact.workflow.uploads import Uploads
 
-    if out == "":
-        raise UsageError("--out is empty; name a folder.")
-    runs, errors = expand(studies or [], settings(set_ or []), None if out is None else Path(out))
+    limit = parsed_bytes(memory_limit) if memory_limit is not None else None
+    how = Settings(jobs=jobs, cold=cold, fail_fast=fail_fast, time_limit=time_limit, memory_limit=limit)
+    with ExitStack() as stack:
+        folder, url = _destination(out, stack)
+        runs, errors = _chosen(studies or [], settings(set_ or []), folder, only, shard)
+        if fail_fast and errors:
+            leave_with(errors)
+        uploads = Uploads(url, runs) if url else None
+        stale = [r for r in runs if force or not (uploads.is_current(r) if uploads else _is_current(r))]
+        results = dict(zip([r.name for r in stale], _execute(stale, how, scheduler, uploads), strict=True))
+        results |= uploads.failed if uploads else {}
+        _report(runs, results, url)
+    leave_with([*errors, *(r for r in results.values() if isinstance(r, Exception))])
+
+
+def _destination(out: str | None, stack: ExitStack) -> tuple[Path | None, str | None]:
+    """The folder in which results are made, and the address to which they go from there."""
+    import tempfile
+    from pathlib import Path
+
+    from scale_impact.core.remote import is_url
+    from scale_impact.workflow.paths import out_folder
+    from scale_impact.workflow.storage import checked
+
+    if out is None:
+        return None, None
+    if is_url(out):
+        url = checked(out)
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scale-impact-out-"))), url
+    return out_folder(out), None
+
+
+def _chosen(
+    studies: list[str], overrides: dict[str, object], folder: Path | None, only: list[str] | None, shard: str | None
+) -> tuple[list[Run], list[ScaleImpactError]]:
+    """The runs that are meant, and what is wrong with others."""
+    from scale_impact.workflow.paths import climbing
+    from scale_impact.workflow.runs import expand
+    from scale_impact.workflow.shards import shard as part
+
+    runs, errors = expand(studies, overrides, folder)
     if not runs and not errors:
         typer.echo("There is no study yet. Make one: scale-impact new my-city --template staggered_did")
-    for each in runs:
-        errors += _run_one(each, force)
-    leave_with(errors)
+    runs = _named(runs, only) if only else runs
+    runs = part(runs, shard) if shard is not None else runs
+    links = climbing(runs)
+    return ([] if links else runs), [*errors, *links]
 
 
-def _run_one(run: Run, force: bool) -> list[ScaleImpactError]:
-    """Check, execute and report one run; what went wrong."""
-    from scale_impact.errors import ScaleImpactError
-    from scale_impact.workflow.execute import execute
+def _named(runs: Sequence[Run], patterns: Sequence[str]) -> list[Run]:
+    """The runs whose name a pattern fits."""
+    from fnmatch import fnmatchcase
+
+    from scale_impact.core.words import nearest
+    from scale_impact.errors import UsageError
+
+    names = [r.name for r in runs]
+    lost = [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
+    if lost:
+        raise UsageError([f"--only {p}: no run is called so. {nearest(p, names)}" for p in lost])
+    return [r for r in runs if any(fnmatchcase(r.name, p) for p in patterns)]
+
+
+def _is_current(run: Run) -> bool:
+    """Whether nothing has to be done; what a killed run left is put right on the way."""
     from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
-    from scale_impact.workflow.preflight import preflight
+    from scale_impact.workflow.locks import hold, is_held
+    from scale_impact.workflow.publish import mend
 
-    found = preflight(run)
-    if found.errors:
-        return list(found.errors)
-    if not force and is_current(run, run_id(inputs_of(run))):
-        _report(run, "up to date", found.notes)
+    if run.work.is_dir() and not is_held(run.lock):
+        with hold(run.lock):
+            mend(run)
+    return is_current(run, run_id(inputs_of(run)))
+
+
+def _execute(runs: list[Run], settings: Settings, scheduler: str | None, uploads: Uploads | None) -> list[Result]:
+    """Execute runs here or elsewhere, and show how they fare."""
+    from scale_impact.cli._progress import Progress
+    from scale_impact.workflow.batch import run_batch
+    from scale_impact.workflow.journal import Journal
+
+    if not runs:
         return []
-    try:
-        with _busy(run):
-            done = execute(run)
-    except ScaleImpactError as error:
-        return [error]
-    _report(run, f"done in {done.seconds:.1f} s", found.notes)
-    return []
+    with ExitStack() as stack:
+        _heed_termination(stack)
+        journal = stack.enter_context(Journal(runs[0].study.project, [r.name for r in runs]))
+        progress = stack.enter_context(Progress(len(runs)))
+
+        def watch(event: Any) -> None:
+            journal(event)
+            progress(event)
+            if uploads is not None:
+                uploads(event)
+
+        if scheduler is None:
+            return run_batch(runs, settings, watch)
+        from scale_impact.workflow.distribute import distribute
+
+        return distribute(runs, scheduler, settings, watch)
 
 
-def _busy(run: Run):  # type: ignore[no-untyped-def]
-    from rich.console import Console
+def _heed_termination(stack: Any) -> None:
+    """Treat a request to end, as clusters send it, as an interrupt: what is finished stays."""
+    import signal
+    import threading
 
-    return Console(stderr=True).status(f"{run.name}: executing {run.template.name}")
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    stack.callback(signal.signal, signal.SIGTERM, before)
 
 
-def _report(run: Run, state: str, notes: tuple[str, ...]) -> None:
+def _report(runs: list[Run], results: dict[str, Result], url: str | None) -> None:
+    """The answers of runs that ended well; of several, a table at the end."""
+    ended = [r for r in runs if not isinstance(results.get(r.name), Exception)]
+    if len(runs) <= DETAILED:
+        for each in ended:
+            _answer(each, results.get(each.name), url)
+    if len(runs) > 1:
+        _table(runs, results)
+
+
+def _state(result: Result | None) -> str:
+    if result is None or getattr(result, "fresh", False):
+        return "up to date"
+    return "failed" if isinstance(result, Exception) else f"done in {result.seconds:.1f} s"
+
+
+def _where(run: Run, url: str | None) -> str:
+    """Where the results of a run lie, as its user writes it."""
+    if url is None:
+        return run.study.project.relative(run.results)
+    from scale_impact.workflow.storage import address
+
+    return address(url, run)
+
+
+def _answer(run: Run, result: Result | None, url: str | None) -> None:
     """Print the primary estimate, what was left out, the checks and where the results lie."""
     from scale_impact.cli._output import show_notes
     from scale_impact.evidence.reading import in_words, numbers
-    from scale_impact.evidence.store import read_rows
 
-    rows = read_rows(run.results / "estimates.jsonl")
-    primary = next(r for r in rows if r["role"] == "primary" and r["kind"] == "overall")
-    where = run.study.project.relative(run.results)
-    typer.echo(f"{run.name}: {state}")
+    where = _where(run, url)
+    typer.echo(f"{run.name}: {_state(result)}")
+    if not run.results.is_dir():  # up to date at an address
+        typer.echo(f"  Results: {where}/")
+        return
+    primary = _primary(run)
     typer.echo(f"  {run.study.settings.title}")
     typer.echo(f"  {in_words(primary, run.study.indicator(run.study.outcomes[0]).name)}")
     typer.echo(f"  {primary['estimand']} by {primary['estimator']}, {primary['outcome_unit']}: {numbers(primary)}")
     typer.echo(f"  {primary['n_treated']:,} treated of {primary['n_units']:,}; {primary['inference']}")
-    show_notes(notes)
+    show_notes(_notes(run))
     _checks(run)
     typer.echo(f"  Results: {where}/ (executed.ipynb, estimates.jsonl, checks.jsonl, figures/, manifest.json)")
     if run.study.overrides and run.base == run.study.folder:
@@ -88,16 +220,64 @@ def _report(run: Run, state: str, notes: tuple[str, ...]) -> None:
         typer.echo(f"  Note: these published results are with {changed}; give --out DIR to try without publishing.")
 
 
-def _checks(run: Run) -> None:
-    """The verdicts, and why a check failed."""
+def _primary(run: Run) -> dict[str, Any]:
     from scale_impact.evidence.store import read_rows
 
-    rows = [r for r in read_rows(run.results / "checks.jsonl") if r["outcome"] == run.study.outcomes[0].column]
+    rows = read_rows(run.results / "estimates.jsonl")
+    return next(r for r in rows if r["role"] == "primary" and r["kind"] == "overall")
+
+
+def _notes(run: Run) -> tuple[str, ...]:
+    """What the design leaves out, as the run said."""
+    from scale_impact.core.manifest import Manifest
+
+    manifest = Manifest.read(run.results / "manifest.json")
+    return tuple(manifest.notes) if manifest else ()
+
+
+def _checks(run: Run) -> None:
+    """The verdicts, and why a check failed."""
+    rows = _check_rows(run)
     typer.echo(f"  Checks: {_verdicts(rows)}")
     for row in rows:
         if row["verdict"] in ("fail", "inconclusive"):
             typer.echo(f"    {row['check']}: {row['reason']}")
 
 
+def _check_rows(run: Run) -> list[dict[str, Any]]:
+    from scale_impact.evidence.store import read_rows
+
+    return [r for r in read_rows(run.results / "checks.jsonl") if r["outcome"] == run.study.outcomes[0].column]
+
+
 def _verdicts(rows: list[dict[str, Any]]) -> str:
     return "; ".join(f"{r['check']} {r['verdict']}" for r in rows) or "none asked for"
+
+
+def _table(runs: list[Run], results: dict[str, Result]) -> None:
+    """A line a run: how it ended, its primary estimate, the checks that it failed."""
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "state", "outcome", "unit", "estimate", "failed checks"):
+        table.add_column(name, no_wrap=name in ("run", "state"))
+    for each in runs:
+        result = results.get(each.name)
+        cells = ["", "", "see below", ""] if isinstance(result, Exception) else _cells(each)
+        table.add_row(*map(Text, [each.name, _state(result), *cells]))
+    console = Console() if sys.stdout.isatty() else Console(width=1000)
+    console.print(table)
+
+
+def _cells(run: Run) -> list[str]:
+    from scale_impact.evidence.reading import numbers
+
+    if not run.results.is_dir():
+        return ["", "", "", ""]
+    primary = _primary(run)
+    failed = ", ".join(r["check"] for r in _check_rows(run) if r["verdict"] == "fail") or "none"
+    return [primary["outcome"], primary["outcome_unit"], numbers(primary), failed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,8 @@ from scale_impact.core import keys
 from scale_impact.core.analysis import several_dates
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
+from scale_impact.core.sample import FIRST_TREATED, restricted
+from scale_impact.core.settings import Sample, Settings
 from scale_impact.core.streams import question_of, streamed_design
 from scale_impact.core.streams_parquet import ParquetTable, panel_of_table
 from scale_impact.core.study import Choice, Outcome, Study
@@ -18,41 +21,65 @@ from scale_impact.errors import DesignError
 
 
 def panel_of(study: Study, frame: pd.DataFrame | ParquetTable, outcome: Outcome) -> Panel:
-    """The panel of one outcome of a study, streamed where its source is; errors as ``Panel.from_frame``."""
+    """The panel of one outcome of a study, streamed where its source is.
+
+    Raises
+    ------
+    DesignError
+        The study's sample names what the data do not have, or the data are streamed. Other errors
+        as ``Panel.from_frame``.
+    """
     settings = study.settings
     if isinstance(frame, ParquetTable):
+        _refuse_sample(settings)
         question = question_of(
             unit=settings.unit,
             period=settings.period,
             outcome=outcome.column,
             missing=settings.design.missing,
             **_choices(study),
+            **settings.treatment.model_dump(),
         )
         return panel_of_table(frame, question)
-    return Panel.from_frame(
-        frame,
+    sample = restricted(frame, settings)
+    panel = Panel.from_frame(
+        sample.frame,
         unit=settings.unit,
         period=settings.period,
         outcome=outcome.column,
         covariates=settings.covariates,
         missing=settings.design.missing,
     )
+    return replace(panel, notes=sample.notes)
+
+
+def _refuse_sample(settings: Settings) -> None:
+    if settings.sample != Sample():
+        raise DesignError(
+            "sample leaves rows out, and streamed data are reduced without looking at single units. Write the rows to a Parquet "
+            "file of their own, or say `stream: false` in the source's card."
+        )
 
 
 def design_of(study: Study, panel: Panel) -> Design:
-    """The design of a study; errors as ``Design.from_panel``."""
-    return streamed_design(panel) if panel.streamed else Design.from_panel(panel, **_choices(study))
+    """The design of a study, its notes after those of the sample; errors as ``Design.from_panel``."""
+    if panel.streamed:
+        return streamed_design(panel)
+    design = Design.from_panel(panel, **_choices(study), **_treatment(study, panel))
+    return replace(design, notes=(*panel.notes, *design.notes))
+
+
+def _treatment(study: Study, panel: Panel) -> dict[str, Any]:
+    """Who is treated, as ``Design.from_panel`` takes it; a column stands in for cohorts where a sample cuts periods off."""
+    if FIRST_TREATED in panel.frame:
+        return {"first_treated": FIRST_TREATED}
+    return study.settings.treatment.model_dump()
 
 
 def _choices(study: Study) -> dict[str, Any]:
-    """Who is treated and who is compared, as ``Design.from_panel`` takes it."""
-    treatment, design = study.settings.treatment, study.settings.design
+    """Who is compared, as ``Design.from_panel`` takes it."""
+    design = study.settings.design
     return {
-        "first_treated": treatment.first_treated,
-        "treated": treatment.treated,
-        "cohorts": treatment.cohorts,
-        "group": treatment.group,
-        "starts": treatment.starts,
         "control": design.control,
         "anticipation": design.anticipation,
         "base_period": design.base_period,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scale_impact.core.influence import Influence
 
 Floats = NDArray[np.float64]
-Kind = Literal["overall", "event_time", "cohort", "period", "cohort_period", "unit", "subgroup"]
+Kind = Literal["overall", "event_time", "cohort", "period", "cohort_period", "unit", "subgroup", "specification"]
 
 ROW_FIELDS = (
     "kind", "label", "cohort", "period", "event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high",
@@ -305,23 +305,30 @@ class Effect:
         return pd.DataFrame(self.rows(level), columns=list(ROW_FIELDS))
 
     def _row(self, kind: str, label: str, labels: dict[str, Any], estimate: Estimate, level: float) -> dict[str, Any]:
-        low, high = (end if math.isfinite(end) else None for end in estimate.interval(level) or (math.nan, math.nan))
-        words = (self.inference, estimate.reason, None if estimate.judged is None else estimate.judged.words)
-        filled = {
-            "kind": kind,
-            "label": label,
-            **labels,
-            "estimate": estimate.value,
-            "std_error": estimate.std_error,
-            "df": estimate.df,
-            "level": level,
-            "ci_low": low,
-            "ci_high": high,
-            "p_value": estimate.p_value,
-            **vars(self.sample),
-            "inference": "; ".join(w for w in words if w),
-        }
-        return {name: filled.get(name) for name in ROW_FIELDS}
+        return flat_row(kind, label, estimate, self.sample, self.inference, level, **labels)
+
+
+def flat_row(
+    kind: str, label: str, estimate: Estimate, sample: Sample | None, inference: str, level: float, **labels: Any
+) -> dict[str, Any]:
+    """One number as the row of estimates.jsonl from ``kind`` on; fields that it does not use are null."""
+    low, high = (end if math.isfinite(end) else None for end in estimate.interval(level) or (math.nan, math.nan))
+    words = (inference, estimate.reason, None if estimate.judged is None else estimate.judged.words)
+    filled = {
+        "kind": kind,
+        "label": label,
+        **labels,
+        "estimate": estimate.value,
+        "std_error": estimate.std_error,
+        "df": estimate.df,
+        "level": level,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": estimate.p_value,
+        **({} if sample is None else vars(sample)),
+        "inference": "; ".join(w for w in words if w),
+    }
+    return {name: filled.get(name) for name in ROW_FIELDS}
 
 
 def _pick(labels: tuple[Any, ...], index: NDArray[np.int64]) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scale_impact.core.check import Check
 from scale_impact.core.effect import ROW_FIELDS, Effect
+from scale_impact.core.specifications import Specification
 from scale_impact.core.study import Outcome, Study
 
 SCHEMA = 1
@@ -16,6 +17,7 @@ SCHEMA = 1
 ESTIMATE_FIELDS = (
     "schema", "study", "variant", "run_id", "measure", "outcome", "indicator", "dimension", "direction",
     "outcome_unit", "estimator", "role", "estimand", *ROW_FIELDS,
+    "plan", "deviations",
 )  # fmt: skip
 
 CHECK_FIELDS = (
@@ -26,11 +28,13 @@ CHECK_FIELDS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Which study, run and outcome a row belongs to."""
+    """Which study, run and outcome a row belongs to; the frozen plan that counts (its id) and how the run departs from it."""
 
     study: Study
     run_id: str | None
     outcome: Outcome
+    plan: str | None = None
+    deviations: str | None = None
 
     def fields(self) -> dict[str, Any]:
         """The fields that all rows of an outcome share."""
@@ -46,6 +50,8 @@ class Origin:
             "dimension": indicator.dimension,
             "direction": indicator.direction,
             "outcome_unit": self.study.unit_of(self.outcome),
+            "plan": self.plan,
+            "deviations": self.deviations,
         }
 
 
@@ -59,6 +65,13 @@ def estimate_rows(origin: Origin, effect: Effect, *, primary: bool) -> list[dict
     numbers = zip(effect.rows(origin.study.settings.level), effect.estimands(), strict=True)
     rows = [{**head, "estimand": estimand, **row} for row, estimand in numbers]
     return [{name: row[name] for name in ESTIMATE_FIELDS} for row in rows]
+
+
+def specification_row(origin: Origin, specification: Specification, level: float) -> dict[str, Any]:
+    """Row of estimates.jsonl for one specification of a curve; the primary estimate has rows of its own."""
+    head = {"estimator": specification.estimator, "role": "secondary", "estimand": specification.estimand}
+    row = {**origin.fields(), **head, **specification.row(level)}
+    return {name: row[name] for name in ESTIMATE_FIELDS}
 
 
 def check_row(origin: Origin, check: Check, estimator: str) -> dict[str, Any]:

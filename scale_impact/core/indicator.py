@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -40,9 +41,8 @@ class Indicator:
     direction: Direction
 
 
-@cache
 def load_indicators(path: Path) -> dict[str, Indicator]:
-    """The catalogue by key.
+    """The catalogue by key; each content is parsed once a process.
 
     Raises
     ------
@@ -51,9 +51,14 @@ def load_indicators(path: Path) -> dict[str, Indicator]:
     """
     if not path.is_file():
         raise StudyError("There is no indicator catalogue.", where=WHERE)
+    return _parsed(path.read_bytes())
+
+
+@lru_cache(maxsize=8)
+def _parsed(content: bytes) -> dict[str, Indicator]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
+        file = io.StringIO(content.decode("utf-8-sig"), newline="")
+        rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
     except UnicodeDecodeError as error:
         raise StudyError("The catalogue is not UTF-8 text. Save it as UTF-8.", where=WHERE) from error
     fields = list(Indicator.__dataclass_fields__)

@@ -24,9 +24,9 @@ Column = Annotated[str, "column of the data"]
 """An option that names a column, which the source's card has to describe."""
 
 
-FILLED = ("refits", "judged")
-"""Keyword-only parameters that a session fills and that are no options of a file: all estimators of the study by name, and
-the primary one with the study's kind of interval."""
+FILLED = ("refits", "judged", "curve")
+"""Keyword-only parameters that a session fills and that are no options of a file: all estimators of the study by name,
+the primary one with the study's kind of interval, and the specification curve of the study's grid."""
 
 SHARED = ("covariates", "level", "seed")
 """Options that take a study's value where they are not given."""
@@ -46,6 +46,11 @@ def load(room: str, name: str, function: str) -> Callable[..., Any]:
         raise UsageError(f"There is no {thing} {name!r}. {nearest(name, names(room))}")
     found: Callable[..., Any] = getattr(import_module(f"scale_impact.{room}.{name}"), function)
     return found
+
+
+def marked(room: str, name: str, constant: str) -> bool:
+    """Whether the file of a key has a constant that is true, such as ``OPTIMISED``; without it, no."""
+    return name in names(room) and bool(getattr(import_module(f"scale_impact.{room}.{name}"), constant, False))
 
 
 def options(room: str, name: str, function: str) -> tuple[str, ...]:

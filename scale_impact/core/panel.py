@@ -47,6 +47,8 @@ class Panel:
     unobserved:
         Rows left out because their outcome is missing (only with ``missing="drop"``); what they
         say of treatment still counts.
+    notes:
+        What a study's sample leaves out of the data, in words.
     """
 
     frame: pd.DataFrame
@@ -61,6 +63,7 @@ class Panel:
     _rows: NDArray[np.int64] | None
     _unit_codes: NDArray[np.int64] | None
     _period_codes: NDArray[np.int64] | None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_frame(

@@ -16,6 +16,9 @@ OUT_VARIABLE = "SCALE_IMPACT_OUT"
 RUN_VARIABLE = "SCALE_IMPACT_RUN_ID"
 """Set by a run for its notebook: where results go, and which run they are of."""
 
+CHANGED_DATA_VARIABLE = "SCALE_IMPACT_CHANGED_DATA"
+"""Set to ``read`` by `verify` alone, for its notebooks: data whose hash is not the card's are read, and that is said."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -98,21 +101,32 @@ def study_folder(name: str | Path) -> Path:
     """
     given = Path(name)
     folder = given.parent if given.name == "study.yaml" else given
-    places = [folder]
+    places, project = [folder], None
     try:
         project = Project.find()
         places += [project.root / folder, project.studies / folder]
-        known = project.keys("studies")
     except UsageError:
         if os.environ.get(ROOT_VARIABLE):
             raise
-        known = ()
     for place in places:
         if (place / "study.yaml").is_file():
-            return place.resolve()
+            return _inside(place)
     raise StudyError(
-        f"There is no study {str(name)!r}: no study.yaml in {', '.join(map(str, _tidy(places)))}. {nearest(given.name, known)}"
+        f"There is no study {str(name)!r}: no study.yaml in {', '.join(map(str, _tidy(places)))}. "
+        f"{nearest(given.name, project.keys('studies') if project is not None else ())}"
     )
+
+
+def _inside(folder: Path) -> Path:
+    """The folder of a study as it really lies; one that a link leads out of its project is refused."""
+    real, studies = folder.resolve(), Path(os.path.abspath(folder)).parent
+    whole = studies.name == "studies" and (studies.parent / "notebooks").is_dir()
+    if whole and not real.is_relative_to(studies.parent.resolve()):
+        raise StudyError(
+            f"studies/{folder.name} is a link to {real}, outside of its project: results would be written there. Copy the study "
+            "into studies/, or name its own folder."
+        )
+    return real
 
 
 def _tidy(places: list[Path]) -> list[str]:

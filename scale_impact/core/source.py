@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import field_validator
+
+from scale_impact.core.remote import credentials_in
 from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import SourceError
 
@@ -24,13 +27,15 @@ class Source(Record):
     ----------
     title, origin, licence, citation:
         What it is, where it comes from, what one may do with it, how to cite it.
+    redistribute:
+        Whether the licence allows to hand the file on; ``scale-impact export`` leaves it out where not.
     kind:
         A file of ``scale_impact/sources/``: ``package``, ``csv`` or ``parquet``.
     package:
         For ``package``: the installed package that ships the file.
     file:
         The file, within the package or beside the project; for ``parquet`` also a folder or a
-        pattern.
+        pattern. Or an address (``https://``, ``s3://``) without credentials: it is downloaded once.
     sha256:
         Hash of the file; a file with another hash is refused. Of several files: hash of their
         hashes, sorted, one a line.
@@ -46,6 +51,7 @@ class Source(Record):
     origin: str
     licence: str
     citation: str | None = None
+    redistribute: bool = True
     kind: str
     package: str | None = None
     file: str
@@ -56,6 +62,13 @@ class Source(Record):
     missing: tuple[str, ...] = ("", "NA", "NaN", "nan")
     stream: bool | None = None
     columns: dict[str, Column]
+
+    @field_validator("file")
+    @classmethod
+    def _without_credentials(cls, file: str) -> str:
+        if problems := credentials_in(file):
+            raise ValueError(" ".join(problems))
+        return file
 
 
 def load_source(path: Path) -> Source:

@@ -57,7 +57,7 @@ class Target:
 
 def targets_of(effect: Effect, panel: Panel, design: Design, refit: Refit) -> list[Target]:
     """The targets of an effect, ``overall`` first; reference periods and empty values are none."""
-    linear = _fixed_weights(effect, panel, design, refit)
+    linear = fixed_weights(effect, panel, design, refit)
     found = [overall_target(effect, panel, design, linear=linear)]
     for place in PLACES:
         family: Family | None = getattr(effect, place)
@@ -83,7 +83,7 @@ def _of_family(effect: Effect, family: Family, place: str, panel: Panel, design:
     ]
 
 
-def _fixed_weights(effect: Effect, panel: Panel, design: Design, refit: Refit) -> bool:
+def fixed_weights(effect: Effect, panel: Panel, design: Design, refit: Refit) -> bool:
     """Whether other outcomes leave the weights as they are: estimates are then linear in outcomes.
 
     Weights that are estimated from the data (efficient ones, propensities) change with them.

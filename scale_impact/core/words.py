@@ -8,12 +8,12 @@ from typing import Any
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """Say which known name was probably meant, or list them all."""
+    """Say which known name was probably meant, or list them."""
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return "Known: " + ", ".join(names) + "." if names else "None is known."
+    return f"Known: {some(names, 60)}." if names else "None is known."
 
 
 def some(items: Sequence[object], most: int = 5) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scale_impact.core.words import nearest
+from scale_impact.core.yaml_reader import Unreadable, load
 from scale_impact.errors import ScaleImpactError
 
 PLAIN = {
@@ -37,12 +38,9 @@ class Record(BaseModel):
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
     """The mapping of a YAML 1.2 file, and what is wrong with it as YAML."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
+        raw = load(path.read_text(encoding="utf-8"))
+    except Unreadable as error:
         return {}, [_yaml_problem(error)]
     except UnicodeDecodeError:
         return {}, ["The file is not UTF-8 text. Save it as UTF-8."]
@@ -54,13 +52,10 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def parse_scalar(text: str) -> Any:
-    """A scalar as YAML 1.2 reads it: ``0.9`` a number, ``true`` a truth value, ``no`` a text."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
+    """What ``--set`` gives, read as in a file: ``0.9`` a number, ``true`` a truth value, ``no`` and ``06037`` texts."""
     try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
+        return load(text)
+    except Unreadable:
         return text
 
 
@@ -88,11 +83,9 @@ def place(path: Path) -> str:
     return "/".join(path.parts[-3:])
 
 
-def _yaml_problem(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}: " if mark is not None else ""
-    what = str(getattr(error, "problem", None) or error).splitlines()[0]
-    return f"{where}not readable as YAML: {what}. {HINT}"
+def _yaml_problem(error: Unreadable) -> str:
+    where = f"line {error.line}: " if error.line is not None else ""
+    return f"{where}not readable as YAML: {error.problem}. {HINT}"
 
 
 def _sentence(model: type[BaseModel], error: dict[str, Any]) -> str:

@@ -7,17 +7,21 @@ frame: ``read`` gives their table, which ``core/assemble.py`` streams.
 
 from __future__ import annotations
 
+import os
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
 from scale_impact.core import keys
 from scale_impact.core.manifest import data_hash
+from scale_impact.core.project import CHANGED_DATA_VARIABLE
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import place
 from scale_impact.errors import DataError, SourceError
+from scale_impact.sources._download import DOWNLOADS, is_remote
 
 
 def names() -> tuple[str, ...]:
@@ -103,7 +107,15 @@ def _refuse_changed(source: Source, path: Path, card: str) -> None:
         raise SourceError(
             f"The card has no sha256, so a changed file would not be noticed. Add: sha256: {seen}", where=card
         )
-    if seen != source.sha256:
+    if seen != source.sha256 and is_remote(source):
+        raise SourceError(
+            f"{path.name}, downloaded earlier, is not the file of the card's sha256 any more. Delete {DOWNLOADS}/{source.sha256} in "
+            "the project's folder; it is downloaded again.",
+            where=card,
+        )
+    if seen != source.sha256 and os.environ.get(CHANGED_DATA_VARIABLE) == "read":
+        warnings.warn(f"{path.name} is not the file that {card} describes, and is read to verify.", stacklevel=3)
+    elif seen != source.sha256:
         raise SourceError(
             f"{path.name} is not the file that the card describes: sha256 is {seen}, the card says {source.sha256}. Get the "
             "file of the card, or check the change and write the new hash into the card.",

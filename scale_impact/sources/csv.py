@@ -1,4 +1,4 @@
-"""CSV files, plain or compressed, within the project."""
+"""CSV files, plain or compressed: within the project, or at an address."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import pandas as pd
 
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
+from scale_impact.sources._download import downloaded, is_remote
 
 FIRST_ROWS = 100_000
 """Rows in which codes with leading zeros are looked for: a whole second reading would double the time."""
 
 
 def locate(source: Source, root: Path) -> Path:
-    """The file, named from the project's folder."""
+    """The file, named from the project's folder; what is kept of one that an address names."""
+    if is_remote(source):
+        return downloaded(source, root)
     path = root / refuse_outside(source.file)
     if not path.is_file():
         raise SourceError(

@@ -1,4 +1,4 @@
-"""Parquet files within the project: one, a pattern or a folder, which together are one table.
+"""Parquet files within the project: one, a pattern or a folder, which together are one table; or one at an address.
 
 Small ones are read whole, as a CSV file is. Large ones are streamed: only moments of cohorts are
 kept, whatever the number of rows (``core/streams.py``).
@@ -14,13 +14,16 @@ from scale_impact.core.source import Source
 from scale_impact.core.streams_parquet import ParquetTable, files_of
 from scale_impact.errors import DataError, SourceError
 from scale_impact.sources import csv
+from scale_impact.sources._download import downloaded, is_remote
 
 STREAM_ROWS = 20_000_000
 """Tables with more rows are streamed, unless the card says otherwise (``stream``)."""
 
 
 def locate(source: Source, root: Path) -> Path:
-    """The file, folder or pattern, named from the project's folder."""
+    """The file, folder or pattern, named from the project's folder; what is kept of a file that an address names."""
+    if is_remote(source):
+        return downloaded(source, root)
     path = root / csv.refuse_outside(source.file)
     try:
         files_of(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -57,3 +58,24 @@ Watch = Callable[[Event], Any]
 
 def silent(event: Event) -> None:
     """Watch nothing."""
+
+
+BLAS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""One thread each: sums in another order have other last digits."""
+
+PARALLEL = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT", "POLARS_MAX_THREADS")
+"""A run's share of the cores."""
+
+DROPPED = ("SCALE_IMPACT_", "JPY_", "JUPYTER_", "IPYTHON", "COLUMNS", "LINES", "FORCE_COLOR", "PYTHONSTARTUP")
+"""Starts of names that a kernel does not inherit: what another run, notebook or terminal set."""
+
+KEPT = ("SCALE_IMPACT_ROOT",)
+
+
+def environment_of(threads: int) -> dict[str, str]:
+    """This environment without what would change results, with fixed threads and hash seed: same inputs, same bytes."""
+    inherited = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(DROPPED)}
+    fixed = {**dict.fromkeys(BLAS, "1"), **dict.fromkeys(PARALLEL, str(threads))}
+    quiet = {"TQDM_DISABLE": "1", "PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    quiet["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # a process with two threads must not fork
+    return {**inherited, **fixed, **quiet}

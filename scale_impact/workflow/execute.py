@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -10,73 +12,114 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from scale_impact.core.manifest import Manifest, file_hash
+from scale_impact import errors
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
-from scale_impact.errors import RunError
-from scale_impact.workflow.environment import environment
-from scale_impact.workflow.fingerprint import inputs_of, run_id
-from scale_impact.workflow.kernel import kernel_manager
-from scale_impact.workflow.publish import mend, publish, staging_prefix, tidy
-from scale_impact.workflow.runs import Run
+from scale_impact.errors import RunError, ScaleImpactError
+from scale_impact.workflow.conditions import Conditions, Event, Watch, environment_of, silent
+from scale_impact.workflow.environment import manifest_of
+from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
+from scale_impact.workflow.limits import Watchdog, kill_below
+from scale_impact.workflow.locks import Holder, hold
+from scale_impact.workflow.publish import mend, publish, tidy
+from scale_impact.workflow.runs import Run, notebook_parameters
+from scale_impact.workflow.scratch import scratch
+
+if TYPE_CHECKING:
+    from scale_impact.workflow.client import Looks
+    from scale_impact.workflow.kernel import Place
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: where its results are, how long it took."""
+    """How a run ended.
+
+    Attributes
+    ----------
+    run, seconds:
+        The run, and how long it took.
+    fresh:
+        Nothing was executed: another process had just made these results.
+    probes:
+        Index and source of each code cell with what ``Conditions.probe`` gave after it.
+    peak_memory:
+        Largest memory of all its processes together, in bytes.
+    """
 
     run: Run
     seconds: float
     fresh: bool = False
+    probes: tuple[tuple[int, str, str], ...] = ()
+    peak_memory: int | None = None
 
 
-def execute(run: Run) -> Outcome:
-    """Execute a run's template and publish its results.
+def execute(
+    run: Run, conditions: Conditions | None = None, watch: Watch = silent, notes: tuple[str, ...] = ()
+) -> Outcome:
+    """Execute a run's template and publish its results, with notes on its design.
+
+    One process at a time executes a run; another waits, and takes what it finds then if that is up to date.
 
     Raises
     ------
+    ScaleImpactError
+        A cell raised an error of this package.
     RunError
-        A cell raised, the kernel died, or the folder cannot be written. The notebook with its
-        traceback is kept under ``failed``; results of earlier runs stay as they were.
+        A cell raised another error, the kernel died or took too much time or memory, or the folder cannot be written. The
+        notebook with its traceback is kept under ``failed``; results of earlier runs stay as they were.
     """
+
+    def waiting(holder: Holder | None) -> None:
+        watch(Event(run.name, "waiting", what=str(holder or "another process")))
+
+    with _writable(run), hold(run.lock, waiting) as waited:
+        mend(run)
+        if waited and is_current(run, run_id(inputs_of(run))):
+            return Outcome(run, 0.0, fresh=True)
+        return _execute(run, conditions or Conditions(), watch, notes)
+
+
+def _execute(run: Run, conditions: Conditions, watch: Watch, notes: tuple[str, ...]) -> Outcome:
     started, clock = datetime.now(UTC), time.perf_counter()
+    watch(Event(run.name, "started"))
     inputs = inputs_of(run)
-    identity = run_id(inputs)
-    with _staging(run) as folder:
-        notebook = _papermill(run, folder, identity)
-        tidy(notebook, run.study.project.root)
+    with _staging(run) as folder, scratch() as corner:
+        looks, dog = _notebook(run, conditions, watch, folder, corner, run_id(inputs))
+        tidy(folder / "executed.ipynb", run.study.project.root, folder, corner)
         _complete(run, folder)
         seconds = time.perf_counter() - clock
-        manifest = Manifest(
-            run_id=identity,
-            study=run.study.slug,
-            variant=run.study.variant,
-            inputs=inputs,
-            environment=environment(run.study.project.root),
-            seed=run.study.settings.seed,
-            started=started.isoformat(timespec="seconds"),
-            seconds=round(seconds, 2),
-            outputs={p.relative_to(folder).as_posix(): file_hash(p) for p in sorted(folder.rglob("*")) if p.is_file()},
-        )
+        manifest = manifest_of(
+            run, inputs, folder=folder, started=started, seconds=seconds, threads=conditions.threads,
+            warm=conditions.warm is not None, peak_memory=dog.peak or None,
+        )  # fmt: skip
+        manifest = replace(manifest, cell_seconds=round(looks.seconds, 3), notes=notes)
         manifest.write(folder / "manifest.json")
         publish(run, folder)
-    return Outcome(run, seconds)
+    return Outcome(run, seconds, probes=tuple(looks.seen), peak_memory=dog.peak or None)
+
+
+@contextmanager
+def _writable(run: Run) -> Iterator[None]:
+    """What the file system refuses, as an expected error."""
+    try:
+        yield
+    except OSError as error:
+        where = run.study.project.relative(run.base)
+        mend_it = "Make room and run again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Make it writable"
+        raise RunError(
+            f"{run.name}: results cannot be written to {where}: {error.strerror or error}. {mend_it}, or write elsewhere with "
+            "--out DIR; earlier results stay as they were."
+        ) from error
 
 
 @contextmanager
 def _staging(run: Run) -> Iterator[Path]:
     """A folder beside the results, gone afterwards whatever happens."""
-    try:
-        run.base.mkdir(parents=True, exist_ok=True)
-        mend(run)
-        folder = Path(tempfile.mkdtemp(prefix=staging_prefix(run, os.getpid()), dir=run.base))
-    except OSError as error:
-        where = run.study.project.relative(run.base)
-        raise RunError(f"{run.name}: results cannot be written to {where}: {error.strerror}.") from error
+    folder = Path(tempfile.mkdtemp(prefix=f"{run.label}.", dir=run.work))
     folder.chmod(0o755)
     try:
         yield folder
@@ -84,49 +127,95 @@ def _staging(run: Run) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _papermill(run: Run, folder: Path, identity: str) -> Path:
-    """Execute the template; its notebook lies in ``folder``, or under ``failed`` when a cell raised."""
+def _notebook(
+    run: Run, conditions: Conditions, watch: Watch, folder: Path, corner: Path, identity: str
+) -> tuple[Looks, Watchdog]:
+    """Execute the template; its notebook lies in ``folder``, or under ``failed`` when it did not end well."""
     _lighten()
+    from scale_impact.workflow.client import Looks
+    from scale_impact.workflow.kernel import Place
+
+    clock = time.perf_counter()
+
+    def at_cell(index: int, count: int, source: str) -> None:
+        watch(Event(run.name, "cell", time.perf_counter() - clock, index + 1, count, _gist(source)))
+
+    variables = {**conditions.variables, OUT_VARIABLE: str(folder), RUN_VARIABLE: identity}
+    looks = Looks(at_cell, conditions.probe)
+    with Watchdog(conditions.time_limit, conditions.memory_limit) as dog:
+        place = Place(
+            run.study.project.root, {**environment_of(conditions.threads), **variables}, corner, conditions.warm,
+            lambda root: setattr(dog, "root", root),
+        )  # fmt: skip
+        try:
+            _papermill(run, folder / "executed.ipynb", place, looks)
+        except ScaleImpactError as error:
+            raise type(error)(_keep_failure(run, folder, corner, str(error))) from error
+        except (RuntimeError, TimeoutError) as error:
+            what = dog.reason or f"the notebook's Python stopped ({_why(error, place.log)})"
+            raise RunError(_keep_failure(run, folder, corner, what)) from error
+        finally:
+            if dog.root == os.getpid():
+                kill_below(dog.root)
+    return looks, dog
+
+
+def _papermill(run: Run, output: Path, place: Place, looks: Looks) -> None:
+    """Execute the template with Papermill; what a cell raised is raised again."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    from scale_impact.workflow.client import ENGINE
+    from scale_impact.workflow.kernel import kernel_manager
+
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    root, output = run.study.project.root, folder / "executed.ipynb"
-    manager = kernel_manager(root, {OUT_VARIABLE: str(folder), RUN_VARIABLE: identity})
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
     try:
-        with _short_runtime_folder():
-            papermill.execute_notebook(
-                str(run.template), str(output), parameters=_parameters(run, root), progress_bar=False,
-                kernel_manager_class=manager, kernel_name="python3", language="python", request_save_on_cell_execute=False,
-            )  # fmt: skip
+        papermill.execute_notebook(
+            str(run.template), str(output), parameters=notebook_parameters(run), progress_bar=False, engine_name=ENGINE,
+            kernel_manager_class=kernel_manager(place), looks=looks, kernel_name="python3", language="python",
+            request_save_on_cell_execute=False,
+        )  # fmt: skip
     except PapermillExecutionError as error:
-        what = f"the notebook raised in cell {error.exec_count}: {error.ename}: {error.evalue}"
-        raise RunError(_keep_failure(run, output, what)) from error
-    except (RuntimeError, TimeoutError) as error:
-        raise RunError(_keep_failure(run, output, f"the notebook's Python stopped: {error}")) from error
-    return output
+        raise _of_cell(error.ename, error.evalue, error.exec_count) from error
 
 
-def _parameters(run: Run, root: Path) -> dict[str, Any]:
-    """What the parameters cell is given: relative paths, so that notebooks carry no absolute one."""
-    study = Path(os.path.relpath(run.study.folder, root)).as_posix()
-    given: dict[str, Any] = {"study": study}
-    if run.study.variant is not None:
-        given["variant"] = run.study.variant
-    if run.study.overrides:
-        given["overrides"] = dict(run.study.overrides)
-    return given
+def _of_cell(name: str, value: str, cell: int) -> ScaleImpactError:
+    """What a cell raised: an error of this package as it is, another one with its name."""
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, ScaleImpactError):
+        return kind(value)
+    return RunError(f"the notebook raised in cell {cell}: {name}: {value}")
 
 
-def _keep_failure(run: Run, output: Path, what: str) -> str:
+def _gist(source: str) -> str:
+    """What a cell does: its first line of code."""
+    lines = [line.strip() for line in source.splitlines()]
+    return next((line for line in lines if line and not line.startswith("#")), "")
+
+
+def _why(error: Exception, log: Path) -> str:
+    """Why a kernel ended, with the last that it said."""
+    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.is_file() else []
+    return "; ".join([str(error).strip().rstrip("."), *said[-1:]])
+
+
+def _keep_failure(run: Run, folder: Path, corner: Path, what: str) -> str:
     """Keep the notebook of a failed run, and say what happened and where it is."""
-    shutil.rmtree(run.failed, ignore_errors=True)
-    run.failed.mkdir(parents=True)
-    kept = run.failed / "executed.ipynb"
-    if output.is_file():
-        os.replace(output, kept)
+    notebook, kept = folder / "executed.ipynb", run.failed / "executed.ipynb"
+    said = f"{run.name}: {what.rstrip('. ')}."
+    if not notebook.is_file():
+        return f"{said} Earlier results stay as they were."
+    try:
+        with contextlib.suppress(ValueError):  # the notebook itself may be cut off
+            tidy(notebook, run.study.project.root, folder, corner)
+        shutil.rmtree(run.failed, ignore_errors=True)
+        run.failed.mkdir(parents=True)
+        os.replace(notebook, kept)
+    except OSError as error:
+        return f"{said} Its notebook could not be kept: {error.strerror}. Earlier results stay as they were."
     where = run.study.project.relative(kept)
-    return f"{run.name}: {what.rstrip('. ')}. The notebook with its traceback is {where}; earlier results stay as they were."
+    return f"{said} The notebook with its traceback is {where}; earlier results stay as they were."
 
 
 def _complete(run: Run, folder: Path) -> None:
@@ -136,21 +225,6 @@ def _complete(run: Run, folder: Path) -> None:
             f"{run.name}: the notebook ended without {', '.join(absent)}. Its last cell has to be `session.save()`; "
             "earlier results stay as they were."
         )
-
-
-@contextmanager
-def _short_runtime_folder() -> Iterator[None]:
-    """Connection files in a short path: a Unix socket's name has room for about 100 characters."""
-    before = os.environ.get("JUPYTER_RUNTIME_DIR")
-    with tempfile.TemporaryDirectory(prefix="si-") as folder:
-        os.environ["JUPYTER_RUNTIME_DIR"] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                os.environ.pop("JUPYTER_RUNTIME_DIR", None)
-            else:
-                os.environ["JUPYTER_RUNTIME_DIR"] = before
 
 
 def _lighten() -> None:

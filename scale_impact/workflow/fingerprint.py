@@ -1,45 +1,86 @@
-"""What a run's numbers depend on, as hashes: equal inputs, equal run id."""
+"""What a run's numbers depend on, as hashes: equal inputs, equal run id; and what the hashes are of.
+
+Only what can change a number, a figure or a text of the results counts. Comments, layout and the order
+of keys do not; nor do cards and indicators that a study does not use, Markdown and outputs of a
+template, where a data file lies (its content counts), and the parts of the package that no notebook
+can import.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
-from functools import cache
+import time
+from dataclasses import asdict
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.manifest import Manifest, data_hash, file_hash, text_hash
-from scale_impact.core.source import load_source
+from scale_impact.core.indicator import load_indicators
+from scale_impact.core.manifest import Manifest, text_hash
+from scale_impact.core.measure import load_measure
+from scale_impact.core.source import Source, load_source
+from scale_impact.errors import SourceError
 from scale_impact.sources import locate
-from scale_impact.workflow.preflight import code_cells
+from scale_impact.sources._download import is_remote
+from scale_impact.workflow.cells import cells_of
+from scale_impact.workflow.hashes import entries, hashes_of
 from scale_impact.workflow.runs import Run
 
 NUMERIC = ("numpy", "pandas", "scipy", "linearmodels", "dowhy", "econml", "statsmodels", "scikit-learn", "matplotlib")
 """Packages whose version may change a number or a figure."""
 
+OUTSIDE = ("cli/", "workflow/")
+"""Rooms of this package that a notebook cannot import (import-linter sees to it)."""
 
-def inputs_of(run: Run) -> dict[str, Any]:
-    """Hashes of all that goes into a run, and the versions that make its numbers."""
-    study = run.study
-    card = study.project.source(study.settings.source)
-    settings = study.settings.model_dump(mode="json", exclude={"variants"})
-    return {
-        "template": text_hash("\n\n".join(code_cells(run.template))),
-        "study": text_hash(json.dumps([study.slug, study.variant, settings], sort_keys=True)),
-        "measure": file_hash(study.project.measure(study.settings.measure)),
-        "indicators": file_hash(study.project.indicators),
-        "source": file_hash(card),
-        "data": data_hash(locate(load_source(card), study.project.root, card.name)),
-        "package": package_hash(),
-        "versions": versions(),
-    }
+UNUSED = frozenset({"citation", "file", "package", "sha256"})
+"""Keys of a source card that change no result: whence and where its file is; the file's content is an input of its own."""
+
+PLAN = "plan.json"
+"""The frozen plan in a study's folder: deviations from it are said in results."""
+
+
+Known = dict[tuple[Any, ...], dict[str, Any]]
+"""What runs of one batch share, looked up once: the same template, cards, data and package."""
+
+
+def inputs_of(run: Run, known: Known | None = None) -> dict[str, Any]:
+    """Hashes of all that goes into a run, and the versions that make its numbers.
+
+    Parameters
+    ----------
+    known:
+        Filled, and used again for further runs of one look at a project; None looks anew.
+
+    Raises
+    ------
+    ScaleImpactError
+        The template, a card or the data cannot be read.
+    """
+    known = {} if known is None else known
+    key = _shared_key(run)
+    if key not in known:
+        shared = {name: _hash(part) for name, part in _shared(run).items()}
+        known[key] = {**shared, "data": data_of(run), "package": package_hash(), "versions": versions()}
+    return {**known[key], "study": _hash(_own(run)), **_plan(run)}
+
+
+def details_of(run: Run) -> dict[str, Any]:
+    """What the hashes of a run's inputs are of; that of its data is in ``data_detail``."""
+    template = [[cell.hash, cell.number, cell.line] for cell in cells_of(run.template)]
+    return {**_shared(run), "template": template, "study": _own(run), "package": package_files()}
 
 
 def run_id(inputs: dict[str, Any]) -> str:
     """Short hash of the inputs."""
-    return text_hash(json.dumps(inputs, sort_keys=True))[:16]
+    return _hash(inputs)[:16]
+
+
+def _hash(value: Any) -> str:
+    return text_hash(json.dumps(value, sort_keys=True))
 
 
 def is_current(run: Run, wanted: str) -> bool:
@@ -47,21 +88,149 @@ def is_current(run: Run, wanted: str) -> bool:
     manifest = Manifest.read(run.results / "manifest.json")
     if manifest is None or manifest.run_id != wanted:
         return False
-    return all(_same(run.results / name, known) for name, known in manifest.outputs.items())
+    return all(_same(run, name, known) for name, known in manifest.outputs.items())
 
 
-def _same(path: Path, known: str) -> bool:
-    return path.is_file() and file_hash(path) == known
+def _same(run: Run, name: str, known: str) -> bool:
+    path = run.results / name
+    return path.is_file() and hashes_of(run.study.project.root).file(path) == known
 
 
-@cache
+# ---- the parts -----------------------------------------------------------------------------------------
+
+
+def _own(run: Run) -> dict[str, Any]:
+    """What a run shares with no other: names and resolved settings."""
+    return {"study": run.study.slug, "variant": run.study.variant, **resolved(run)}
+
+
+def _shared_key(run: Run) -> tuple[Any, ...]:
+    """What a run names of its project."""
+    settings = run.study.settings
+    return (run.study.project.root, settings.template, settings.measure, settings.source, *_indicator_names(run))
+
+
+def _indicator_names(run: Run) -> list[str]:
+    return sorted({outcome.indicator for outcome in run.study.outcomes})
+
+
+def _shared(run: Run) -> dict[str, Any]:
+    """What a run has of its project, but for data, package and versions, as JSON knows it."""
+    settings, project = run.study.settings, run.study.project
+    catalogue = _content(_indicators, project.indicators)
+    return {
+        "template": [cell.hash for cell in cells_of(run.template)],
+        "measure": _content(_measure, project.measure(settings.measure)),
+        "indicators": {name: catalogue[name] for name in _indicator_names(run)},
+        "source": _content(_source, project.source(settings.source)),
+    }
+
+
+def resolved(run: Run) -> dict[str, Any]:
+    """The resolved settings of a run; which other runs there are is no setting of one that has a name among them."""
+    others = {"variants", "grid"} if run.study.variant is not None else {"variants"}
+    return run.study.settings.model_dump(mode="json", exclude=others)
+
+
+def _content(load: Any, path: Path) -> Any:
+    """What a file says; each content is parsed once a process."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        text = b""  # the loader says what is wrong
+    return load(path, text)
+
+
+@lru_cache(maxsize=256)
+def _measure(path: Path, text: bytes) -> dict[str, Any]:
+    return load_measure(path).model_dump(mode="json")
+
+
+@lru_cache(maxsize=8)
+def _indicators(path: Path, text: bytes) -> dict[str, dict[str, Any]]:
+    return {name: asdict(indicator) for name, indicator in load_indicators(path).items()}
+
+
+@lru_cache(maxsize=256)
+def _source(path: Path, text: bytes) -> dict[str, Any]:
+    return load_source(path).model_dump(mode="json", exclude=set(UNUSED))
+
+
+@lru_cache(maxsize=256)
+def _card(path: Path, text: bytes) -> Source:
+    return load_source(path)
+
+
+def card_of(run: Run) -> Source:
+    """The card of a run's source; errors as ``load_source``."""
+    card: Source = _content(_card, run.study.project.source(run.study.settings.source))
+    return card
+
+
+def _plan(run: Run) -> dict[str, str]:
+    """Hash of the frozen plan, where a study has one."""
+    path = os.path.join(run.study.folder, PLAN)
+    return {"plan": hashes_of(run.study.project.root).file(Path(path))} if os.path.isfile(path) else {}
+
+
+# ---- data ----------------------------------------------------------------------------------------------
+
+
+def data_of(run: Run) -> str:
+    """SHA-256 of a run's data. Of a file at an address, which is kept only where it fits its card, the card's.
+
+    Raises
+    ------
+    SourceError
+        There is no such file, or it cannot be read.
+    """
+    card = card_of(run)
+    if is_remote(card) and card.sha256 is not None:
+        return card.sha256
+    path = data_path(run)
+    try:
+        return hashes_of(run.study.project.root).data(path)
+    except OSError as error:
+        where = f"data/sources/{run.study.settings.source}.yaml"
+        raise SourceError(f"{path.name} cannot be read: {error.strerror}.", where=where) from error
+
+
+def data_path(run: Run) -> Path:
+    """The file, folder or pattern of a run's data; errors as ``locate``."""
+    project, name = run.study.project, run.study.settings.source
+    return locate(card_of(run), project.root, f"data/sources/{name}.yaml")
+
+
+# ---- code ----------------------------------------------------------------------------------------------
+
+
 def package_hash() -> str:
-    """Hash of this package's source."""
-    root = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py"), key=lambda p: p.relative_to(root).as_posix()):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    """Hash of what a notebook can import of this package."""
+    return _package(_second())[0]
+
+
+def package_files() -> dict[str, str]:
+    """Short hash of each file of this package that a notebook can import."""
+    return dict(_package(_second())[1])
+
+
+def _second() -> int:
+    """Changes once a second: a batch of hours sees an edited package, a plan of 1,000 runs reads it once or twice."""
+    return int(time.monotonic())
+
+
+@lru_cache(maxsize=1)
+def _package(second: int) -> tuple[str, dict[str, str]]:
+    root = str(Path(__file__).resolve().parents[1])
+    names = sorted(n for n, _ in entries(root) if n.endswith(".py") and not n.startswith(OUTSIDE))
+    files = {name: _code(os.path.join(root, name)) for name in names}
+    return _hash(files), files
+
+
+def _code(path: str) -> str:
+    """Short hash of a file of code, whatever its ends of lines."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read().replace(b"\r\n", b"\n")).hexdigest()[:16]
 
 
 @cache

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from stat import S_ISREG
+from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.assemble import design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.design import Design
+from scale_impact.core.frozen_plan import words
 from scale_impact.core.panel import Panel
+from scale_impact.core.parameters import cell_problems
+from scale_impact.core.source import load_source
 from scale_impact.core.study import Outcome, Study, describe
+from scale_impact.core.template import read_template
 from scale_impact.errors import EstimationError, ScaleImpactError, StudyError, UsageError
-from scale_impact.estimators import estimate, option_names
-from scale_impact.sources import read
+from scale_impact.estimators import estimate as fit
+from scale_impact.estimators import option_names
+from scale_impact.sources import locate, read
 from scale_impact.workflow.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scale_impact.core.streams_parquet import ParquetTable
 
 
 @dataclass(frozen=True)
@@ -26,48 +38,77 @@ class Preflight:
     notes: tuple[str, ...] = ()
 
 
-def preflight(run: Run) -> Preflight:
-    """Look at a run's template, data, design and estimators; no notebook is executed."""
+def preflight(run: Run, *, estimate: bool = True) -> Preflight:
+    """Look at a run's template, parameters, data and design; no notebook is executed.
+
+    ``estimate`` also fits its estimators, which says what only they know. Before a run that is left
+    to the notebook.
+    """
     errors: list[ScaleImpactError] = []
+    said: list[str] = []
     try:
-        code_cells(run.template)
+        refuse_template(run.template)
     except ScaleImpactError as error:
         errors.append(error)
-    found = _of_data(run)
-    return Preflight((*errors, *found.errors), found.notes)
+    try:
+        said = words(run.study)
+    except ScaleImpactError as error:  # a frozen plan that was edited by hand
+        errors.append(error)
+    found = _of_data(run, estimate)
+    return Preflight((*errors, *found.errors), (*said, *found.notes))
 
 
-def code_cells(template: Path) -> list[str]:
-    """Sources of a template's code cells, the parameters cell first found.
+def refuse_template(path: Path) -> None:
+    """Refuse a template that cannot be given its study, or whose parameters have no known type.
 
     Raises
     ------
     StudyError
-        The template is no notebook, or has no cell tagged ``parameters``.
+        All that is wrong with it.
     """
+    if problems := cell_problems(read_template(path).parameters):
+        raise StudyError(problems, where=f"notebooks/{path.name}")
+
+
+def code_cells(template: Path) -> list[str]:
+    """Sources of a template's code cells; errors as ``read_template``."""
+    return list(read_template(template).code)
+
+
+# ---- data, read once for all runs that use them --------------------------------------------------------
+
+RACY = 2.0
+"""Seconds within which a file may be changed again without another time of change: until then it is read each time."""
+
+
+def _data(run: Run) -> pd.DataFrame | ParquetTable:
+    """The data of a run's source, checked against the card's hash; errors as ``sources.read``."""
+    project = run.study.project
+    card = project.source(run.study.settings.source)
+    stamp = _stamp(card, project.root)
+    return read(card, project.root) if stamp is None else _read_once(card, project.root, stamp)
+
+
+@lru_cache(maxsize=2)
+def _read_once(card: Path, root: Path, stamp: tuple[Any, ...]) -> pd.DataFrame | ParquetTable:
+    return read(card, root)
+
+
+def _stamp(card: Path, root: Path) -> tuple[Any, ...] | None:
+    """What changes when a card or its file does; None where that cannot be known."""
     try:
-        notebook = json.loads(template.read_text(encoding="utf-8"))
-        code = [(c["metadata"], "".join(c["source"])) for c in notebook["cells"] if c["cell_type"] == "code"]
-        tagged = any("parameters" in metadata.get("tags", []) for metadata, _ in code) and notebook["nbformat"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(
-            f"This is no notebook ({type(error).__name__}: {error}). Save it again in JupyterLab.",
-            where=f"notebooks/{template.name}",
-        ) from error
-    if not tagged:
-        raise StudyError(
-            "No code cell is tagged `parameters`, so the study could not be handed to the notebook. Tag the cell that sets "
-            "`study` (JupyterLab: property inspector, common tools, cell tags).",
-            where=f"notebooks/{template.name}",
-        )
-    return [source for _, source in code]
+        stats = [path.stat() for path in (card, locate(load_source(card), root, card.name))]
+    except (OSError, ScaleImpactError):
+        return None
+    recent = any(time.time() - s.st_mtime < RACY or not S_ISREG(s.st_mode) for s in stats)
+    return None if recent else tuple((s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in stats)
 
 
-def _of_data(run: Run) -> Preflight:
+def _of_data(run: Run, estimate: bool) -> Preflight:
     """The source, and each outcome's panel, design and estimates."""
     study = run.study
     try:
-        frame = read(study.project.source(study.settings.source), study.project.root)
+        frame = _data(run)
     except ScaleImpactError as error:
         return Preflight((error,))
     errors: dict[str, ScaleImpactError] = {}
@@ -80,7 +121,8 @@ def _of_data(run: Run) -> Preflight:
             errors.setdefault(str(error), _located(error, run, outcome))
             continue
         notes |= dict.fromkeys(design.notes)
-        for refused in _of_estimators(study, panel, design):
+        refusals = [*(_of_estimators(study, panel, design) if estimate else ()), *_of_primary(study, design)]
+        for refused in refusals:
             errors.setdefault(str(refused), _located(refused, run, outcome))
     return Preflight(tuple(errors.values()), tuple(notes))
 
@@ -90,7 +132,7 @@ def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[Scale
     for k, choice in enumerate(study.settings.estimators):
         try:
             options = options_of(study, choice, option_names(choice.name))
-            estimate(choice.name, panel, design, **options, inference=_inference(study, primary=k == 0))
+            fit(choice.name, panel, design, **options, inference=_inference(study, primary=k == 0))
         except UsageError as error:
             yield StudyError([f"{choice.name}: {p}" for p in error.problems])
         except ScaleImpactError as error:
@@ -98,10 +140,14 @@ def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[Scale
         except (TypeError, ValueError, ArithmeticError) as error:
             what = f"{describe(choice)} stops with {type(error).__name__}: {error}"
             yield EstimationError(f"{what.rstrip('.')}. Check its options and the outcome.")
+
+
+def _of_primary(study: Study, design: Design) -> list[ScaleImpactError]:
     try:
         refuse_as_primary(study, design)
     except ScaleImpactError as error:
-        yield error
+        return [error]
+    return []
 
 
 def _inference(study: Study, *, primary: bool) -> str | dict[str, dict[str, Any]]:

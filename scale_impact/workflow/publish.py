@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,20 @@ PUBLISHED = ("executed.ipynb", "estimates.jsonl", "checks.jsonl", "manifest.json
 NOISE = ("papermill", "execution", "ExecuteTime")
 
 
-def tidy(notebook: Path, root: Path) -> None:
-    """Take out times, paths and random cell names: the same run gives the same bytes."""
+CLOCK = {
+    r"(?<=Date:)(\s+)\w{3}, (?:\w{3} \d{1,2}|\d{1,2} \w{3}) \d{4}": r"\1-",  # summaries of linearmodels and statsmodels
+    r"(?<=Time:)(\s+)\d{1,2}:\d{2}:\d{2}": r"\1-",
+    r"(<th>(?:Date|Time):</th>\s*<td>)[^<]*": r"\1-",
+    r"(?m)^(CPU times|Wall time): .*$": r"\1: -",
+    r"(?m)^.* per loop \(mean ± std\. dev\. of .*$": "- per loop",
+}
+"""What tells the time, as patterns, with what stands there instead."""
+
+ADDRESS = {r"\bat 0x[0-9A-Fa-f]{6,}": "at 0x0"}
+
+
+def tidy(notebook: Path, root: Path, *scratch: Path) -> None:
+    """Take out times, paths, memory addresses and random cell names: the same run gives the same bytes."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
     content["metadata"] = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -31,71 +44,90 @@ def tidy(notebook: Path, root: Path) -> None:
             cell["id"] = "injected-parameters"
         for output in cell.get("outputs", []):
             output.get("metadata", {}).pop("papermill", None)
+    patterns = {**_places(root, *scratch), **ADDRESS}
+    for cell in content["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = _replaced(cell["outputs"], CLOCK)
+    text = json.dumps(_replaced(content, patterns), indent=1, ensure_ascii=False, sort_keys=True)
+    notebook.write_text(text + "\n", encoding="utf-8")
+
+
+def _places(root: Path, *scratch: Path) -> dict[str, str]:
+    """Patterns of paths of this machine, longer ones first, with what stands there instead."""
     places = {
+        **{str(path): "<scratch>" for path in scratch},
         str(root): ".",
         str(Path(sys.prefix)): "<python>",
         str(Path(sys.base_prefix)): "<python>",
         str(Path.home()): "~",
     }
-    whole = {rf"{re.escape(path)}(?![\w.-])": name for path, name in places.items() if len(Path(path).parts) > 1}
-    whole[r"[^\s'\"]*ipykernel_\d+[/\\]\d+\.py"] = "<cell>"
-    text = json.dumps(_without_paths(content, whole), indent=1, ensure_ascii=False, sort_keys=True)
-    notebook.write_text(text + "\n", encoding="utf-8")
+    named = {rf"{re.escape(path)}(?![\w.-])": name for path, name in places.items() if len(Path(path).parts) > 1}
+    temporary = re.escape(tempfile.gettempdir())
+    return {**named, r"[^\s'\"]*ipykernel_\d+[/\\]\d+\.py": "<cell>", rf"{temporary}/[^\s'\"<>]*": "<temporary>"}
 
 
-def _without_paths(value: Any, places: dict[str, str]) -> Any:
-    """Texts with paths (patterns) renamed; pictures stay as they are: base64 may spell a path."""
+def _replaced(value: Any, patterns: dict[str, str]) -> Any:
+    """Texts with patterns replaced; pictures stay as they are: base64 may spell a path."""
     if isinstance(value, dict):
-        return {k: v if k.startswith("image/") else _without_paths(v, places) for k, v in value.items()}
+        return {k: v if k.startswith("image/") else _replaced(v, patterns) for k, v in value.items()}
     if isinstance(value, list):
-        return [_without_paths(v, places) for v in value]
+        return [_replaced(v, patterns) for v in value]
     if isinstance(value, str):
-        for path, name in places.items():
-            value = re.sub(path, name, value)
+        for pattern, name in patterns.items():
+            value = re.sub(pattern, name, value)
     return value
 
 
-def staging_prefix(run: Run, process: int | str) -> str:
-    """Start of the name of the folder in which a process collects a run's results."""
-    return f".results-{run.study.variant or 'main'}.{process}."
-
-
 def mend(run: Run) -> None:
-    """Put right what a killed run left: results half swapped are swapped back, its folders removed."""
-    for folder in sorted(run.base.glob(staging_prefix(run, "*") + "*")):
-        process = folder.name.removeprefix(staging_prefix(run, "")[:-1]).split(".")[0]
-        if process.isdigit() and _alive(int(process)):
+    """Put right what a killed run left; whoever calls it holds the run's lock.
+
+    Results half swapped are swapped back, folders in which results were collected are removed.
+    """
+    for folder in sorted(run.work.glob(f"{run.label}.*")):
+        if folder == run.lock:
             continue
-        if folder.name.endswith("-old") and not run.results.exists():
+        if folder.name.endswith(OLD) and not run.results.exists():
             run.results.parent.mkdir(parents=True, exist_ok=True)
             os.rename(folder, run.results)
         else:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    """Whether a process of this machine is running (when in doubt, yes)."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return process != os.getpid()
+            _remove(folder)
 
 
 def publish(run: Run, folder: Path) -> None:
     """Swap a run's results in whole; what stood there before is removed afterwards."""
     run.results.parent.mkdir(parents=True, exist_ok=True)
-    old = folder.with_name(folder.name + "-old")
+    old = folder.with_name(folder.name + OLD)
     if run.results.exists():
-        os.rename(run.results, old)
-    os.rename(folder, run.results)
-    shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+        if _exchanged(folder, run.results):
+            os.rename(folder, old)
+        else:
+            os.rename(run.results, old)
+            os.rename(folder, run.results)
+    else:
+        os.rename(folder, run.results)
+    if old.exists():
+        _remove(old)
     shutil.rmtree(run.failed, ignore_errors=True)
     _remove_strays(run)
+
+
+OLD = "-old"
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change places at once, where the system can: nobody sees a moment without results."""
+    import ctypes
+
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError, TypeError):
+        return False
+    here, exchange = -100, 2
+    return bool(swap(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _remove_strays(run: Run) -> None:

@@ -1,15 +1,16 @@
-"""Runs: a study with one of its variants, and where its results lie."""
+"""Runs: a study with one of its variants or combinations, and where its results lie."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scale_impact.core.project import Project
-from scale_impact.core.study import Study
-from scale_impact.errors import ScaleImpactError
+from scale_impact.core.study import Combination, Study, StudyFile
+from scale_impact.errors import ScaleImpactError, StudyError
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,21 @@ class Run:
         return self.base / "failed" / (self.study.variant or "")
 
     @property
+    def label(self) -> str:
+        """Name of its lock and of the folders in which its results are collected."""
+        return self.study.variant or "main"
+
+    @property
+    def work(self) -> Path:
+        """Where results are collected before they are published; gone when nothing runs."""
+        return self.base / ".run"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that executes it."""
+        return self.work / f"{self.label}.lock"
+
+    @property
     def template(self) -> Path:
         """The notebook that is executed."""
         return self.study.project.template(self.study.settings.template)
@@ -51,19 +67,71 @@ class Run:
 def expand(
     names: Iterable[str], overrides: Mapping[str, Any], out: Path | None = None
 ) -> tuple[list[Run], list[ScaleImpactError]]:
-    """Runs of the studies named (none: all), and the studies that cannot be read."""
+    """Runs of the studies named (none: all) with their variants and grids, and what cannot be read, each thing once."""
     runs: list[Run] = []
     errors: list[ScaleImpactError] = []
+    holdings = None
     for name in list(names) or [str(Project.find().studies / s) for s in Project.find().keys("studies")]:
         try:
-            study = Study.load(name, overrides=overrides)
+            file = StudyFile.read(name, overrides, holdings)
+            own = file.study()
         except ScaleImpactError as error:
             errors.append(error)
             continue
-        base = out.resolve() / study.slug if out is not None else study.folder
-        for variant in study.variants or [None]:
-            try:
-                runs.append(Run(Study.load(study.folder, variant=variant, overrides=overrides), base))
-            except ScaleImpactError as error:
-                errors.append(error)
+        holdings = file.holdings
+        studies, wrong = _studies(file, own)
+        base = out.resolve() / own.slug if out is not None else own.folder
+        runs += [Run(study, base) for study in studies]
+        errors += wrong
     return runs, errors
+
+
+def _studies(file: StudyFile, own: Study) -> tuple[list[Study], list[ScaleImpactError]]:
+    """The study of each run of a file, and the errors of those that are none, each said once."""
+    studies: list[Study] = []
+    errors: list[ScaleImpactError] = []
+    for variant, combinations in file.by_variant.items():
+        try:
+            study = own if variant is None else file.study(variant)
+        except ScaleImpactError as error:
+            errors.append(error)
+            continue
+        found, wrong = _combined(study, combinations)
+        studies += found
+        errors += wrong
+    return studies, errors
+
+
+def _combined(study: Study, combinations: Sequence[Combination]) -> tuple[list[Study], list[ScaleImpactError]]:
+    """A study with each combination of its grid; what is wrong with several is said once, with their names."""
+    if not combinations:
+        return [study], []
+    studies: list[Study] = []
+    wrong: dict[tuple[str, ...], list[str]] = {}
+    for combination in combinations:
+        try:
+            studies.append(study.with_combination(combination))
+        except StudyError as error:
+            wrong.setdefault(error.problems, []).append(combination.name)
+    return studies, [_of_combinations(study, problems, names) for problems, names in wrong.items()]
+
+
+def _of_combinations(study: Study, problems: tuple[str, ...], names: list[str]) -> StudyError:
+    many = f"{len(names)} combinations of the grid, such as {names[0]}" if len(names) > 1 else f"grid, {names[0]}"
+    advice = "Such a combination can be left out under grid.exclude."
+    where = f"studies/{study.slug}/study.yaml, " + (f"variant {study.variant}, " if study.variant else "") + many
+    return StudyError([f"{p} {advice}" for p in problems], where=where)
+
+
+def notebook_parameters(run: Run) -> dict[str, Any]:
+    """What the parameters cell is given: relative paths, so that notebooks carry no absolute one.
+
+    The study, its variant and overrides, and what the study sets of the template's own parameters.
+    """
+    study = Path(os.path.relpath(run.study.folder, run.study.project.root)).as_posix()
+    given: dict[str, Any] = {"study": study}
+    if run.study.variant is not None:
+        given["variant"] = run.study.variant
+    if run.study.overrides:
+        given["overrides"] = dict(run.study.overrides)
+    return {**given, **run.study.settings.parameters}

@@ -9,10 +9,10 @@ import pytest
 from tests.projects import COLUMNS, STUDY, command, towns
 
 
-def refused(place, cli, code, *words, verb="check"):
-    """The verb ends with this code, says these words, shows no traceback and writes nothing."""
+def refused(place, cli, code, *words, verbs=("check", "run")):
+    """The verbs end with this code, say these words, show no traceback and write nothing."""
     before = place.snapshot()
-    for each in (verb, "run") if verb == "check" else (verb,):
+    for each in verbs:
         answer = cli(each, "towns")
         assert answer.code in (code if isinstance(code, set) else {code}), answer.err
         assert "Traceback" not in answer.err

@@ -56,9 +56,9 @@ def test_each_variant_has_a_folder_and_strays_vanish(quick, cli):
         path.write_text("old\n")
     answer = cli("run", "towns")
     assert answer.code == 0
-    assert [line for line in answer.out.splitlines() if line.startswith("towns/")] == [
-        line for line in answer.out.splitlines() if line.startswith(("towns/wide: done", "towns/narrow: done"))
-    ]
+    said = [line for line in answer.out.splitlines() if line.startswith("towns/")]
+    assert [line.split()[0] for line in said] == ["towns/wide:", "towns/narrow:", "towns/wide", "towns/narrow"]
+    assert all("done in" in line for line in said)
     assert {p.name: levels(p) for p in quick.results.iterdir()} == {"wide": {0.99}, "narrow": {0.5}}
 
 
@@ -99,3 +99,88 @@ def test_a_project_without_studies_is_told_how_to_make_one(quick, cli):
 
 def test_an_unknown_option_is_a_usage_error(quick):
     assert command("run", "towns", "--sett", "level=0.9", cwd=quick.root).code == 2
+
+
+def test_runs_are_chosen_by_name(quick, cli):
+    quick.study(template="quick", variants={"wide": {"level": 0.99}, "narrow": {"level": 0.5}})
+    assert cli("run", "--only", "*/wi*").code == 0
+    assert [p.name for p in quick.results.iterdir()] == ["wide"]
+    lost = cli("run", "--only", "towns/wyde", "--only", "*/wi*")
+    assert lost.code == 2
+    assert "--only towns/wyde: no run is called so" in lost.err
+    assert "towns/wide" in lost.err
+
+
+def test_every_run_is_in_one_shard(quick, cli):
+    quick.study(template="quick", variants={f"v{k}": {"seed": k} for k in range(4)})
+    for part in ("1/2", "2/2"):
+        assert cli("run", "--shard", part, "--jobs", "2").code == 0
+    assert sorted(p.name for p in quick.results.iterdir()) == ["v0", "v1", "v2", "v3"]
+    assert "done" not in cli("run").out
+    assert cli("run", "--shard", "3/2").code == 2
+
+
+def test_of_many_runs_the_table_says_enough(quick, cli):
+    quick.study(template="quick", variants={f"v{k}": {"seed": k} for k in range(4)}, estimators=["did_2x2"])
+    quick.study("good", template="quick")
+    answer = cli("run", "--jobs", "2")
+    assert answer.code != 0
+    rows = {line.split()[0]: line for line in answer.out.splitlines()}
+    assert list(rows) == ["run", "good", "towns/v0", "towns/v1", "towns/v2", "towns/v3"]
+    assert "failed" in rows["towns/v2"]
+    assert "see below" in rows["towns/v2"]
+    assert "done in" in rows["good"]
+    assert " jobs " in rows["good"]
+    assert "pre_trends" not in answer.out.replace(rows["good"], "")
+    assert answer.err.count("did_2x2") >= 4
+
+
+def test_without_a_terminal_plain_lines_say_what_happens(quick):
+    quick.study("early", template="quick")
+    said = command("run", "--jobs", "1", cwd=quick.root).err.splitlines()
+    assert [line[9:].split(" in ")[0] for line in said] == [
+        "early: started",
+        "early: done",
+        "towns: started",
+        "towns: done",
+    ]
+
+
+@pytest.mark.parametrize("out", ["../elsewhere", "data/../../elsewhere", "out"])
+def test_a_folder_that_leads_out_of_the_working_folder_is_refused(quick, cli, tmp_path, out):
+    (quick.root / "out").symlink_to(tmp_path)
+    before = quick.snapshot()
+    answer = cli("run", "towns", "--out", out)
+    assert answer.code == 2
+    assert f"--out {out}: it leads out of the working folder" in answer.err
+    assert quick.snapshot() == before
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("link", ["studies/towns/results", "studies/towns/failed", "studies/towns/.run"])
+def test_a_link_in_the_place_of_results_is_refused(quick, cli, tmp_path, link):
+    (tmp_path / "precious").mkdir()
+    (quick.root / link).symlink_to(tmp_path / "precious")
+    answer = cli("run", "towns")
+    assert answer.code == 2
+    assert "is a link, and results replace what is there" in answer.err
+    assert (quick.root / link).is_symlink()
+    assert not list((tmp_path / "precious").iterdir())
+
+
+@pytest.mark.parametrize("wrong", [["--jobs", "0"], ["--memory-limit", "much"], ["--time-limit", "-1"], ["--out", " "]])
+def test_options_that_make_no_sense_are_usage_errors(quick, cli, wrong):
+    answer = cli("run", "towns", *wrong)
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
+    assert not quick.results.exists()
+
+
+def test_results_go_whole_to_an_address_and_are_known_there(quick, cli, tmp_path):
+    url = f"file://{tmp_path}/bucket"
+    first = cli("run", "towns", "--out", url)
+    assert first.code == 0, first.err
+    assert f"Results: {url}/towns/results/" in first.out
+    assert levels(tmp_path / "bucket/towns/results") == {0.95}
+    assert not quick.results.exists()
+    assert cli("run", "towns", "--out", url).out.startswith("towns: up to date")

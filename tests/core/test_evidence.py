@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tests.panels import ROOT, fitted, long
 CONTRACT = (
     "schema study variant run_id measure outcome indicator dimension direction outcome_unit estimator role estimand "
     "kind label cohort period event_time estimate std_error df level ci_low ci_high p_value n_units n_treated "
-    "n_periods n_obs n_clusters inference"
+    "n_periods n_obs n_clusters inference plan deviations"
 )
 
 
@@ -68,6 +69,15 @@ def test_labels_that_a_kind_does_not_use_are_null(rows):
     assert {r["kind"] for r in rows} == set(used)
     for row in rows:
         assert {k for k in ("cohort", "period", "event_time") if row[k] is not None} == used[row["kind"]], row["label"]
+
+
+def test_a_row_names_the_frozen_plan_and_the_deviations_and_is_null_without_one(origin):
+    effect = fitted("did_2x2", long({"a": [1, 2], "b": [1, 3], "c": [0, 1], "d": [1, 1]}, {"a": 2002, "b": 2002}))
+    assert {(r["plan"], r["deviations"]) for r in estimate_rows(origin, effect, primary=True)} == {(None, None)}
+    planned = replace(origin, plan="0123456789ab", deviations="level: 0.9, planned 0.95")
+    assert {(r["plan"], r["deviations"]) for r in estimate_rows(planned, effect, primary=True)} == {
+        ("0123456789ab", "level: 0.9, planned 0.95")
+    }
 
 
 def test_a_line_keeps_every_digit_and_never_says_nan():

@@ -96,8 +96,8 @@ def test_misspelt_missing_and_unknown_keys_are_all_said_at_once(place):
         "outcomes: this key is missing.",
         "titel: there is no such key. Did you mean 'title'?",
         "periods: there is no such key. Did you mean 'period'?",
-        "zebra: there is no such key. Known: checks, covariates, design, estimators, inference, level, measure, outcomes, period, "
-        "question, seed, source, template, title, treatment, unit, variants.",
+        "zebra: there is no such key. Known: checks, covariates, design, estimators, grid, inference, level, measure, outcomes, "
+        "parameters, period, question, sample, seed, source, template, title, treatment, unit, variants.",
     ]
 
 
@@ -344,12 +344,13 @@ def test_covariates_for_an_estimator_that_takes_none_are_refused_before_anything
         ("hello\n", "The file holds str, not keys and values."),
         (b"title: M\xfcnchen\n", "The file is not UTF-8 text. Save it as UTF-8."),
         ("title: x\n\tquestion: y\n", "line 2: not readable as YAML:"),
-        ("title: x\nquestion: y: z\n", "line 2: not readable as YAML: mapping values are not allowed here."),
-        ("title: x\ntitle: y\n", 'line 2: not readable as YAML: found duplicate key "title" with value "y"'),
+        ("title: x\nquestion: y: z\n", "line 2: not readable as YAML: mapping values are not allowed in this context."),
+        ("title: x\ntitle: y\n", 'line 2: not readable as YAML: the key "title" stands here and in line 1.'),
+        ("title: x\n---\ntitle: y\n", "line 2: not readable as YAML: a second document starts here"),
         ("a: [1, 2\nb: 3\n", "not readable as YAML:"),
         ("title: !!python/object:os.system x\n", "line 1: not readable as YAML:"),
     ],
-    ids=["empty", "comment", "list", "text", "latin-1", "tab", "colon", "duplicate key", "bracket", "tag"],
+    ids=["empty", "comment", "list", "text", "latin-1", "tab", "colon", "duplicate key", "documents", "bracket", "tag"],
 )
 def test_a_file_that_is_no_yaml_is_refused_with_the_line(place, text, problem):
     place.study_text(text)
@@ -357,6 +358,14 @@ def test_a_file_that_is_no_yaml_is_refused_with_the_line(place, text, problem):
         load(place)
     assert len(caught.value.problems) == 1
     assert problem in caught.value.problems[0]
+
+
+def test_a_code_with_a_leading_zero_stays_text_wherever_it_stands(place):
+    text = place.study(treatment=..., sample=...).read_text()
+    place.study_text(text + "\ntreatment: {cohorts: {00001: 2003, 00002: 2004}}\nsample: {without: [00003]}\n")
+    settings = load(place).settings
+    assert settings.treatment.cohorts == {"00001": 2003, "00002": 2004}
+    assert settings.sample.without == ["00003"]
 
 
 def test_a_folder_in_the_place_of_study_yaml_is_no_study(place):
@@ -413,6 +422,12 @@ def test_a_variant_that_is_no_mapping_is_refused_when_it_is_read(place):
 def test_a_variant_that_cannot_name_a_folder_is_refused(place, name):
     (found,) = problems(place, changes={"variants": {name: {}}})
     assert found.startswith(f"variants: {name!r} cannot name a folder of results.")
+
+
+def test_a_variant_changes_single_parts_of_the_sample(place):
+    place.study(sample={"first_period": 2002, "without": ["00001"]}, variants={"all": {"sample": {"without": []}}})
+    sample = load(place, variant="all").settings.sample
+    assert (sample.first_period, sample.without) == (2002, [])
 
 
 # ---- overrides ----------------------------------------------------------------------------------
@@ -505,3 +520,19 @@ def test_loading_with_overrides_leaves_the_file_as_it_is(place):
 @pytest.mark.parametrize("slug", sorted(p.parent.name for p in (ROOT / "studies").glob("*/study.yaml")))
 def test_a_shipped_study_loads(slug):
     assert Study.load(ROOT / "studies" / slug).slug == slug
+
+
+# ---- where a study lies -------------------------------------------------------------------------
+
+
+def test_a_study_that_a_link_leads_out_of_its_project_is_refused(place, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "towns"
+    (place.root / "studies" / "towns").rename(elsewhere)
+    (place.root / "studies" / "towns").symlink_to(elsewhere)
+    with pytest.raises(StudyError, match=r"studies/towns is a link to .*, outside of its project"):
+        load(place)
+
+
+def test_a_link_within_the_project_is_followed(place):
+    (place.root / "studies" / "same").symlink_to(place.root / "studies" / "towns")
+    assert Study.load(place.root / "studies" / "same").slug == "towns"

@@ -54,6 +54,20 @@ def test_numbers_are_numbers_and_labels_are_texts(studies):
     assert found["std_error"].isna().all()
 
 
+def test_rows_from_before_there_were_plans_have_none(studies):
+    old = json.loads(line(study="air", estimate=1.0))
+    del old["plan"], old["deviations"]
+    (studies / "air/results/estimates.jsonl").write_text(json.dumps(old) + "\n")
+    (studies / "zones/results/estimates.jsonl").write_text(
+        line(study="zones", plan="0123456789ab", deviations="level: 0.9")
+    )
+    found = query(studies, sql="SELECT study, plan, deviations FROM estimates ORDER BY study")
+    assert found.astype(object).where(found.notna(), None).to_numpy().tolist() == [
+        ["air", None, None],
+        ["zones", "0123456789ab", "level: 0.9"],
+    ]
+
+
 def test_details_of_checks_can_be_asked_for(studies):
     found = query(studies, sql="SELECT CAST(details -> 'weights' ->> 0 AS DOUBLE) AS w FROM checks")
     assert found["w"].tolist() == [0.5]

@@ -34,7 +34,8 @@ def test_a_run_leaves_the_files_of_the_contract_and_nothing_beside_them(ran):
         "executed.ipynb", "estimates.jsonl", "checks.jsonl", "figures", "manifest.json",
     }  # fmt: skip
     assert {p.name for p in ran.results.parent.iterdir()} == {"study.yaml", "results"}
-    assert {p.name for p in ran.root.iterdir()} == {"notebooks", "data", "studies"}
+    assert {p.name for p in ran.root.iterdir()} == {"notebooks", "data", "studies", ".scale-impact"}
+    assert (ran.root / ".scale-impact/.gitignore").read_text() == "*\n"
 
 
 def test_every_figure_is_there_as_svg_and_as_png(ran):
@@ -102,9 +103,10 @@ def test_the_manifest_says_truly_what_went_in_and_what_came_out(ran):
         name: sha256(ran.results / name) for name in contents(ran.results) if name != "manifest.json"
     }
     assert manifest.inputs["data"] == sha256(ran.root / "data/files/towns.csv")
-    assert manifest.inputs["source"] == sha256(ran.root / "data/sources/towns.yaml")
-    assert manifest.inputs["measure"] == sha256(ran.root / "data/measures/enterprise_zone.yaml")
-    assert manifest.inputs["indicators"] == sha256(ran.root / "data/indicators/catalogue.csv")
+    assert manifest.details["source"]["title"] == "Towns"
+    assert manifest.details["measure"]["title"] == "Enterprise zone"
+    assert set(manifest.details["indicators"]) == {"jobs", "inhabitants"}
+    assert manifest.details["study"]["estimators"][0] == {"name": "callaway_santanna", "options": {}}
     assert (manifest.study, manifest.variant, manifest.seed) == ("towns", None, 20251122)
     assert {"python", "numpy", "pandas", "scipy"} <= set(manifest.inputs["versions"])
     assert {"python", "platform", "git_commit"} <= set(manifest.environment)

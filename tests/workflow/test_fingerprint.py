@@ -11,8 +11,6 @@ from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
 from scale_impact.workflow.runs import Run
 from tests.projects import STUDY, notebook, towns
 
-QUIET = ("study", "template", "data", "measure", "indicators", "source", "package", "versions")
-
 
 def identity(place, **options):
     folder = place.root / "studies" / "towns"
@@ -42,14 +40,56 @@ def test_comments_and_the_order_of_keys_do_not_make_another_run(place):
         lambda p: p.data(towns(), licence="CC-BY"),
         lambda p: p.study(template="quick"),
         lambda p: (p.root / "data/measures/enterprise_zone.yaml").write_text("title: a\nwhat: b\nmechanism: c\n"),
-        lambda p: (p.root / "data/indicators/catalogue.csv").open("a").write("x,X,a,b,c,0\n"),
+        lambda p: rewrite(p.root / "data/indicators/catalogue.csv", "jobs,Jobs,", "jobs,Places of work,"),
+        lambda p: p.data(towns(), separator=",", missing=["", "NA"]),
     ],
-    ids=["level", "seed", "estimators", "title", "data", "card", "template", "measure", "catalogue"],
+    ids=["level", "seed", "estimators", "title", "data", "licence", "template", "measure", "indicator", "reading"],
 )
 def test_a_changed_input_is_another_run(place, change):
     before = identity(place)
     change(place)
     assert identity(place) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: (p.root / "data/indicators/catalogue.csv").open("a").write("x,X,a,b,c,0\n"),
+        lambda p: (p.root / "data/sources/towns.yaml").open("a").write("# a comment\n"),
+        lambda p: (p.root / "data/measures/enterprise_zone.yaml").open("a").write("\n# a comment\n"),
+        lambda p: p.data(towns(), citation="Statistical office (2024)"),
+        lambda p: p.data(towns(), file="data/elsewhere/jobs.csv"),
+        lambda p: p.study("another", title="Another study"),
+    ],
+    ids=["new indicator", "comment in card", "comment in measure", "citation", "file moved", "another study"],
+)
+def test_what_can_change_no_result_does_not_make_another_run(place, change):
+    before = identity(place)
+    change(place)
+    assert identity(place) == before
+
+
+def test_a_frozen_plan_is_an_input_because_results_say_deviations_from_it(place):
+    before = identity(place)
+    (place.root / "studies/towns/plan.json").write_text("{}")
+    assert identity(place) != before
+
+
+def test_runs_looked_at_together_share_what_is_the_same_and_nothing_else(place):
+    place.study(variants={"a": {}, "b": {"level": 0.9}})
+    folder = place.root / "studies/towns"
+    runs = [Run(Study.load(folder, variant=v), folder) for v in ("a", "b")]
+    known = {}
+    together = [inputs_of(run, known) for run in runs]
+    assert together == [inputs_of(run) for run in runs]
+    assert len(known) == 1
+
+
+def test_files_of_the_package_that_a_notebook_can_import_count_and_only_those():
+    files = fingerprint.package_files()
+    assert "core/panel.py" in files
+    assert "__init__.py" in files
+    assert not [name for name in files if name.startswith(("cli/", "workflow/")) or not name.endswith(".py")]
 
 
 def test_a_changed_cell_of_the_template_is_another_run_and_changed_words_are_not(place):
@@ -82,6 +122,12 @@ def test_another_package_version_is_another_run(place, monkeypatch):
     before = identity(place)
     monkeypatch.setattr(fingerprint, "versions", lambda: {"python": "3.11", "numpy": "0.1"})
     assert identity(place) != before
+
+
+def rewrite(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
 
 
 def published(place):

@@ -1,4 +1,4 @@
-"""Kernels of runs: this Python, a folder and sockets of their own, one thread."""
+"""Kernels of runs: this Python, a folder and sockets of their own, fixed threads; cold or warm."""
 
 import os
 import sys
@@ -6,40 +6,49 @@ from pathlib import Path
 
 import pytest
 
-from scale_impact.workflow.environment import environment
-from scale_impact.workflow.kernel import THREADS, kernel_manager
-from tests.panels import ROOT
+from scale_impact.workflow.conditions import BLAS, PARALLEL, environment_of
+from scale_impact.workflow.kernel import Place, kernel_manager
+
+
+def place_of(tmp_path, **environment):
+    return Place(tmp_path, {**environment_of(1), **environment}, tmp_path)
 
 
 def test_a_kernel_is_this_python_whatever_kernels_are_installed(tmp_path):
-    assert kernel_manager(tmp_path, {})().kernel_spec.argv[:3] == [sys.executable, "-m", "ipykernel_launcher"]
+    argv = kernel_manager(place_of(tmp_path))().kernel_spec.argv
+    assert argv[0] == sys.executable
+    assert "ipykernel_launcher" in " ".join(argv)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Unix sockets")
-def test_sockets_lie_in_the_runtime_folder_and_not_in_the_working_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    manager = kernel_manager(tmp_path, {})()
+def test_sockets_lie_in_the_scratch_folder_and_not_in_the_working_folder(tmp_path):
+    manager = kernel_manager(place_of(tmp_path / "scratch"))()
     assert manager.transport == "ipc"
-    assert Path(manager.ip).parent == tmp_path / "runtime"
+    assert Path(manager.ip).parent == tmp_path / "scratch"
+    assert Path(manager.connection_file).parent == tmp_path / "scratch"
 
 
-def test_a_kernel_starts_in_its_folder_with_one_thread_and_a_fixed_hash_seed(tmp_path, monkeypatch):
+def test_a_kernel_starts_in_its_folder_with_settings_that_nobody_touched(tmp_path, monkeypatch):
     given = {}
-    made = kernel_manager(tmp_path, {"SCALE_IMPACT_RUN_ID": "abc"})
-    monkeypatch.setattr(made.__mro__[1], "start_kernel", lambda self, **options: given.update(options))
+    made = kernel_manager(place_of(tmp_path, SCALE_IMPACT_RUN_ID="abc"))
+    monkeypatch.setattr(made.__mro__[2], "start_kernel", lambda self, **options: given.update(options))
     made().start_kernel()
     assert given["cwd"] == str(tmp_path)
-    assert {given["env"][name] for name in THREADS} == {"1"}
-    assert (given["env"]["PYTHONHASHSEED"], given["env"]["SCALE_IMPACT_RUN_ID"]) == ("0", "abc")
+    assert Path(given["env"]["IPYTHONDIR"]).parent == tmp_path
+    assert given["env"]["SCALE_IMPACT_RUN_ID"] == "abc"
 
 
-def test_the_record_of_the_environment_names_no_user_and_no_folder():
-    found = environment(ROOT)
-    assert set(found) == {"python", "platform", "cores", "lock", "git_commit", "git_dirty"}
-    assert str(ROOT) not in str(found)
-    assert str(Path.home()) + "/" not in str(found)
+def test_blas_has_one_thread_and_other_libraries_their_share():
+    found = environment_of(3)
+    assert {found[name] for name in BLAS} == {"1"}
+    assert {found[name] for name in PARALLEL} == {"3"}
+    assert found["PYTHONHASHSEED"] == "0"
 
 
-def test_outside_of_git_there_is_no_commit(tmp_path):
-    found = environment(tmp_path)
-    assert (found["git_commit"], found["git_dirty"], found["lock"]) == (None, None, None)
+def test_what_another_run_or_a_terminal_set_is_not_inherited(monkeypatch):
+    for name in ("SCALE_IMPACT_OUT", "SCALE_IMPACT_CHANGED_DATA", "JPY_PARENT_PID", "COLUMNS", "IPYTHONDIR"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("SCALE_IMPACT_ROOT", "kept")
+    found = environment_of(1)
+    assert not {"SCALE_IMPACT_OUT", "SCALE_IMPACT_CHANGED_DATA", "JPY_PARENT_PID", "COLUMNS", "IPYTHONDIR"} & set(found)
+    assert found["SCALE_IMPACT_ROOT"] == "kept"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scale_impact.core.study import Study
-from scale_impact.workflow.publish import mend, publish, staging_prefix, tidy
+from scale_impact.workflow.publish import mend, publish, tidy
 from scale_impact.workflow.runs import Run
 
 PNG = "iVBOR/home/ada/w0KGgo/AAAA/tmp//B=="
@@ -130,36 +130,71 @@ def test_results_of_variants_vanish_when_the_study_has_none_any_more(place):
     assert names(run.base / "results") == ["a"]
 
 
-DEAD = 2**22 + 1  # above the largest process number of Linux
-
-
-def a_run(tmp_path, variant=None):
-    return Run(Study(tmp_path / "towns", None, variant), tmp_path / "towns")
-
-
-def left(tmp_path, run, process, ending=""):
-    folder = tmp_path / "towns" / f"{staging_prefix(run, process)}x{ending}"
+def left(run, ending=""):
+    folder = run.work / f"{run.label}.abc{ending}"
     folder.mkdir(parents=True)
     (folder / "estimates.jsonl").write_text("{}")
     return folder
 
 
-def test_folders_of_a_killed_run_are_removed(tmp_path):
-    run = a_run(tmp_path)
-    folder = left(tmp_path, run, DEAD)
+def test_folders_of_a_killed_run_are_removed(place):
+    run = run_of(place)
+    folder = left(run)
     mend(run)
     assert not folder.exists()
 
 
-def test_results_that_a_killed_run_had_moved_aside_come_back(tmp_path):
-    run = a_run(tmp_path)
-    left(tmp_path, run, DEAD, "-old")
+def test_results_that_a_killed_run_had_moved_aside_come_back(place):
+    run = run_of(place)
+    left(run, "-old")
     mend(run)
     assert (run.results / "estimates.jsonl").is_file()
+    assert not list(run.work.iterdir())
 
 
-def test_folders_of_a_living_run_and_of_another_variant_stay(tmp_path):
-    ours, living, other = a_run(tmp_path, "early"), 1, a_run(tmp_path, "early-2")  # process 1 always runs
-    kept = [left(tmp_path, ours, living), left(tmp_path, other, DEAD)]
+def test_results_that_a_killed_run_had_replaced_are_removed(place):
+    run = run_of(place)
+    left(run, "-old")
+    staged(run.base, "results", new="2")
+    mend(run)
+    assert names(run.base) == ["results/new", "study.yaml"]
+
+
+def test_folders_of_another_variant_and_the_own_lock_stay(place):
+    place.study(variants={"early": {}, "early-2": {}})
+    ours, other = run_of(place, "early"), run_of(place, "early-2")
+    kept = left(other)
+    ours.lock.write_text("{}")
     mend(ours)
-    assert all(folder.exists() for folder in kept)
+    assert kept.exists()
+    assert ours.lock.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "tidy_text"),
+    [
+        ("Date:                Sun, Nov 22 2026   x", "Date:                -   x"),
+        ("Date:                Sun, 22 Nov 2026", "Date:                -"),
+        ("Time:                        09:37:08", "Time:                        -"),
+        ("Wall time: 12.3 ms", "Wall time: -"),
+        ("1.2 ms ± 3 µs per loop (mean ± std. dev. of 7 runs, 100 loops each)", "- per loop"),
+        ("<object at 0x7f3a2c1d2e50>", "<object at 0x0>"),
+        ("Time to start: 2001", "Time to start: 2001"),
+    ],
+)
+def test_outputs_tell_neither_the_time_nor_where_things_lie_in_memory(tmp_path, text, tidy_text):
+    assert tidied(tmp_path, cell(printed(text)))["cells"][0]["outputs"][0]["text"] == [tidy_text]
+
+
+def test_what_a_cell_says_in_its_code_about_time_stays(tmp_path):
+    source = 'print("Wall time: 3")'
+    assert tidied(tmp_path, cell(source=source))["cells"][0]["source"] == source
+
+
+def test_the_folder_in_which_results_are_collected_is_not_named(tmp_path):
+    path = tmp_path / "executed.ipynb"
+    text = f"written to {tmp_path}/.run/main.k3j2/figures"
+    path.write_text(json.dumps({"cells": [cell(printed(text))], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    tidy(path, tmp_path, tmp_path / ".run/main.k3j2")
+    said = json.loads(path.read_text())["cells"][0]["outputs"][0]["text"]
+    assert said == ["written to <scratch>/figures"]

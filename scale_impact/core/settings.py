@@ -1,0 +1,188 @@
+"""Settings: the keys of study.yaml as one model, from which types of everything else are taken.
+
+The text below a key is what an editor shows of it (``scale-impact check --schema``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StrictInt, StrictStr, field_validator, model_validator
+
+from scale_impact.core.design import Balance, BasePeriod, Control
+from scale_impact.core.panel import Missing
+from scale_impact.core.words import plain
+from scale_impact.core.yaml_file import Record
+
+FOLDER_NAME = r"[a-z0-9][a-z0-9_-]*"
+"""What a variant may be called: its results lie in a folder of that name."""
+
+
+def _label(raw: Any) -> Any:
+    if isinstance(raw, date):
+        return raw.isoformat()
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise ValueError(f"write a number, a date or a text (it is {raw!r}).")
+    return raw
+
+
+Label = Annotated[Any, BeforeValidator(_label)]
+"""A unit or a period, as its author wrote it."""
+
+
+class Outcome(Record):
+    """An outcome: a column of the source, the indicator it measures, and whether it holds logs."""
+
+    column: StrictStr
+    """Column of the source."""
+    indicator: StrictStr
+    """What it measures: a key of data/indicators/catalogue.csv."""
+    scale: Literal["level", "log"] = "level"
+    """`log` where the column holds logarithms already; nothing is transformed."""
+
+
+class Treatment(Record):
+    """Who is treated from when, in one of four ways; see ``Design.from_panel``."""
+
+    treated: StrictStr | None = None
+    """A 0/1 column that is 1 from the first treated period on."""
+    first_treated: StrictStr | None = None
+    """A column with the first treated period; empty, infinite or 0 for never treated."""
+    cohorts: dict[Label, Label] | None = None
+    """Unit to first treated period; units not named are never treated."""
+    group: StrictStr | None = None
+    """A 0/1 column of the treated group, with `starts`."""
+    starts: Label | None = None
+    """The period in which treatment of the group starts."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Treatment:
+        given = [k for k in ("treated", "first_treated", "cohorts", "group") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "say who is treated in exactly one way: treated, first_treated, cohorts, or group with starts "
+                f"(given: {', '.join(given) or 'none'})."
+            )
+        if (self.group is None) != (self.starts is None):
+            raise ValueError(
+                f"{'starts' if self.starts is None else 'group'} is missing; group and starts go together, such as "
+                "{group: nearinc, starts: 1981}."
+            )
+        return self
+
+
+class DesignChoices(Record):
+    """The comparison; see ``Design.from_panel``."""
+
+    control: Control = "never"
+    """Who is compared: units never treated, or also those not yet treated."""
+    anticipation: Annotated[StrictInt, Field(ge=0)] = 0
+    """Periods before treatment in which units may already react."""
+    base_period: BasePeriod = "varying"
+    """Effects before treatment are changes from the period before (`varying`) or to the last one before treatment (`universal`)."""
+    balance: Balance = "strict"
+    """What to do with units that are not observed in each period."""
+    cluster: StrictStr | None = None
+    """Column to cluster standard errors by; default the unit."""
+    missing: Missing = "refuse"
+    """Rows without an outcome: refuse them, or drop them."""
+
+
+class Choice(Record):
+    """An estimator or check with its options: ``name`` or ``{name: {option: value}}`` in the file."""
+
+    name: StrictStr
+    options: dict[str, Any] = {}
+
+
+def as_choice(raw: Any) -> Any:
+    """A name, or ``{name: {option: value}}``, as the fields of a choice."""
+    if isinstance(raw, str):
+        return {"name": raw}
+    if isinstance(raw, Mapping) and len(raw) == 1:
+        name, options = next(iter(raw.items()))
+        if isinstance(options, Mapping) or options is None:
+            return {"name": name, "options": dict(options or {})}
+    raise ValueError(f"write a name, or {{name: {{option: value}}}} (it is {raw!r}).")
+
+
+Choices = list[Annotated[Choice, BeforeValidator(as_choice)]]
+
+
+class Sample(Record):
+    """Which periods and units of the source are used: all, but for what is said here."""
+
+    first_period: Label | None = None
+    """The first period that is used."""
+    last_period: Label | None = None
+    """The last period that is used. Who starts treatment later counts as never treated."""
+    without: list[Label] = []
+    """Units that are left out, by name as in the data."""
+
+
+class Settings(Record):
+    """The keys of study.yaml."""
+
+    title: StrictStr
+    """The study's title, a question in a few words."""
+    question: StrictStr
+    """What the study wants to know, in a sentence."""
+    measure: StrictStr
+    """What was done: the name of a card, data/measures/<name>.yaml."""
+    template: StrictStr
+    """The notebook that evaluates it: notebooks/<name>.ipynb."""
+    source: StrictStr
+    """Where the numbers come from: the name of a card, data/sources/<name>.yaml."""
+    unit: StrictStr | None
+    """Column that names the unit followed over time; null for repeated cross-sections."""
+    period: StrictStr
+    """Column of the period: whole numbers, dates, or texts that sort by time."""
+    outcomes: Annotated[list[Outcome], Field(min_length=1)]
+    """What may have changed; the first is the primary outcome."""
+    treatment: Treatment
+    """Who is treated from when, said in exactly one way."""
+    sample: Sample = Sample()
+    """Periods and units of the source that are used; default all."""
+    design: DesignChoices = DesignChoices()
+    """Who is compared with whom."""
+    covariates: list[StrictStr] = []
+    """Columns to hold constant, for estimators that take them."""
+    estimators: Annotated[Choices, Field(min_length=1)]
+    """How the effect is estimated; the first is the primary one. A name, or {name: {option: value}}."""
+    checks: Choices = []
+    """What is tried on the primary estimate. A name, or {name: {option: value}}."""
+    inference: Annotated[Choice, BeforeValidator(as_choice)] = Choice(name="auto")
+    """How intervals are made: auto, analytic, a method, or {method: {option: value}}."""
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Level of the intervals."""
+    seed: Annotated[StrictInt, Field(ge=0)] = 20251122
+    """Seed of everything random."""
+    parameters: dict[str, Any] = {}
+    """Parameters of the template's own, which its parameters cell declares."""
+    variants: dict[str, dict[str, Any]] = {}
+    """Runs of the study with other keys, by name; results lie in a folder of that name."""
+    grid: dict[str, Any] = {}
+    """Axes, each a key with a list of values to try: every combination is a run. `exclude` lists combinations to leave out."""
+
+    @field_validator("variants")
+    @classmethod
+    def _are_folder_names(cls, variants: dict[str, Any]) -> dict[str, Any]:
+        wrong = [v for v in variants if not re.fullmatch(FOLDER_NAME, v) or v == "figures"]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(map(repr, wrong))} cannot name a folder of results. Use small letters, digits, - and _, such as early."
+            )
+        return variants
+
+
+def describe(choice: Choice) -> str:
+    """An estimator with its options, in words."""
+    options = "; ".join(f"{k} {_words(v)}" for k, v in choice.options.items())
+    return f"{choice.name} ({options})" if options else choice.name
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(plain, value)) if isinstance(value, list) else plain(value)

@@ -1,0 +1,281 @@
+"""What a study names and the project does not have, and what its keys together do not allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from scale_impact.core import keys
+from scale_impact.core.indicator import Indicator, load_indicators
+from scale_impact.core.measure import load_measure
+from scale_impact.core.project import Project
+from scale_impact.core.settings import Choice, Outcome, Settings, as_choice, describe
+from scale_impact.core.source import Source, load_source
+from scale_impact.core.words import nearest
+from scale_impact.errors import ScaleImpactError, StudyError
+
+WRITE = {
+    "template": "Or add notebooks/{}.ipynb.",
+    "source": "Or describe it in data/sources/{}.yaml.",
+    "measure": "Or write its card, data/measures/{}.yaml.",
+}
+"""What to do about a name that is meant to be new."""
+
+FUNCTIONS = {"estimators": "fit", "checks": "run"}
+"""Rooms that a study chooses from, each with its function."""
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a project has to name, each looked up once: a thousand runs of a study name the same things."""
+
+    project: Project
+    _known: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def templates(self) -> tuple[str, ...]:
+        """Names of templates."""
+        return self.project.keys("templates")
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Names of sources."""
+        return self.project.keys("sources")
+
+    @cached_property
+    def measures(self) -> tuple[str, ...]:
+        """Names of measures."""
+        return self.project.keys("measures")
+
+    @cached_property
+    def indicators(self) -> Mapping[str, Indicator] | StudyError:
+        """The catalogue, or what is wrong with it."""
+        try:
+            return load_indicators(self.project.indicators)
+        except StudyError as error:
+            return error
+
+    def source(self, name: Any) -> Source | ScaleImpactError | None:
+        """The card of a source, or what is wrong with it; None where there is no such source."""
+        if not isinstance(name, str) or name not in self.sources:
+            return None
+        card: Source | ScaleImpactError = self.once(("source", name), lambda: self._card(load_source, "source", name))
+        return card
+
+    def measure_problem(self, name: Any) -> ScaleImpactError | None:
+        """What is wrong with a measure's card."""
+        if not isinstance(name, str) or name not in self.measures:
+            return None
+        found = self.once(("measure", name), lambda: self._card(load_measure, "measure", name))
+        return found if isinstance(found, ScaleImpactError) else None
+
+    def _card(self, load: Callable[..., Any], kind: str, name: str) -> Any:
+        try:
+            return load(getattr(self.project, kind)(name))
+        except ScaleImpactError as error:
+            return error
+
+    def once(self, what: tuple[str, ...], find: Callable[[], Any]) -> Any:
+        """An answer, found when it is first asked for."""
+        if what not in self._known:
+            self._known[what] = find()
+        return self._known[what]
+
+
+# ---- names of other files ----------------------------------------------------------------------
+
+
+def unknown_names(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
+    """What the study names and the project does not have."""
+    problems = []
+    for key, known in (
+        ("template", holdings.templates),
+        ("source", holdings.sources),
+        ("measure", holdings.measures),
+    ):
+        name = raw.get(key)
+        if isinstance(name, str) and name not in known:
+            problems.append(f"{key}: there is no {key} {name!r}. {nearest(name, known)} {WRITE[key].format(name)}")
+    if (wrong := holdings.measure_problem(raw.get("measure"))) is not None:
+        problems.append(f"measure: {wrong}")
+    problems += _column_problems(holdings, raw) + _indicator_problems(holdings, raw)
+    for room in FUNCTIONS:
+        problems += [
+            f"{room}.{k}{p}" for k, item in enumerate(_items(raw, room)) for p in _of_choice(holdings, room, item)
+        ]
+    return problems + _inference_problems(raw)
+
+
+def _items(raw: Mapping[str, Any], key: str) -> list[Any]:
+    value = raw.get(key)
+    return value if isinstance(value, list) else []
+
+
+def source_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the source's card; said with other problems, and by reading the data where there is no other."""
+    card = holdings.source(raw.get("source"))
+    return [f"source: {card}"] if isinstance(card, ScaleImpactError) else []
+
+
+def _column_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
+    source = raw.get("source")
+    card = holdings.source(source)
+    if not isinstance(card, Source):
+        return []
+    return [
+        f"{place}: the card of source {source} describes no column {name!r}. {nearest(name, card.columns)} Or describe it under "
+        f"`columns` in data/sources/{source}.yaml."
+        for place, name in _columns_named(holdings, raw)
+        if isinstance(name, str) and name not in card.columns
+    ]
+
+
+def _columns_named(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Every place of a study that names a column."""
+    named = [(k, raw.get(k)) for k in ("unit", "period")]
+    named += [
+        (f"outcomes.{k}.column", o.get("column"))
+        for k, o in enumerate(_items(raw, "outcomes"))
+        if isinstance(o, Mapping)
+    ]
+    named += [(f"covariates.{k}", c) for k, c in enumerate(_items(raw, "covariates"))]
+    treatment, design = raw.get("treatment"), raw.get("design")
+    if isinstance(treatment, Mapping):
+        named += [(f"treatment.{k}", treatment.get(k)) for k in ("treated", "first_treated", "group")]
+    if isinstance(design, Mapping):
+        named.append(("design.cluster", design.get("cluster")))
+    return [*named, *_columns_of_options(holdings, raw)]
+
+
+def _columns_of_options(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Columns that options of estimators and checks name."""
+    return [
+        (f"{room}.{k}.{option}", column)
+        for room in FUNCTIONS
+        for k, item in enumerate(_items(raw, room))
+        for option, column in holdings.once(("columns", room, repr(item)), lambda r=room, i=item: _columns_of(r, i))  # type: ignore[misc]
+    ]
+
+
+def _columns_of(room: str, item: Any) -> list[tuple[str, str]]:
+    choice = _choice(item)  # what is no choice is said where names and options are looked at
+    if choice is None or choice.name not in keys.names(room):
+        return []
+    return keys.columns(room, choice.name, FUNCTIONS[room], choice.options)
+
+
+def _choice(item: Any) -> Choice | None:
+    try:
+        return Choice.model_validate(as_choice(item))
+    except ValueError:
+        return None
+
+
+def _indicator_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
+    known = holdings.indicators
+    if isinstance(known, StudyError):
+        return [str(known)]
+    named = [(k, o.get("indicator")) for k, o in enumerate(_items(raw, "outcomes")) if isinstance(o, Mapping)]
+    return [
+        f"outcomes.{k}.indicator: there is no indicator {name!r}. {nearest(name, known)} Or add its line to data/indicators/catalogue.csv."
+        for k, name in named
+        if isinstance(name, str) and name not in known
+    ]
+
+
+def _of_choice(holdings: Holdings, room: str, item: Any) -> list[str]:
+    found: list[str] = holdings.once(("choice", room, repr(item)), lambda: _choice_problems(room, item))
+    return found
+
+
+def _choice_problems(room: str, item: Any) -> list[str]:
+    """Unknown names and options of an estimator or check; each to be put behind its place."""
+    choice = _choice(item)
+    if choice is None:
+        return []
+    if choice.name not in keys.names(room):
+        return [f": there is no {room.removesuffix('s')} {choice.name!r}. {nearest(choice.name, keys.names(room))}"]
+    return [f": {p}" for p in keys.wrong_options(room, choice.name, FUNCTIONS[room], choice.options)]
+
+
+def _inference_problems(raw: Mapping[str, Any]) -> list[str]:
+    """Unknown methods and options of ``inference``."""
+    choice = _choice(raw.get("inference", "auto"))
+    return [] if choice is None else [f"inference: {p}" for p in keys.wrong_inference(choice.name, choice.options)]
+
+
+# ---- what contradicts itself ---------------------------------------------------------------------
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """What each key allows and the keys together do not."""
+    lists = {
+        "outcomes": [o.column for o in settings.outcomes],
+        "covariates": settings.covariates,
+        "estimators": [describe(c) for c in settings.estimators],
+        "checks": [describe(c) for c in settings.checks],
+        "sample.without": [str(u) for u in settings.sample.without],
+    }
+    problems = [
+        f"{key}.{k}: {name} stands here twice. Leave one out."
+        for key, names in lists.items()
+        for k, name in enumerate(names)
+        if name in names[:k]
+    ]
+    problems += _columns_in_two_roles(settings)
+    if settings.sample.without and settings.unit is None:
+        problems.append(
+            "sample.without: no unit is followed over time (unit is null), so none can be left out by name."
+        )
+    without = [c.name for c in settings.estimators if not _takes_covariates(c.name)] if settings.covariates else []
+    return problems + [
+        f"covariates: {name} takes none ({', '.join(settings.covariates)} given). Leave them out or use another estimator."
+        for name in without
+    ]
+
+
+def unit_problems(holdings: Holdings, settings: Settings) -> list[str]:
+    """Where the source's card and the catalogue give an outcome in different units."""
+    card, known = holdings.source(settings.source), holdings.indicators
+    if not isinstance(card, Source) or isinstance(known, StudyError):
+        return []
+    found = [_unit_problem(o, card.columns[o.column].unit.strip(), known[o.indicator].unit) for o in settings.outcomes]
+    return [f"outcomes.{k}: {problem}" for k, problem in enumerate(found) if problem]
+
+
+def _unit_problem(outcome: Outcome, card: str, catalogue: str) -> str | None:
+    column = outcome.column
+    if outcome.scale == "log" and not card.startswith("log("):
+        return (
+            f"scale: log says that {column} holds logarithms already, and the card gives it in {card}. Say `scale: level`, or "
+            f"make a column of logarithms and give its unit as log({card})."
+        )
+    if outcome.scale == "level" and card.startswith("log(") and not catalogue.startswith("log("):
+        return f"the card gives {column} in {card}. Say `scale: log`."
+    wanted = f"log({catalogue})" if outcome.scale == "log" else catalogue
+    if card == wanted:
+        return None
+    return (
+        f"the card gives {column} in {card}, the catalogue gives {outcome.indicator} in {catalogue}. Convert the data, or "
+        "correct the unit in the card or in data/indicators/catalogue.csv."
+    )
+
+
+def _columns_in_two_roles(settings: Settings) -> list[str]:
+    """Outcomes that are the unit, the period, the treatment or a covariate too: their effect says nothing."""
+    treatment = settings.treatment
+    roles = {"unit": settings.unit, "period": settings.period, "treatment.treated": treatment.treated}
+    roles |= {"treatment.first_treated": treatment.first_treated, "treatment.group": treatment.group}
+    roles |= {f"covariates.{k}": name for k, name in enumerate(settings.covariates)}
+    return [
+        f"outcomes.{k}.column: {o.column} is {role} too. An outcome is a column of its own."
+        for k, o in enumerate(settings.outcomes)
+        for role, column in roles.items()
+        if o.column == column
+    ]
+
+
+def _takes_covariates(name: str) -> bool:
+    return name not in keys.names("estimators") or "covariates" in keys.options("estimators", name, "fit")

@@ -1,0 +1,188 @@
+"""Many runs: several at once, each in a process of its own, none of which can stop the others."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from scale_impact.errors import RunError, ScaleImpactError
+from scale_impact.workflow.conditions import Conditions, Event, Watch, environment_of, silent
+from scale_impact.workflow.execute import Outcome
+from scale_impact.workflow.limits import cores
+from scale_impact.workflow.runs import Run
+from scale_impact.workflow.scratch import scratch
+from scale_impact.workflow.warm import WarmKernels, modules_of
+from scale_impact.workflow.worker import Order, Worker
+
+Result = Outcome | ScaleImpactError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a batch is executed.
+
+    Attributes
+    ----------
+    jobs:
+        Runs at once; None: as many as there are cores.
+    cold:
+        Start a new Python for each run, even where warm kernels could be had.
+    fail_fast:
+        Begin no further run after one has failed.
+    time_limit, memory_limit:
+        Of each run, in seconds and bytes.
+    look_first:
+        Look at a run's data and design before its notebook is executed.
+    conditions:
+        What else surrounds each execution.
+    """
+
+    jobs: int | None = None
+    cold: bool = False
+    fail_fast: bool = False
+    time_limit: float | None = None
+    memory_limit: int | None = None
+    look_first: bool = True
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+def run_batch(runs: Sequence[Run], settings: Settings | None = None, watch: Watch = silent) -> list[Result]:
+    """Execute runs; the outcome of each, or the error with which it ended, in their order.
+
+    An interrupt ends what is being executed, leaves finished runs finished, and is raised again.
+    """
+    settings = settings or Settings()
+    jobs = max(1, min(settings.jobs or cores(), len(runs)))
+    conditions = _shared(settings, max(1, cores() // jobs))
+    if not runs:
+        return []
+    with ExitStack() as stack:
+        _own_orphans(stack)
+        folder = stack.enter_context(scratch())
+        if len(runs) > 1 and not settings.cold:
+            kernels = WarmKernels(modules_of(runs), environment_of(conditions.threads), folder)
+            conditions = replace(conditions, warm=stack.enter_context(kernels).socket)
+        batch = _Batch(runs, conditions, settings, watch)
+        stack.callback(batch.close)
+        return batch.finish(jobs)
+
+
+def _shared(settings: Settings, threads: int) -> Conditions:
+    """What surrounds each execution of a batch."""
+    return replace(
+        settings.conditions, threads=threads, time_limit=settings.time_limit, memory_limit=settings.memory_limit
+    )
+
+
+class _Batch:
+    """Runs that wait, are being executed, and have ended."""
+
+    def __init__(self, runs: Sequence[Run], conditions: Conditions, settings: Settings, watch: Watch) -> None:
+        self.runs, self.conditions, self.settings = runs, conditions, settings
+        self.watch = watch
+        self.results: list[Result | None] = [None] * len(runs)
+        self.waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self.workers: dict[int, Worker] = {}
+        self.stopped = False
+        for index in range(len(runs)):
+            self.waiting.put(index)
+
+    def finish(self, jobs: int) -> list[Result]:
+        """Execute everything; events are told in this thread."""
+        threads = [threading.Thread(target=self._serve, args=(slot,), daemon=True) for slot in range(jobs)]
+        for thread in threads:
+            thread.start()
+        busy = jobs
+        while busy:
+            event = self._next()
+            if event is None:
+                busy -= 1
+            else:
+                self.watch(event)
+        return [result or _not_begun(run) for run, result in zip(self.runs, self.results, strict=True)]
+
+    def _next(self) -> Event | None:
+        """The next event; naps are short, so that an interrupt is heard."""
+        while True:
+            try:
+                return self.events.get(timeout=0.2)
+            except queue.Empty:
+                continue
+
+    def _serve(self, slot: int) -> None:
+        """One slot: take a run, have it executed, until none waits."""
+        try:
+            while not self.stopped:
+                try:
+                    index = self.waiting.get_nowait()
+                except queue.Empty:
+                    break
+                self.results[index] = self._result(slot, self.runs[index])
+        finally:
+            self.events.put(None)
+
+    def _result(self, slot: int, run: Run) -> Result:
+        clock = time.perf_counter()
+        try:
+            done = self._worker(slot).perform(Order(run, self.conditions, self.settings.look_first), self.events.put)
+        except ScaleImpactError as error:
+            self.stopped = self.stopped or self.settings.fail_fast
+            self.events.put(Event(run.name, "failed", time.perf_counter() - clock, what=str(error)))
+            return error
+        outcome: Outcome = done
+        self.events.put(Event(run.name, "current" if outcome.fresh else "done", outcome.seconds))
+        return outcome
+
+    def _worker(self, slot: int) -> Worker:
+        """The slot's process; a new one where it died."""
+        worker = self.workers.get(slot)
+        if worker is None or not worker.alive:
+            worker = self.workers[slot] = Worker()
+        return worker
+
+    def close(self) -> None:
+        """End all processes."""
+        self.stopped = True
+        enders = [threading.Thread(target=worker.close) for worker in self.workers.values()]
+        for thread in enders:
+            thread.start()
+        for thread in enders:
+            thread.join()
+
+
+def _not_begun(run: Run) -> RunError:
+    return RunError(f"{run.name}: not begun, because another run failed (--fail-fast).")
+
+
+def _own_orphans(stack: ExitStack) -> None:
+    """While the batch runs, be the parent of whatever a killed worker leaves, and kill it at the end."""
+    if sys.platform != "linux":
+        return
+    from scale_impact.workflow.zygote import PR_SET_CHILD_SUBREAPER, descendants, prctl
+
+    before = set(descendants(os.getpid()))
+
+    def end() -> None:
+        _kill(set(descendants(os.getpid())) - before)
+        prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    stack.callback(end)
+
+
+def _kill(processes: set[int]) -> None:
+    import contextlib
+    import signal
+
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process, 0)

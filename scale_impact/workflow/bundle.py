@@ -1,0 +1,123 @@
+"""Runs in a parcel: what they read goes to another machine as one zip file, and what they leave comes back as one."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from scale_impact.core.remote import is_url
+from scale_impact.core.source import Source, load_source
+from scale_impact.core.streams_parquet import files_of
+from scale_impact.errors import UsageError
+from scale_impact.sources import locate
+from scale_impact.workflow.runs import Run
+
+LARGEST = 1 << 30
+"""Bytes that may travel: the parcel is held whole by the scheduler and by each worker while it is unpacked."""
+
+FETCHED_THERE = 100 << 20
+"""Bytes from which on data of an address are left for the workers to download."""
+
+NOT_SENT = ("results", "failed")
+"""Folders of a study that runs write."""
+
+LONG_AGO = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(runs: Iterable[Run]) -> bytes:
+    """What runs read, as a zip file with paths from the project's folder: studies, templates, cards, catalogue, data.
+
+    Data of installed packages stay where they are: the workers have the packages.
+
+    Raises
+    ------
+    UsageError
+        A file lies outside the project, or all together are too large to travel.
+    """
+    given = list(runs)
+    files = {path: name for run in given for path, name in _files(run).items()}
+    outside = sorted({str(path.name) for path, name in files.items() if name is None})
+    if outside:
+        raise UsageError(
+            [
+                f"{name} lies outside the project's folder, and only that is sent to workers. Put it inside."
+                for name in outside
+            ]
+        )
+    size = sum(path.stat().st_size for path in files)
+    if size > LARGEST:
+        raise UsageError(
+            f"The runs read {size / 2**30:.1f} GiB, more than the {LARGEST / 2**30:.0f} GiB that are sent to workers. Put the data at an "
+            "address (`file: s3://...` in the card), or use --shard on machines that share a file system."
+        )
+    return _zip((path, str(name)) for path, name in sorted(files.items()))
+
+
+def zipped(folder: Path) -> bytes:
+    """The files of a folder as a zip file; nothing where there are none."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
+    return _zip((path, path.relative_to(folder).as_posix()) for path in files) if files else b""
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """Write the files of a zip file to a folder.
+
+    Raises
+    ------
+    ValueError
+        A name in it leads out of the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(io.BytesIO(content)) as parcel:
+        for name in parcel.namelist():
+            path = folder / name
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"{name!r} leads out of its folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with parcel.open(name) as packed, path.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+
+
+def _zip(files: Iterable[tuple[Path, str]]) -> bytes:
+    """The same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as parcel:
+        for path, name in files:
+            with path.open("rb") as file, parcel.open(zipfile.ZipInfo(name, LONG_AGO), "w", force_zip64=True) as packed:
+                shutil.copyfileobj(file, packed)
+    return buffer.getvalue()
+
+
+def _files(run: Run) -> dict[Path, str | None]:
+    """What a run reads, with its path from the project's folder; None where it lies outside."""
+    project, settings = run.study.project, run.study.settings
+    card = project.source(settings.source)
+    paths = [run.template, card, project.measure(settings.measure), project.indicators]
+    paths += [*_of_study(run.study.folder), *_of_data(load_source(card), project.root, card.name)]
+    root = project.root.resolve()
+    return {path: _from(root, path) for path in paths}
+
+
+def _from(root: Path, path: Path) -> str | None:
+    whole = path.parent.resolve() / path.name  # a link to a file is sent as the file
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else None
+
+
+def _of_study(folder: Path) -> Iterator[Path]:
+    """Files of a study's folder, but for those that runs write and hidden ones."""
+    for entry in folder.iterdir():
+        if entry.name in NOT_SENT or entry.name.startswith("."):
+            continue
+        yield from (p for p in ([entry] if entry.is_file() else entry.rglob("*")) if p.is_file())
+
+
+def _of_data(source: Source, root: Path, card: str) -> list[Path]:
+    """Files of the data, where the workers cannot get them themselves."""
+    if source.kind == "package":
+        return []
+    path = locate(source, root, card)
+    files = [path] if path.is_file() else [Path(p) for p in files_of(path)]
+    return [] if is_url(source.file) and path.stat().st_size > FETCHED_THERE else files

@@ -1,0 +1,100 @@
+"""Surroundings: what differs between the published run and the one now, beside the numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scale_impact.core.manifest import Manifest
+
+WORDS = {
+    "template": "template (code cells)",
+    "study": "settings of the study",
+    "measure": "card of the measure",
+    "indicators": "catalogue of indicators",
+    "source": "card of the source",
+    "data": "data",
+    "package": "source of scale_impact",
+    "python": "Python",
+    "platform": "system",
+    "lock": "uv.lock",
+    "git_commit": "git commit",
+    "git_dirty": "uncommitted changes",
+    "cores": "cores",
+    "cpu": "CPU",
+    "blas": "BLAS",
+    "threads": "threads",
+    "memory": "memory in bytes",
+    "variables": "environment variables that are set",
+}
+
+NOISE = ("warm",)
+"""What differs in every verification, which is always cold."""
+
+HASHED = tuple(WORDS[part] for part in ("template", "study", "measure", "indicators", "source", "package"))
+"""Inputs of which a manifest holds hashes of what they say, not of their files."""
+
+HASH = re.compile(r"[0-9a-f]{40,}")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that is not as it was: what, as it was published, as it is now."""
+
+    what: str
+    published: str
+    now: str
+
+    @property
+    def words(self) -> str:
+        """The change in one line."""
+        return f"{self.what}: {self.published} → {self.now}"
+
+
+def changes(published: Manifest, now: Manifest) -> tuple[Change, ...]:
+    """What differs between two runs; what one of the two does not say is passed over."""
+    before, after = _facts(published), _facts(now)
+    if published.format != now.format:  # another version of the package made its hashes of other texts
+        before = {key: value for key, value in before.items() if key not in HASHED}
+    return tuple(_change(key, before[key], after[key]) for key in before if before[key] != after.get(key, before[key]))
+
+
+def _change(what: str, published: Any, now: Any) -> Change:
+    """A change; of lists only what is in one of the two."""
+    if isinstance(published, list) and isinstance(now, list):
+        one, other = [v for v in published if v not in now], [v for v in now if v not in published]
+        return Change(what, ", ".join(map(str, one)) or "none", ", ".join(map(str, other)) or "none")
+    return Change(what, _shown(published), _shown(now))
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    """Everything a manifest says about a run's inputs and machine, flat, by name in words; versions once."""
+    machine = {**manifest.environment, "threads": manifest.threads, "warm": manifest.warm}
+    facts = [*_flat("", manifest.inputs), *_flat("", machine)]
+    return {_name(key): _without_own(value) for key, value in facts if value is not None and not key.startswith(NOISE)}
+
+
+def _without_own(value: Any) -> Any:
+    """Lists of variables without those of this package, which a verification sets otherwise than a run."""
+    return [v for v in value if not str(v).startswith("SCALE_IMPACT_")] if isinstance(value, list) else value
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flat(f"{path}.{name}" if path else str(name), inner)
+    else:
+        yield path, value
+
+
+def _name(key: str) -> str:
+    """A key in words: versions by the package's name."""
+    name = key.removeprefix("versions.").removeprefix("installed.")
+    return WORDS.get(name, name)
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return f"{text[:12]}..." if HASH.fullmatch(text) else text

@@ -1,0 +1,145 @@
+"""Warm kernels: a process that has imported what notebooks import, and forks a kernel for each run (Linux)."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from scale_impact.errors import ScaleImpactError
+from scale_impact.workflow.preflight import code_cells
+from scale_impact.workflow.runs import Run
+
+ALWAYS = (
+    "numpy", "numpy.random", "pandas", "matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg", "scipy.stats", "scipy.linalg", "scipy.sparse", "scipy.optimize", "scipy.special",
+    "pydantic", "yaml", "threadpoolctl",
+)  # fmt: skip
+"""What every notebook of a study imports sooner or later, through scale_impact."""
+
+
+def supported() -> bool:
+    """Whether this system can fork kernels: Linux, with the parents of orphans under control."""
+    return sys.platform == "linux" and Path("/proc/self/task").is_dir()
+
+
+@dataclass
+class WarmKernels:
+    """A zygote for kernels; a context manager. ``socket`` is None where it could not be made: kernels are cold then.
+
+    Attributes
+    ----------
+    modules:
+        Names of third-party modules to import; see ``modules_of``.
+    environment:
+        The environment of its kernels: libraries read some of it when they are imported.
+    folder:
+        Where its socket lies; its name has to be short.
+    """
+
+    modules: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: Path
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start importing, in the background; who connects meanwhile waits."""
+        if not supported():
+            return
+        zygote = Path(__file__).with_name("zygote.py")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(zygote), self._path, ",".join(self.modules)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(self.environment),
+            start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def _path(self) -> str:
+        return str(self.folder / "zygote")
+
+    @property
+    def socket(self) -> str | None:
+        """Where kernels are asked for."""
+        return self._path if self._process is not None and self._process.poll() is None else None
+
+    def ready(self) -> bool:
+        """Wait until everything is imported; whether kernels can be forked."""
+        if self._process is None or self._process.stdout is None:
+            return False
+        line = self._process.stdout.readline()
+        return bool(line) and bool(json.loads(line)["ready"])
+
+    def close(self) -> None:
+        """End the zygote, and with it every kernel that it started."""
+        if self._process is not None:
+            for pipe in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close() if pipe else None
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process = None
+
+    def __enter__(self) -> WarmKernels:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def modules_of(runs: Iterable[Run]) -> tuple[str, ...]:
+    """Third-party modules that the notebooks of runs import: in their cells, and in the estimators and checks they name.
+
+    The package itself is never among them: an edit of it has to be seen by the next run.
+    """
+    files = {run.template: None for run in runs}
+    found = dict.fromkeys(ALWAYS)
+    for template in files:
+        with contextlib.suppress(ScaleImpactError):
+            found |= dict.fromkeys(name for cell in code_cells(template) for name in _imports(cell))
+    for path in sorted({path for run in runs for path in _named(run)}):
+        found |= dict.fromkeys(_imports(path.read_text(encoding="utf-8")))
+    return tuple(name for name in found if _is_third_party(name))
+
+
+def _named(run: Run) -> list[Path]:
+    """Files of the estimators, checks and inference that a run names."""
+    package, settings = Path(__file__).resolve().parents[1], run.study.settings
+    rooms = {"estimators": settings.estimators, "checks": settings.checks, "inference": [settings.inference]}
+    places = [package / room / f"{choice.name}.py" for room, chosen in rooms.items() for choice in chosen]
+    return [path for path in places if path.is_file()]
+
+
+def _imports(source: str) -> list[str]:
+    """Modules that a source imports, at its top or inside functions."""
+    try:
+        tree = ast.parse("\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))))
+    except SyntaxError:
+        return []
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.append(node.module)
+    return found
+
+
+def _is_third_party(name: str) -> bool:
+    top = name.partition(".")[0]
+    if top == "scale_impact" or top in sys.stdlib_module_names or name.startswith("matplotlib_inline"):
+        return False
+    with contextlib.suppress(ImportError, ValueError):
+        spec = find_spec(top)
+        place = (spec.origin or "") if spec else ""
+        return "site-packages" in place or "dist-packages" in place
+    return False

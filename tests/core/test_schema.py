@@ -1,0 +1,112 @@
+"""The JSON schema of study.yaml: what the package reads passes, what it refuses for a name or a type does not."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from scale_impact.core.project import Project
+from scale_impact.core.schema import study_schema
+from scale_impact.core.settings import Settings
+from scale_impact.core.yaml_reader import load
+from tests.panels import ROOT
+from tests.projects import QUICK, STUDY, project
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    place = project(tmp_path_factory.mktemp("schema") / "project")
+    place.template(f"{QUICK[0]}\nwindow: int = 3\nstart: date = '2001-01-01'", *QUICK[1:])
+    schema = study_schema(Project(place.root))
+    Draft202012Validator.check_schema(schema)
+    return schema
+
+
+def wrong(schema, **changes):
+    """Where a study with some changes does not fit."""
+    keys = {k: v for k, v in {**STUDY, **changes}.items() if v is not ...}
+    return [".".join(map(str, e.absolute_path)) for e in Draft202012Validator(schema).iter_errors(keys)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*/study.yaml")), ids=lambda p: p.parent.name)
+def test_shipped_studies_fit(path):
+    schema = study_schema(Project(ROOT))
+    assert list(Draft202012Validator(schema).iter_errors(load(path.read_text(encoding="utf-8")))) == []
+
+
+def test_it_says_what_it_is_and_carries_no_address_of_its_own(made):
+    assert made["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert made["title"]
+    assert "$id" not in json.dumps(made)
+
+
+def test_every_key_is_described(made):
+    assert set(made["properties"]) == set(Settings.model_fields)
+    nested = [made["properties"][k]["properties"] for k in ("treatment", "design", "sample")]
+    nested.append(made["properties"]["outcomes"]["items"]["properties"])
+    for properties in (made["properties"], *nested):
+        assert [k for k, v in properties.items() if not v.get("description")] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"unit": None, "treatment": {"group": "zone", "starts": 2003}},
+        {"treatment": {"cohorts": {"00001": 2003, "00002": "2004-07-01"}}},
+        {"sample": {"first_period": 2002, "without": ["00001", 7]}},
+        {"estimators": [{"callaway_santanna": {"method": "ipw", "covariates": ["people"]}}, {"twfe": None}]},
+        {"inference": {"wild_bootstrap": {"draws": 999}}},
+        {"inference": "analytic"},
+        {"variants": {"early": {"level": 0.9, "design": {"control": "not_yet"}}, "same": None}},
+        {"template": "quick", "parameters": {"window": 5, "start": "2003-01-01"}},
+        {"grid": {"control": ["never"], "design.control": ["not_yet"], "estimator": ["twfe", {"twfe": {}}], "covariates": [[], ["people"]],
+                  "sample": [{}, {"without": ["00001"]}], "outcome": ["jobs"], "level": [0.9], "exclude": [{"level": 0.9}]}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_the_package_reads_fits(made, change):
+    assert wrong(made, **change) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"title": ...}, ""),
+        ({"titel": "x"}, ""),
+        ({"level": 95}, "level"),
+        ({"level": "0.9"}, "level"),
+        ({"seed": -1}, "seed"),
+        ({"template": "stagered_did"}, "template"),
+        ({"source": "twons"}, "source"),
+        ({"measure": "zone"}, "measure"),
+        ({"outcomes": [{"column": "jobs", "indicator": "job"}]}, "outcomes.0.indicator"),
+        ({"outcomes": []}, "outcomes"),
+        ({"design": {"control": "nevr"}}, "design.control"),
+        ({"design": {"contrl": "never"}}, "design"),
+        ({"sample": {"last": 2005}}, "sample"),
+        ({"treatment": {}}, "treatment"),
+        ({"treatment": {"treated": "zone", "first_treated": "start"}}, "treatment"),
+        ({"treatment": {"group": "zone"}}, "treatment"),
+        ({"estimators": ["twffe"]}, "estimators.0"),
+        ({"estimators": [{"twfe": {"K_fixef": "sometimes"}}]}, "estimators.0"),
+        ({"estimators": [{"event_study": {"windw": [1, 2]}}]}, "estimators.0"),
+        ({"estimators": [{"twfe": {}, "did_2x2": {}}]}, "estimators.0"),
+        ({"checks": ["bacn"]}, "checks.0"),
+        ({"checks": ["placebo_outcome"]}, "checks.0"),
+        ({"inference": "bootstrap"}, "inference"),
+        ({"variants": {"Early": {}}}, "variants"),
+        ({"variants": {"early": {"levl": 0.9}}}, "variants.early"),
+        ({"variants": {"early": {"variants": {}}}}, "variants.early"),
+        ({"grid": {"control": "never"}}, "grid.control"),
+        ({"grid": {"control": ["nevr"]}}, "grid.control.0"),
+        ({"grid": {"covariates": ["people"]}}, "grid.covariates.0"),
+        ({"grid": {"exclude": ["never"]}}, "grid.exclude.0"),
+        ({"template": "quick", "parameters": {"windw": 5}}, "parameters"),
+        ({"template": "quick", "parameters": {"window": "five"}}, "parameters.window"),
+        ({"parameters": {"window": 5}}, "parameters"),
+    ],
+    ids=str,
+)
+def test_what_is_misspelt_or_of_another_type_does_not_fit(made, change, where):
+    assert where in wrong(made, **change)
