@@ -132,20 +132,22 @@ def curve_of(found: Sequence[Candidate], level: float) -> SpecificationCurve:
 
 
 def tested(
-    shown: SpecificationCurve, found: Sequence[Candidate], study: Study, panels: Panels, *, draws: int, alpha: float
+    shown: SpecificationCurve, found: Sequence[Candidate], study: Study, panels: Panels, **ways: Any
 ) -> SpecificationCurve:
     """The curve with its joint test, or with the reason why dates cannot be dealt.
+
+    ``ways`` are the options of ``core.joint_test.joint_test``: draws, alpha, left_out.
 
     Raises
     ------
     UsageError
-        ``draws`` is below 1, or ``alpha`` not between 0 and 1.
+        One of these is not as it has to be.
     """
     by_name = {c.specification.name: c for c in found}
     try:
         trials = [_trial(by_name[s.name], panels) for s in shown.known]
         groups, thing = _groups(study, panels)
-        joint = joint_test(trials, groups, draws=draws, seed=study.settings.seed, alpha=alpha, thing=thing)
+        joint = joint_test(trials, groups, seed=study.settings.seed, thing=thing, **ways)
         return shown.tested(joint)
     except (DesignError, EstimationError, StreamedError) as error:
         return shown.tested(None, " ".join(error.problems))

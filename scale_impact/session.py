@@ -31,6 +31,7 @@ from scale_impact.core.evidence import Origin, check_row, estimate_rows, specifi
 from scale_impact.core.frozen_plan import Adherence, adherence
 from scale_impact.core.given import study_for
 from scale_impact.core.indicator import Indicator
+from scale_impact.core.joint_test import LeftOut
 from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
@@ -116,6 +117,9 @@ def _prepare_display() -> None:
     pictures = shell.display_formatter.formatters["image/png"]
     pictures.for_type_by_name("matplotlib.figure", "Figure", render)
 
+
+WAYS: Mapping[str, Any] = {"draws": 500, "alpha": 0.05, "left_out": "dealt"}
+"""How a specification curve is tested unless a study says otherwise."""
 
 CURVE = "specification_curve"
 """The check and the figure of all specifications of a grid."""
@@ -244,19 +248,20 @@ class Session:
         return [o for o in self.outcomes if self._has_curve(o)]
 
     def joint_test(
-        self, outcome: str | None = None, *, draws: int | None = None, alpha: float | None = None
-    ) -> SpecificationCurve:
-        """The curve with its joint test; ``draws`` and ``alpha`` are those of the check unless they are given."""
+        self, outcome: str | None = None, *, draws: int | None = None, alpha: float | None = None,
+        left_out: LeftOut | None = None,
+    ) -> SpecificationCurve:  # fmt: skip
+        """The curve with its joint test (``core.joint_test``); options are those of the check unless they are given."""
         column = self._outcome(outcome).column
-        usual = {"draws": 500, "alpha": 0.05} | _options(self.study.settings.checks, CURVE)
-        draws = usual["draws"] if draws is None else draws
-        alpha = usual["alpha"] if alpha is None else alpha
+        given = {k: v for k, v in {"draws": draws, "alpha": alpha, "left_out": left_out}.items() if v is not None}
+        usual = _options(self.study.settings.checks, CURVE)
+        ways = {k: {**usual, **given}.get(k, v) for k, v in WAYS.items()}
 
         def make() -> SpecificationCurve:
             curve, found = self.specifications(column), self._candidates(column)
-            return tested(curve, found, self.study, self._panels(), draws=draws, alpha=alpha)
+            return tested(curve, found, self.study, self._panels(), **ways)
 
-        found: SpecificationCurve = self._once(f"curve tested {draws} {alpha}", column, make)
+        found: SpecificationCurve = self._once(f"curve tested {ways}", column, make)
         return found
 
     def _candidates(self, outcome: str) -> tuple[Candidate, ...]:
@@ -335,7 +340,7 @@ class Session:
         has_grid = bool(self.study.combinations)
         return run_check(
             choice.name, panel, design, refit, refits=refits, judged=self._with_interval(refit, outcome),
-            curve=(lambda d, a: self.joint_test(outcome, draws=d, alpha=a)) if has_grid else None, **options,
+            curve=partial(self.joint_test, outcome) if has_grid else None, **options,
         )  # fmt: skip
 
     def _with_interval(

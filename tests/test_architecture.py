@@ -214,6 +214,7 @@ def test_imports_of_the_package_are_declared():
         "traitlets": "ipykernel",
         "jupyter_client": "ipykernel",
         "jupyter_core": "ipykernel",
+        "yaml": "pyyaml",
     }
     used = set()
     for path in PACKAGE.rglob("*.py"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scale_impact.core.specifications import SpecificationCurve
 
 Refit = Callable[[Panel, Design], Effect]
-Curve = Callable[[int, float], "SpecificationCurve"]
+Curve = Callable[..., "SpecificationCurve"]
 
 
 def names() -> tuple[str, ...]:
@@ -63,8 +63,8 @@ def check(
         As ``refit``, with the study's kind of interval for the overall effect, for checks of that
         interval; default ``refit``.
     curve:
-        Makes the specification curve of the study's grid from a number of draws and a level; None
-        where there is no grid.
+        Makes the specification curve of the study's grid, with its joint test; None where there is no
+        grid.
     options:
         Options of the check.
 

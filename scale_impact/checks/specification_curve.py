@@ -13,6 +13,7 @@ from typing import Any
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.joint_test import LeftOut
 from scale_impact.core.keys import Count, Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.specifications import Specification, SpecificationCurve
@@ -23,7 +24,7 @@ NAME = "specification_curve"
 NO_GRID = "The study has no grid: there is one specification. Add `grid:` to study.yaml to try others."
 
 Refit = Callable[[Panel, Design], Effect]
-Curve = Callable[[int, float], SpecificationCurve]
+Curve = Callable[..., SpecificationCurve]
 
 
 def run(
@@ -35,6 +36,7 @@ def run(
     draws: Count = 500,
     alpha: Share = 0.05,
     stable: Share = 0.9,
+    left_out: LeftOut = "dealt",
 ) -> Check:
     """Test all specifications of the study's grid together.
 
@@ -43,13 +45,15 @@ def run(
     panel, design, refit:
         As every check has them; the grid brings its own.
     curve:
-        Makes the tested curve from ``draws`` and ``alpha``; None where the study has no grid. A session fills this in.
+        Makes the tested curve from ``draws``, ``alpha`` and ``left_out``; None where the study has no grid. A session fills this in.
     draws:
         Dealings of the adoption dates; all of them where they are no more.
     alpha:
         Level of the joint test, and of each specification's own test in it.
     stable:
         Share of the specifications that has to have the primary one's sign.
+    left_out:
+        Whether units that some specifications leave out are ``dealt`` dates like all others, or their own are ``kept``.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def run(
     """
     if curve is None:
         return Check.inapplicable(NAME, NO_GRID)
-    found = curve(draws, alpha)
+    found = curve(draws=draws, alpha=alpha, left_out=left_out)
     verdict, why = _judged(found, alpha, stable)
     p = None if found.joint is None else found.joint.p_value
     reason = f"{found.headline}; median {_of(found)}. {why}{_gaps(found)}"
@@ -141,6 +145,7 @@ def _details(found: SpecificationCurve, alpha: float, stable: float) -> dict[str
         "marked": None if found.primary is None else {"as": found.primary.mark, "label": found.primary.label},
         "statistics": [] if joint is None else [vars(s) for s in joint.statistics],
         "dealings": None if joint is None else joint.words,
+        "notes": [] if joint is None else list(joint.notes),
         "untested": found.untested,
         "axes": [{"axis": a.axis, "alone": a.alone, "left_out": a.left_out, "share": a.share} for a in found.influence],
         "without_estimate": [{"label": s.label, "reason": s.estimate.reason} for s in found.failed],

@@ -37,7 +37,12 @@ def show_notes(notes: Sequence[str]) -> None:
 
 def settings(pairs: Sequence[str]) -> dict[str, object]:
     """``key=value`` pairs with values as YAML 1.2 reads them."""
-    wrong = [p for p in pairs if "=" not in p or p.startswith("=")]
-    if wrong:
-        raise UsageError([f"--set {p}: write key=value, such as level=0.9." for p in wrong])
-    return {key: parse_scalar(value) for key, _, value in (p.partition("=") for p in pairs)}
+    problems = [f"--set {p}: write key=value, such as level=0.9." for p in pairs if "=" not in p or p.startswith("=")]
+    given: dict[str, list[str]] = {}
+    for key, _, value in (p.partition("=") for p in pairs):
+        given.setdefault(key, []).append(value)
+    twice = {key: values for key, values in given.items() if len(values) > 1}
+    problems += [f"--set {key}: given twice ({', '.join(v)}). Leave one out." for key, v in twice.items()]
+    if problems:
+        raise UsageError(problems)
+    return {key: parse_scalar(values[0]) for key, values in given.items()}

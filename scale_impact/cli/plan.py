@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,13 +27,27 @@ def plan(
     Example: scale-impact plan indiana-enterprise-zones --set level=0.9
     """
     from scale_impact.cli._output import leave_with, settings
-    from scale_impact.workflow.runs import expand
 
-    runs, errors = expand(studies or [], settings(set_ or []), _folder(out))
-    looked, more = _look(runs)
+    with _without_collection():
+        from scale_impact.workflow.runs import expand
+
+        runs, errors = expand(studies or [], settings(set_ or []), _folder(out))
+        looked, more = _look(runs)
     errors += more
     typer.echo(_as_json(looked, errors) if json_ else _as_text(looked, errors))
     leave_with(errors)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No search for cycles: of a thousand runs it takes a tenth of the time and finds nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _folder(out: str | None) -> Path | None:

@@ -121,6 +121,7 @@ def _named(runs: Sequence[Run], patterns: Sequence[str]) -> list[Run]:
 
 def _is_current(run: Run) -> bool:
     """Whether nothing has to be done; what a killed run left is put right on the way."""
+    from scale_impact.errors import ScaleImpactError
     from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
     from scale_impact.workflow.locks import hold, is_held
     from scale_impact.workflow.publish import mend
@@ -128,7 +129,10 @@ def _is_current(run: Run) -> bool:
     if run.work.is_dir() and not is_held(run.lock):
         with hold(run.lock):
             mend(run)
-    return is_current(run, run_id(inputs_of(run)))
+    try:
+        return is_current(run, run_id(inputs_of(run)))
+    except ScaleImpactError:  # the look before its execution says everything that is wrong with it
+        return False
 
 
 def _execute(runs: list[Run], settings: Settings, scheduler: str | None, uploads: Uploads | None) -> list[Result]:

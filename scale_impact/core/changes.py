@@ -49,6 +49,8 @@ def set_scalar(
         }, []
     if isinstance(value, (Mapping, list, tuple)):
         return dict(raw), [f"{key}: only scalars can be set from outside (given {value!r})."]
+    if place.split(".")[0] in ("variants", "grid"):
+        return dict(raw), [f"{key}: variants and grids say which runs there are; they are not set from outside."]
     changed = None if "." not in place and place not in scalar_keys() else put(raw, place.split("."), value)
     if changed is None:
         known = [*scalar_keys(), *scalar_keys().values(), *own, *(f"parameters.{n}" for n in own)]

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
 from scale_impact.core.placebo import NEVER, Part, suppose
 from scale_impact.core.targets import fixed_weights, overall_target
-from scale_impact.core.words import counted, some
+from scale_impact.core.words import counted, plain, some
 from scale_impact.errors import DesignError, EstimationError, ScaleImpactError, StreamedError, UsageError
 
 TIES = 1e-9
@@ -46,6 +47,7 @@ BAND = (0.025, 0.5, 0.975)
 """Shares of the dealings below the lines of the null band."""
 
 Refit = Callable[[Panel, Design], Effect]
+LeftOut = Literal["dealt", "kept"]
 Bools = NDArray[np.bool_]
 
 
@@ -110,12 +112,15 @@ class Dealing:
         Whether rows from the second on are all dealings that differ (the data among them).
     words:
         What was dealt, in words.
+    notes:
+        What to know of units that some specifications leave out.
     """
 
     units: tuple[Hashable, ...]
     source: Positions
     every: bool
     words: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ class JointTest:
         Lower line, middle and upper line (2.5, 50, 97.5 %) of the sorted curves under the null, each with one value a
         specification that has an estimate, from the lowest to the highest.
     notes:
-        Dealings and specifications that could not be estimated.
+        Units that some specifications leave out; dealings and specifications that could not be estimated.
     """
 
     statistics: tuple[CurveStatistic, ...]
@@ -181,6 +186,7 @@ def joint_test(
     seed: int = 20251122,
     alpha: float = 0.05,
     thing: str = "units",
+    left_out: LeftOut = "dealt",
 ) -> JointTest:
     """Test all specifications together by dealing the adoption dates again.
 
@@ -198,6 +204,10 @@ def joint_test(
         A specification is significant where no larger share of the dealings has so large an estimate of its own.
     thing:
         What changes places, for the words.
+    left_out:
+        Units that some specifications leave out are ``dealt`` dates like all others, or their own are ``kept``. Dealt
+        is right where they were chosen whatever their dates; kept also where treated units were chosen because they are
+        treated (the influential ones), at the price of fewer units that change places.
 
     Raises
     ------
@@ -214,21 +224,23 @@ def joint_test(
     by its own dealings keeps the test exact where dates could as well have been dealt otherwise. The share with the
     dominant sign is of their working paper (2015).
     """
-    _check(draws, alpha)
+    _check(draws, alpha, left_out)
     for trial in trials:
         _refuse(trial)
-    dealing = deal(trials, groups, draws=draws, seed=seed, thing=thing)
+    dealing = deal(trials, groups, draws=draws, seed=seed, thing=thing, left_out=left_out)
     found = np.column_stack([estimates(t, dealing) for t in trials])
     _refuse_other_estimates(trials, found[0])
     _refuse_lost(trials, found)
     return _tested(found, dealing, alpha)
 
 
-def _check(draws: int, alpha: float) -> None:
+def _check(draws: int, alpha: float, left_out: str) -> None:
     if isinstance(draws, bool) or not isinstance(draws, (int, np.integer)) or draws < 1:
         raise UsageError(f"draws is {draws!r}; it has to be a whole number, 1 or more, such as 500.")
     if not 0 < alpha < 1:
         raise UsageError(f"alpha is {alpha!r}; it has to lie between 0 and 1, such as 0.05.")
+    if left_out not in get_args(LeftOut):
+        raise UsageError(f"left_out is {left_out!r}; it has to be one of {', '.join(get_args(LeftOut))}.")
 
 
 def _refuse(trial: Trial) -> None:
@@ -275,42 +287,96 @@ def deal(
     draws: int,
     seed: int,
     thing: str = "units",
+    left_out: LeftOut = "dealt",
 ) -> Dealing:
     """Deal the records of starts (one start a specification) to units, or to whole clusters.
 
     Only those are dealt that are observed in the periods of every specification and enter at least one; the
-    others keep their dates. Raises ``DesignError`` as ``joint_test``.
+    others keep their dates. Parameters and ``DesignError`` are those of ``joint_test``.
     """
-    units = tuple(dict.fromkeys(u for t in trials for u in t.begin))
-    records, entering = _records(trials, units)
-    moving = np.flatnonzero(entering & ~np.isnan(records).any(axis=1))
-    kinds = np.unique(records[moving], axis=0, return_inverse=True)[1].ravel()
+    records = _records(trials)
+    moving = np.flatnonzero(records.moving(groups, left_out))
+    kinds = np.unique(records.starts[moving], axis=0, return_inverse=True)[1].ravel()
     kind_of = dict(zip(moving.tolist(), kinds.tolist(), strict=True))
-    blocks = _blocks(units, kind_of, groups)
-    own = np.array([kind_of[b[0]] for b in blocks])
+    blocks = _blocks(records.units, kind_of, groups)
+    own = np.array([kind_of[b[0]] for b in blocks], dtype=int)
     order = np.argsort(np.bincount(own), kind="stable")  # the largest kind last
     sizes = [int((own == k).sum()) for k in order]
     if len(sizes) < 2:
         raise DesignError(
-            f"The joint test needs dates that can be dealt otherwise; all {thing} that enter have the same."
+            f"The joint test needs dates that can be dealt otherwise; all {thing} that can be dealt one have the same."
         )
     every = count_assignments(sizes) <= draws
     rows = every_assignment(sizes) if every else random_assignments(len(blocks), draws, seed)
     givers = np.concatenate([np.flatnonzero(own == k) for k in order])
     many = f"all {len(rows):,}" if every else f"{len(rows):,} random"
     words = f"{many} dealings of the adoption dates to {len(blocks)} {thing}{'' if every else f', seed {seed}'}"
-    return Dealing(units, _sources(len(units), blocks, rows, givers), every, words)
+    source = _sources(len(records.units), blocks, rows, givers)
+    return Dealing(records.units, source, every, words, records.notes(left_out))
 
 
-def _records(trials: Sequence[Trial], units: Sequence[Hashable]) -> tuple[Floats, Bools]:
-    """Start of each unit in each specification [U, K] (NaN: not observed in its periods), and who enters one, [U]."""
-    records = np.full((len(units), len(trials)), np.nan)
-    entering = np.zeros(records.shape, dtype=bool)
+@dataclass(frozen=True, eq=False)
+class _Records:
+    """U units in K specifications.
+
+    Attributes
+    ----------
+    units:
+        Their labels.
+    starts:
+        [U, K], as each specification reads them; NaN: not observed in its periods.
+    present:
+        [U, K], who is among the units of a specification.
+    """
+
+    units: tuple[Hashable, ...]
+    starts: Floats
+    present: Bools
+
+    @cached_property
+    def entering(self) -> Bools:
+        """Who enters at least one specification, [U]."""
+        return np.asarray((self.present & (self.starts > 0)).any(axis=1))
+
+    @cached_property
+    def left_out(self) -> Bools:
+        """Who enters one and is left out of another one in spite of its date, [U]."""
+        return np.asarray(self.entering & (~self.present & (self.starts > 0)).any(axis=1))
+
+    def moving(self, groups: Mapping[Hashable, Hashable] | None, left_out: LeftOut) -> Bools:
+        """Who changes places, [U]; a cluster of which one unit keeps its date keeps it whole."""
+        fixed = self.entering & np.isnan(self.starts).any(axis=1)
+        if left_out == "kept":
+            fixed = fixed | self.left_out
+        if groups is not None:
+            stay = {groups[u] for u, f in zip(self.units, fixed, strict=True) if f}
+            fixed = np.array([u in groups and groups[u] in stay for u in self.units], dtype=bool)
+        return np.asarray(self.entering & ~fixed)
+
+    def notes(self, left_out: LeftOut) -> tuple[str, ...]:
+        """What to know of units that some specifications leave out."""
+        who = [plain(u) for u, gone in zip(self.units, self.left_out, strict=True) if gone]
+        treated: Bools = np.asarray(np.isfinite(np.where(self.starts > 0, self.starts, np.inf)).any(axis=1))
+        if left_out == "kept" and who:
+            return (
+                f"{some(who)}, which some specifications leave out, {'keeps its date' if len(who) == 1 else 'keep their dates'}.",
+            )
+        if not who or not treated[self.left_out].all():
+            return ()
+        return (
+            f"{some(who)}, which some specifications leave out, {'is' if len(who) == 1 else 'are all'} treated, while dealings mostly leave "
+            "out untreated ones there: with few treated units the test rejects somewhat too often. `left_out: kept` lets these keep their dates.",
+        )
+
+
+def _records(trials: Sequence[Trial]) -> _Records:
+    units = tuple(dict.fromkeys(u for t in trials for u in t.begin))
+    starts, present = np.full((len(units), len(trials)), np.nan), np.zeros((len(units), len(trials)), dtype=bool)
     for k, trial in enumerate(trials):
-        records[:, k] = trial.entering(np.array([trial.begin.get(u, np.nan) for u in units]))
-        present = dict(zip(trial.panel.units.tolist(), ~trial.lost, strict=True))
-        entering[:, k] = [bool(present.get(u, False)) for u in units]
-    return records, np.asarray((entering & (records > 0)).any(axis=1))
+        starts[:, k] = trial.entering(np.array([trial.begin.get(u, np.nan) for u in units]))
+        mine = dict(zip(trial.panel.units.tolist(), ~trial.lost, strict=True))
+        present[:, k] = [bool(mine.get(u, False)) for u in units]
+    return _Records(units, starts, present)
 
 
 def _blocks(
@@ -445,7 +511,9 @@ def _tested(found: Floats, dealing: Dealing, alpha: float) -> JointTest:
     own = tuple(float(p) if np.isfinite(p) else None for p in ranks[0])
     count = int(kept[1:].sum())
     notes = _lost(len(found) - 1 - count, np.asarray(np.isnan(found[1:]).any(axis=0)), found.shape[1])
-    return JointTest(statistics, count, dealing.every, dealing.words, alpha, own, _band(found[kept]), notes)
+    return JointTest(
+        statistics, count, dealing.every, dealing.words, alpha, own, _band(found[kept]), (*dealing.notes, *notes)
+    )
 
 
 def _p_values(found: Floats, pool: Floats) -> Floats:

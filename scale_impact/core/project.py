@@ -104,7 +104,7 @@ def study_folder(name: str | Path) -> Path:
     places, project = [folder], None
     try:
         project = Project.find()
-        places += [project.root / folder, project.studies / folder]
+        places += [] if ".." in folder.parts else [project.root / folder, project.studies / folder]
     except UsageError:
         if os.environ.get(ROOT_VARIABLE):
             raise

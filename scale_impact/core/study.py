@@ -75,12 +75,15 @@ class StudyFile:
     @cached_property
     def names(self) -> dict[str, tuple[str | None, str | None]]:
         """The runs that have a name, each with its variant and the name of its combination."""
-        found: dict[str, tuple[str | None, str | None]] = {}
+        return dict(self._named)
+
+    @cached_property
+    def _named(self) -> list[tuple[str, tuple[str | None, str | None]]]:
+        found: list[tuple[str, tuple[str | None, str | None]]] = []
         for variant in self.variants or (None,):
             combined = () if self._whole_grid(variant) else self.grid.names
-            found |= {_joined(variant, name): (variant, name) for name in combined}
-            if variant is not None and not combined:
-                found[variant] = (variant, None)
+            found += [(_joined(variant, name), (variant, name)) for name in combined]
+            found += [(variant, (variant, None))] if variant is not None and not combined else []
         return found
 
     @cached_property
@@ -226,6 +229,8 @@ class StudyFile:
 
         if not self.grid.axes:
             return list(self.grid.problems)
+        if len(self.names) < len(self._named):
+            return ["variants: with the grid, two runs would have the same name. Call a variant differently."]
         return [*self.grid.problems, *value_problems(self.grid, keys, judge, self._own_names(keys))]
 
 
@@ -282,10 +287,10 @@ class Study:
         """Name of the study: its folder's."""
         return self.folder.name
 
-    @cached_property
+    @property
     def project(self) -> Project:
         """The project around the study."""
-        return Project.find(self.folder)
+        return self._file.holdings.project
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -44,19 +45,33 @@ def data_changes(run: Run, manifest: Manifest) -> list[str]:
         known = _differences(run, was, manifest)
     except ScaleImpactError as error:
         return [f"data: {file} changed and cannot be read: {'; '.join(error.problems)}"]
-    return [f"data: {file} changed" + (f": {what}" if what else "") for what in known or [""]]
+    return [f"data: {file} changed" + (f": {what}" if what else "") for what in known or ("",)]
 
 
-def _differences(run: Run, was: Mapping[str, Any], manifest: Manifest) -> list[str]:
+def _differences(run: Run, was: Mapping[str, Any], manifest: Manifest) -> tuple[str, ...]:
     """Where the data differ, as far as hashes were kept; empty where they were not."""
+    seen, card, path, unit, period = _asked(run)
+    if "columns" not in was or is_remote(card):
+        return ()
+    commits = tuple(dict.fromkeys(str(c) for c in (manifest.environment.get("git_commit"), "HEAD") if c))
+    kept = json.dumps(was, sort_keys=True)
+    return _differences_of(
+        kept, seen, card.model_dump_json(), path, unit, period, str(manifest.inputs.get("data")), commits
+    )
+
+
+@lru_cache(maxsize=64)
+def _differences_of(
+    was: str, seen: str, card: str, path: Path, unit: str | None, period: str, earlier: str, commits: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Where two files differ, found once a process for all runs on them: the later has the hash ``seen``."""
     from scale_impact.core.data_digest import differences
 
-    card = card_of(run)
-    frame = _frame(card, data_path(run)) if "columns" in was and not is_remote(card) else None
+    source = Source.model_validate_json(card)
+    frame = _frame(source, path)
     if frame is None:
-        return []
-    settings = run.study.settings
-    return differences(was, frame, settings.unit, settings.period, _earlier(run, manifest))
+        return ()
+    return tuple(differences(json.loads(was), frame, unit, period, _earlier(source, path, earlier, commits)))
 
 
 def _named(run: Run) -> str:
@@ -103,16 +118,10 @@ def _frame(card: Source, path: Path) -> pd.DataFrame | None:
 # ---- the data as they were -----------------------------------------------------------------------------
 
 
-def _earlier(run: Run, manifest: Manifest) -> pd.DataFrame | None:
-    """The data of a manifest, where git has them: exactly those, by their hash."""
-    card, path = card_of(run), data_path(run)
-    if is_remote(card) or not path.is_file():
-        return None
-    commits = dict.fromkeys([manifest.environment.get("git_commit"), "HEAD"])
-    found = (_from_git(path, str(commit)) for commit in commits if commit)
-    content = next(
-        (c for c in found if c is not None and hashlib.sha256(c).hexdigest() == manifest.inputs.get("data")), None
-    )
+def _earlier(card: Source, path: Path, wanted: str, commits: tuple[str, ...]) -> pd.DataFrame | None:
+    """The data of a hash, where git has exactly those."""
+    found = (_from_git(path, commit) for commit in commits) if path.is_file() else iter(())
+    content = next((c for c in found if c is not None and hashlib.sha256(c).hexdigest() == wanted), None)
     return None if content is None else _read(card, path.name, content)
 
 

@@ -27,7 +27,7 @@ from scale_impact.workflow.batch import Settings
 from scale_impact.workflow.bundle import pack, unpack
 from scale_impact.workflow.conditions import Conditions, Event, Kind, Watch, silent
 from scale_impact.workflow.environment import environment
-from scale_impact.workflow.execute import Outcome, _staging, _writable
+from scale_impact.workflow.execute import Outcome, staging, writable
 from scale_impact.workflow.locks import hold
 from scale_impact.workflow.publish import mend, publish
 from scale_impact.workflow.runs import Run
@@ -383,7 +383,7 @@ def _failed_here(run: Run, delivery: Delivery) -> ScaleImpactError:
     assert error is not None
     notebook = run.failed / "executed.ipynb"
     there = "/".join(["studies", run.study.slug, "failed", *([run.study.variant] if run.study.variant else [])])
-    with _writable(run):
+    with writable(run):
         shutil.rmtree(run.failed, ignore_errors=True)
         if delivery.files:
             unpack(delivery.files, run.failed)
@@ -397,9 +397,9 @@ def _publish_here(run: Run, files: bytes, watch: Watch) -> None:
     def waiting(holder: object) -> None:
         watch(Event(run.name, "waiting", what=str(holder or "another process")))
 
-    with _writable(run), hold(run.lock, waiting):
+    with writable(run), hold(run.lock, waiting):
         mend(run)
-        with _staging(run) as folder:
+        with staging(run) as folder:
             unpack(files, folder)
             manifest = _whole(run, folder)
             own = {k: v for k, v in environment(run.study.project.root).items() if k.startswith("git") or k == "lock"}

@@ -103,7 +103,11 @@ class Parcel(WorkerPlugin):
         os.environ.pop(ROOT_VARIABLE, None)  # the project is the one that was sent
         self.folder = Path(tempfile.mkdtemp(prefix="scale-impact-", dir=worker.local_directory))
         self.root = self.folder / "project"
-        unpack(self.content, self.root)
+        try:
+            unpack(self.content, self.root)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         self.content = b""
         self._lock = threading.Lock()
         self._idle: list[Worker] = []

@@ -76,7 +76,7 @@ def execute(
     def waiting(holder: Holder | None) -> None:
         watch(Event(run.name, "waiting", what=str(holder or "another process")))
 
-    with _writable(run), hold(run.lock, waiting) as waited:
+    with writable(run), hold(run.lock, waiting) as waited:
         mend(run)
         if waited and is_current(run, run_id(inputs_of(run))):
             return Outcome(run, 0.0, fresh=True)
@@ -87,7 +87,7 @@ def _execute(run: Run, conditions: Conditions, watch: Watch, notes: tuple[str, .
     started, clock = datetime.now(UTC), time.perf_counter()
     watch(Event(run.name, "started"))
     inputs = inputs_of(run)
-    with _staging(run) as folder, scratch() as corner:
+    with staging(run) as folder, scratch() as corner:
         looks, dog = _notebook(run, conditions, watch, folder, corner, run_id(inputs))
         tidy(folder / "executed.ipynb", run.study.project.root, folder, corner)
         _complete(run, folder)
@@ -103,7 +103,7 @@ def _execute(run: Run, conditions: Conditions, watch: Watch, notes: tuple[str, .
 
 
 @contextmanager
-def _writable(run: Run) -> Iterator[None]:
+def writable(run: Run) -> Iterator[None]:
     """What the file system refuses, as an expected error."""
     try:
         yield
@@ -117,7 +117,7 @@ def _writable(run: Run) -> Iterator[None]:
 
 
 @contextmanager
-def _staging(run: Run) -> Iterator[Path]:
+def staging(run: Run) -> Iterator[Path]:
     """A folder beside the results, gone afterwards whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix=f"{run.label}.", dir=run.work))
     folder.chmod(0o755)

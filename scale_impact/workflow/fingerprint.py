@@ -36,7 +36,7 @@ NUMERIC = ("numpy", "pandas", "scipy", "linearmodels", "dowhy", "econml", "stats
 OUTSIDE = ("cli/", "workflow/")
 """Rooms of this package that a notebook cannot import (import-linter sees to it)."""
 
-UNUSED = frozenset({"citation", "file", "package", "sha256"})
+UNUSED = frozenset({"citation", "file", "package", "redistribute", "sha256"})
 """Keys of a source card that change no result: whence and where its file is; the file's content is an input of its own."""
 
 PLAN = "plan.json"
@@ -128,7 +128,7 @@ def _shared(run: Run) -> dict[str, Any]:
 
 def resolved(run: Run) -> dict[str, Any]:
     """The resolved settings of a run; which other runs there are is no setting of one that has a name among them."""
-    others = {"variants", "grid"} if run.study.variant is not None else {"variants"}
+    others = {"variants", "grid"} if run.study.combination is not None else {"variants"}
     return run.study.settings.model_dump(mode="json", exclude=others)
 
 

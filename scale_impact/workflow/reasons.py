@@ -19,6 +19,9 @@ CARDS = {"measure": "data/measures/{}.yaml", "source": "data/sources/{}.yaml"}
 LONG = 60
 """Letters of a text that are shown."""
 
+ORDER = ("study", "data", "template", "measure", "indicators", "source", "plan", "package", "versions")
+"""Parts in the order in which they are said: what a user changes most comes first."""
+
 MOST = 8
 """Changes of one part that are named; of more, the first and how many there are."""
 
@@ -31,14 +34,23 @@ def reasons(run: Run, manifest: Manifest, inputs: Mapped) -> list[str]:
             *_versions(was, inputs),
             "made by an earlier version of scale_impact, whose manifest does not say what else changed",
         ]
-    said = [*_versions(was, inputs), *_data(run, manifest, inputs), *_plan(was, inputs)]
     now = details_of(run)
-    for part, words in PARTS.items():
-        if inputs.get(part) != was.get(part):
-            before = manifest.details.get(part)
-            found = list(words(run, before, now[part])) if before is not None else []
-            said += _few(part, found) or [f"{part} changed"]
+    changed = [part for part in ORDER if was.get(part) != inputs.get(part)]
+    said = [sentence for part in changed for sentence in _few(part, _part(run, manifest, inputs, now, part))]
     return said or ["its record was edited: the run id is not that of its inputs"]
+
+
+def _part(run: Run, manifest: Manifest, inputs: Mapped, now: Mapped, part: str) -> list[str]:
+    """What changed in a part; in general words where its manifest keeps no detail."""
+    if part == "data":
+        return data_changes(run, manifest)
+    if part == "versions":
+        return _versions(manifest.inputs, inputs)
+    if part == "plan":
+        return _plan(manifest.inputs, inputs)
+    before = manifest.details.get(part)
+    found = list(DETAILED[part](run, before, now[part])) if before is not None else []
+    return found or [f"{part} changed"]
 
 
 def _few(part: str, found: Sequence[str]) -> list[str]:
@@ -52,14 +64,8 @@ def _versions(was: Mapped, now: Mapped) -> list[str]:
     return _mapping({}, now["versions"]) if not isinstance(before, dict) else _mapping(before, now["versions"], " ")
 
 
-def _data(run: Run, manifest: Manifest, now: Mapped) -> list[str]:
-    return [] if manifest.inputs.get("data") == now["data"] else _few("data", data_changes(run, manifest))
-
-
 def _plan(was: Mapped, now: Mapped) -> list[str]:
     before, after = was.get("plan"), now.get("plan")
-    if before == after:
-        return []
     what = "is new" if before is None else "is gone" if after is None else "changed"
     return [f"plan: the frozen plan (plan.json) {what}"]
 
@@ -110,7 +116,7 @@ def _package(run: Run, was: Any, now: Any) -> Iterator[str]:
     yield from (f"package: {some(names)} {kind}" for kind, names in kinds.items() if names)
 
 
-PARTS = {
+DETAILED = {
     "study": _study, "template": _template, "measure": _measure, "indicators": _indicators, "source": _source, "package": _package,
 }  # fmt: skip
 

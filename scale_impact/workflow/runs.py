@@ -10,7 +10,7 @@ from typing import Any
 
 from scale_impact.core.project import Project
 from scale_impact.core.study import Combination, Study, StudyFile
-from scale_impact.errors import ScaleImpactError, StudyError
+from scale_impact.errors import ScaleImpactError, StudyError, UsageError
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,30 @@ def expand(
     """Runs of the studies named (none: all) with their variants and grids, and what cannot be read, each thing once."""
     runs: list[Run] = []
     errors: list[ScaleImpactError] = []
-    holdings = None
-    for name in list(names) or [str(Project.find().studies / s) for s in Project.find().keys("studies")]:
+    holdings, bases = None, dict[Path, Path]()
+    for name in dict.fromkeys(names) or [str(Project.find().studies / s) for s in Project.find().keys("studies")]:
         try:
             file = StudyFile.read(name, overrides, holdings)
+            base = file.folder if out is None else out.resolve() / file.folder.name
+            if bases.get(base) == file.folder:  # named twice
+                continue
+            _refuse_same_place(file.folder, base, bases.setdefault(base, file.folder))
             own = file.study()
         except ScaleImpactError as error:
             errors.append(error)
             continue
         holdings = file.holdings
         studies, wrong = _studies(file, own)
-        base = out.resolve() / own.slug if out is not None else own.folder
         runs += [Run(study, base) for study in studies]
         errors += wrong
     return runs, errors
+
+
+def _refuse_same_place(folder: Path, base: Path, first: Path) -> None:
+    if first != folder:
+        raise UsageError(
+            f"{folder} and {first} would both write to {base.name}/results. Run one of them, or give each an --out of its own."
+        )
 
 
 def _studies(file: StudyFile, own: Study) -> tuple[list[Study], list[ScaleImpactError]]:

@@ -6,10 +6,11 @@ import json
 import re
 from pathlib import Path
 
+from scale_impact.core.parameters import declared
 from scale_impact.core.project import Project
+from scale_impact.core.template import read_template
 from scale_impact.core.yaml_file import read_yaml
 from scale_impact.errors import UsageError
-from scale_impact.workflow.preflight import code_cells
 
 HEADER = """\
 # A study{of_city}. It runs as it is, on the data of {example}: try `scale-impact run {slug}` first.
@@ -71,9 +72,9 @@ def _refuse(slug: str, folder: Path, template: str, project: Project) -> None:
 
 def _default_study(template: Path) -> str:
     """The study named in a template's parameters cell."""
-    for source in code_cells(template):
-        if found := re.search(r"^study = [\"'](.+?)[\"']", source, flags=re.MULTILINE):
-            return found.group(1)
+    for parameter in declared(read_template(template).parameters):
+        if parameter.name == "study" and isinstance(parameter.default, str):
+            return parameter.default
     raise UsageError(f"{template.name} names no study in its parameters cell, so there is nothing to start from.")
 
 

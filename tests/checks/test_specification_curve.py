@@ -19,13 +19,13 @@ def check(values, p=0.04, *, errors=0.1, primary=0, untested=None, **options):
     ]
     asked = []
 
-    def curve(draws, alpha):
-        asked.append((draws, alpha))
+    def curve(*, draws, alpha, left_out):
+        asked.append((draws, alpha, left_out))
         made = curve_of(found, AXES, 0.95)
         return made.tested(None, untested) if untested else made.tested(joint(p, len(made.known)))
 
     result = specification_curve.run(None, None, None, curve=curve, **options)
-    assert asked == [(options.get("draws", 500), options.get("alpha", 0.05))]
+    assert asked == [(options.get("draws", 500), options.get("alpha", 0.05), options.get("left_out", "dealt"))]
     return result
 
 

@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.projects import COLUMNS, STUDY, command, towns
+from tests.projects import COLUMNS, QUICK, STUDY, command, towns
+
+ESTIMATOR = ("check",)
+"""Who finds what only an estimator knows: `run` leaves that to the notebook."""
 
 
 def refused(place, cli, code, *words, verbs=("check", "run")):
@@ -92,6 +95,50 @@ def test_unknown_missing_and_misspelt_keys_are_said_at_once(place, cli):
         "outcomes.0.indicator: there is no indicator 'claims'.",
         "estimators.0: there is no estimator 'callaway_santana'. Did you mean 'callaway_santanna'?",
     )  # fmt: skip
+
+
+def test_all_that_is_wrong_with_a_grid_is_said_at_once(place, cli):
+    place.study(grid={"contrl": ["never"], "level": [0.9, 95], "exclude": [{"level": 0.8}]})
+    refused(place, cli, 10, "grid.contrl: there is no such axis. Did you mean 'control'?")
+    place.study(grid={"control": ["never", "nevr"], "level": [0.9, 95]})
+    refused(place, cli, 10, "studies/towns/study.yaml: 2 problems", "grid.control.1: ", "grid.level.1: ")
+
+
+def test_each_combination_of_a_grid_is_checked_and_what_they_share_is_said_once(place, cli):
+    place.study(grid={"control": ["never", "not_yet"]})
+    assert cli("check").out == "towns/control-never: ready to run\ntowns/control-not_yet: ready to run\n"
+    (place.root / "data/files/towns.csv").unlink()
+    answer = cli("check")
+    assert answer.code == 11
+    assert answer.err.count("There is no file data/files/towns.csv") == 1
+
+
+def test_an_own_parameter_of_the_wrong_type_is_refused(place, cli):
+    place.template(f"{QUICK[0]}\nwindow: int = 3", *QUICK[1:])
+    place.study(template="quick", parameters={"window": "x", "windw": 3})
+    refused(
+        place, cli, 10, "parameters.window: should be int (it is 'x').", "parameters.windw: ", "Did you mean 'window'?"
+    )
+    place.study(template="quick")
+    assert cli("check", "--set", "window=5").code == 0
+    answer = cli("check", "--set", "window=06037")
+    assert (answer.code, "should be int (it is '06037')" in answer.err) == (10, True)
+
+
+def test_a_setting_given_twice_is_a_usage_error(place, cli):
+    answer = cli("check", "--set", "level=0.9", "--set", "level=0.8")
+    assert answer.code == 2
+    assert "--set level: given twice (0.9, 0.8). Leave one out." in answer.err
+
+
+def test_the_schema_for_editors_is_printed_and_nothing_is_checked(place, cli):
+    place.study(level=95)
+    answer = cli("check", "--schema")
+    assert (answer.code, answer.err) == (0, "")
+    schema = json.loads(answer.out)
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert "towns" in schema["properties"]["source"]["enum"]
+    assert cli("check", "towns", "--schema").code == 2
 
 
 def test_an_unknown_study_offers_the_nearest(place, cli):
@@ -228,7 +275,12 @@ def test_treatment_that_switches_off_is_refused_with_unit_and_year(place, cli):
     frame.loc[(frame["town"] == "00001") & (frame["year"] == 2005), "zone"] = 0
     place.data(frame)
     refused(
-        place, cli, 12, "Treatment 'zone' switches off in 1 unit (00001 in 2005)", "Use chaisemartin_dhaultfoeuille"
+        place,
+        cli,
+        12,
+        "Treatment 'zone' switches off in 1 unit (00001 in 2005)",
+        "Use chaisemartin_dhaultfoeuille",
+        verbs=ESTIMATOR,
     )
 
 
@@ -288,7 +340,7 @@ def test_a_template_and_the_data_are_wrong_at_once(place, cli):
     path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     place.study(template="quick")
     (place.root / "data/files/towns.csv").unlink()
-    refused(place, cli, 10, "No code cell is tagged", "There is no file data/files/towns.csv")
+    refused(place, cli, 10, "No code cell is tagged", "There is no file data/files/towns.csv", verbs=ESTIMATOR)
 
 
 # ---- what only the estimator knows --------------------------------------------------------------------
@@ -307,22 +359,22 @@ def test_a_template_and_the_data_are_wrong_at_once(place, cli):
 )
 def test_options_with_impossible_values_are_found_before_a_run(place, cli, estimator, word):
     place.study(estimators=[estimator])
-    refused(place, cli, {10, 12, 13}, word)
+    refused(place, cli, {10, 12, 13}, word, verbs=ESTIMATOR)
 
 
 def test_anticipation_longer_than_the_data_is_found_before_a_run(place, cli):
     place.study(design={"anticipation": 50})
-    refused(place, cli, 12, "anticipation of 50")
+    refused(place, cli, 12, "anticipation of 50", verbs=ESTIMATOR)
 
 
 def test_covariates_that_are_no_numbers_are_found_before_a_run(place, cli):
     place.study(estimators=["twfe"], covariates=["town"])
-    refused(place, cli, 12, "Covariate 'town' is not numeric")
+    refused(place, cli, 12, "Covariate 'town' is not numeric", verbs=ESTIMATOR)
 
 
 def test_covariates_that_cannot_be_told_apart_are_found_before_a_run(place, cli):
     place.study(estimators=["twfe"], covariates=["zone"])
-    refused(place, cli, 13, "Covariates zone are combinations of each other or of treatment.")
+    refused(place, cli, 13, "Covariates zone are combinations of each other or of treatment.", verbs=ESTIMATOR)
 
 
 def test_outcomes_too_large_to_calculate_with_are_said(place, cli):

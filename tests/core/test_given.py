@@ -1,5 +1,8 @@
 """What a notebook's variables say of its study; what Papermill was given and nobody knows is an error."""
 
+import subprocess
+import sys
+
 import pytest
 
 from scale_impact.core.given import injected, study_for
@@ -107,3 +110,18 @@ def test_without_a_history_there_is_nothing_to_find(history):
 
 def test_a_session_offers_the_parameters(place):
     assert open_session("towns").parameters == {"window": 5, "kinds": []}
+
+
+def test_plain_papermill_stops_at_a_name_that_nobody_knows(place, tmp_path):
+    set_ = [w for name, value in (("windw", "4"), ("level", "95"), ("window", "five")) for w in ("-p", name, value)]
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "papermill", "notebooks/quick.ipynb", str(tmp_path / "out.ipynb"), "-k", "python3",
+            "--language", "python", "--no-progress-bar", *set_,
+        ],
+        cwd=place.root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "windw: there is no such scalar to set. Did you mean 'window'?" in done.stderr
+    assert "level: should be less than 1 (it is 95)." in done.stderr
+    assert "parameters.window: should be int (it is 'five')." in done.stderr

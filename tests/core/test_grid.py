@@ -323,6 +323,23 @@ def test_what_the_grid_sets_cannot_be_set_from_outside(place):
     assert load(place, grid, overrides={"level": 0.9}).settings.level == 0.9
 
 
+def test_variants_and_grids_are_not_set_from_outside(place):
+    grid, variants = {"control": ["never", "not_yet"]}, {"early": {"level": 0.9}}
+    for key in ("grid.control.0", "variants.early.level"):
+        with pytest.raises(StudyError, match="variants and grids say which runs there are"):
+            load(place, grid, variants=variants, overrides={key: "never"})
+
+
+def test_two_runs_of_one_name_are_refused(place):
+    place.template("study = 'towns'\nvariant = None", name="curve")
+    path = place.root / "notebooks" / "curve.ipynb"
+    path.write_text(
+        path.read_text().replace('"metadata": {}, "nbf', '"metadata": {"scale_impact": {"grid": "whole"}}, "nbf')
+    )
+    found = problems(place, {"level": [0.9]}, variants={"a": {}, "a__level-0-9": {"template": "curve"}})
+    assert found == ["variants: with the grid, two runs would have the same name. Call a variant differently."]
+
+
 def test_a_variant_has_no_grid_of_its_own(place):
     with pytest.raises(StudyError, match="a variant has no grid of its own"):
         load(place, variants={"a": {"grid": {"level": [0.9]}}}, variant="a")

@@ -167,6 +167,44 @@ def test_units_that_no_specification_uses_keep_their_dates():
     assert len(dealing.source) == 11  # 5 units, 2 of them treated: 10 dealings
 
 
+def test_units_left_out_may_keep_their_dates():
+    gone = int(SMALL.loc[SMALL["g"] == 3, "id"].iloc[0])
+    trials = [specify(SMALL), specify(SMALL, without=(gone,))]
+    found = joint_test(trials, left_out="kept")
+    assert "all 10 dealings of the adoption dates to 5 units" in found.words
+    assert found.notes[0] == f"{gone}, which some specifications leave out, keeps its date."
+    others = SMALL[SMALL["id"] != gone]
+    medians = []
+    for dealt in dealings(others):
+        again = pd.concat([dealt, SMALL[SMALL["id"] == gone]])
+        medians.append(
+            np.median([specify(again).effect.overall.value, specify(again, without=(gone,)).effect.overall.value])
+        )
+    own = np.median([t.effect.overall.value for t in trials])
+    assert found.p_value == pytest.approx(np.mean(np.abs(medians) >= abs(own) - 1e-12), abs=1e-12)
+
+
+def test_a_cluster_of_which_one_unit_is_left_out_keeps_its_dates_whole():
+    frame = drawn({2: 4, NEVER: 8}, 4, seed=5)
+    units = frame.groupby("id")["g"].first()
+    pairs = {u: f"{g}-{k // 2}" for g in units.unique() for k, u in enumerate(units.index[units == g])}
+    gone = int(units.index[units == 2][0])
+    trials = [specify(frame), specify(frame, without=(gone,))]
+    dealing = deal(trials, pairs, draws=500, seed=1, left_out="kept")
+    mates = [k for k, u in enumerate(dealing.units) if pairs[u] == pairs[gone]]
+    assert (dealing.source[:, mates] == mates).all()
+    assert len(dealing.source) == 1 + 5  # of the other five clusters one is treated
+
+
+def test_that_only_treated_units_are_left_out_is_said():
+    gone = int(SMALL.loc[SMALL["g"] == 3, "id"].iloc[0])
+    never = int(SMALL.loc[np.isinf(SMALL["g"]), "id"].iloc[0])
+    found = joint_test([specify(SMALL), specify(SMALL, without=(gone,))])
+    assert f"{gone}, which some specifications leave out, is treated" in found.notes[0]
+    assert "`left_out: kept`" in found.notes[0]
+    assert joint_test([specify(SMALL), specify(SMALL, without=(gone,)), specify(SMALL, without=(never,))]).notes == ()
+
+
 def test_units_treated_from_the_start_of_a_shorter_window_are_dealt_by_their_date_elsewhere():
     frame = drawn({2: 2, 4: 2, NEVER: 3}, 7, seed=6)
     specifications = [{}, {"first": 3}]  # the cohort of 2 is left out of the second
@@ -235,6 +273,11 @@ def test_draws_have_to_be_one_or_more(draws):
 def test_alpha_has_to_lie_between_0_and_1():
     with pytest.raises(UsageError, match=r"alpha is 5; it has to lie between 0 and 1"):
         joint_test([specify(SMALL)], alpha=5)
+
+
+def test_units_left_out_are_dealt_dates_or_keep_theirs_and_nothing_else():
+    with pytest.raises(UsageError, match=r"left_out is 'dropped'; it has to be one of dealt, kept"):
+        joint_test([specify(SMALL)], left_out="dropped")
 
 
 def test_clusters_that_hold_several_dates_cannot_change_places():

@@ -26,9 +26,17 @@ def test_a_folder_named_in_the_environment_that_is_no_project_is_refused(tmp_pat
         Project.find()
 
 
+def test_a_slug_does_not_climb_out_of_the_folder_of_studies(place):
+    (place.root / "notebooks" / "towns").mkdir()
+    (place.root / "notebooks" / "towns" / "study.yaml").write_text("title: x\n")
+    with pytest.raises(StudyError, match="There is no study"):
+        study_folder("../notebooks/towns")
+    assert study_folder("notebooks/towns") == place.root / "notebooks" / "towns"  # a path from where one stands
+
+
 def test_keys_of_a_project_are_its_files(place):
     found = Project.find()
-    assert found.keys("templates") == ("before_after_did", "quick", "staggered_did")
+    assert found.keys("templates") == ("before_after_did", "quick", "specification_curve", "staggered_did")
     assert found.keys("sources") == ("indiana_enterprise_zones", "north_andover_houses", "towns")
     assert found.keys("measures") == ("enterprise_zone", "waste_incinerator")
     assert found.keys("studies") == ("towns",)

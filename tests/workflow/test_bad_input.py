@@ -7,6 +7,7 @@ it leaves is found.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -207,13 +208,12 @@ MISBEHAVING = {
         "    os._exit(0)\n"
         "time.sleep(0.2)"
     ),
-    "n-line": "print('x' * 1_000_000)",
-    "o-thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()",
+    "n-thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()",
 }
 
 GOOD = ("a-good", "z-good")
 FAILING = ("c-endless", "d-numpy", "e-python", "f-sigkill", "g-leaves", "h-exits", "i-segfaults", "j-asks")
-ENDING_WELL = (*GOOD, "b-prints", "k-child", "l-session", "m-daemon", "n-line", "o-thread")
+ENDING_WELL = (*GOOD, "b-prints", "k-child", "l-session", "m-daemon", "n-thread")
 
 
 @dataclass(frozen=True)
@@ -292,9 +292,7 @@ def test_a_notebook_that_takes_all_memory_is_stopped_at_its_memory_limit(batch, 
     assert "--memory-limit" in said
 
 
-@pytest.mark.parametrize(
-    ("slug", "why"), [("f-sigkill", "died"), ("g-leaves", "died"), ("i-segfaults", "Segmentation")]
-)
+@pytest.mark.parametrize(("slug", "why"), [("f-sigkill", "died"), ("g-leaves", "died"), ("i-segfaults", "died")])
 def test_a_notebook_that_ends_its_own_python_is_said(batch, slug, why):
     assert "the notebook's Python stopped" in batch.said(slug)
     assert why.lower() in batch.said(slug).lower()
@@ -318,6 +316,19 @@ def test_100_mb_printed_twice_are_the_same_bytes(batch):
     first = without_clock(folder)
     assert batch.lab.run("b-prints", "--force", "--cold").code == 0
     assert without_clock(folder) == first
+
+
+def test_a_line_of_a_million_characters_is_tidied_at_once(tmp_path):
+    """A pattern that begins with "anything" looks at such a line a million times a million times."""
+    from scale_impact.workflow.publish import tidy
+
+    path = tmp_path / "executed.ipynb"
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * 10**6}
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "", "execution_count": 1, "outputs": [output]}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    started = time.process_time()
+    tidy(path, tmp_path)
+    assert time.process_time() - started < 2
 
 
 def test_50_gb_at_one_stroke_are_refused_or_stopped(lab):
@@ -456,7 +467,7 @@ def test_two_batches_over_the_same_studies_tear_nothing(lab):
     endings = [lab.ended(process) for process in [lab.start("run", "--jobs", "2") for _ in range(2)]]
     assert [e.code for e in endings] == [0, 0]
     assert all(lab.rows(slug) for slug in slugs)
-    assert sum(e.out.count(": done in ") for e in endings) == len(slugs)
+    assert sum(len(re.findall(r"^s\d +done in ", e.out, flags=re.MULTILINE)) for e in endings) == len(slugs)
     assert lab.strays() == []
 
 
@@ -488,7 +499,7 @@ def mended(lab):
     before = without_clock(lab.root / "studies" / FINISHED / "results")
     answer = lab.run("--jobs", "2")
     assert answer.code == 0, answer.err
-    assert f"{FINISHED}: up to date" in answer.out
+    assert re.search(rf"^{FINISHED} +up to date", answer.out, flags=re.MULTILINE)
     assert without_clock(lab.root / "studies" / FINISHED / "results") == before
     assert all(lab.rows(slug) for slug in (*WORKING, NOT_BEGUN))
     assert lab.strays() == []
@@ -496,17 +507,17 @@ def mended(lab):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ("number", "codes"),
+    [(signal.SIGINT, (130,)), (signal.SIGTERM, (130, 143)), (signal.SIGHUP, (129, -signal.SIGHUP))],
     ids=["ctrl-c", "term", "hangup"],
 )
-def test_a_signal_in_the_middle_of_a_batch_leaves_what_is_finished_and_nothing_half_made(amid, number, code):
+def test_a_signal_in_the_middle_of_a_batch_leaves_what_is_finished_and_nothing_half_made(amid, number, codes):
     lab, process = amid
     os.killpg(process.pid, number)
     answer = lab.ended(process)
     gone(lab)
     assert "Traceback" not in answer.err
-    assert answer.code in (code, -number)
+    assert answer.code in codes
     assert lab.rows(FINISHED)
     assert [lab.rows(slug) for slug in (*WORKING, NOT_BEGUN)] == [None, None, None]
     if number == signal.SIGINT:
@@ -583,13 +594,13 @@ def test_a_slug_that_names_no_study_of_the_project_is_refused(lab, slug):
     assert lab.place.snapshot() == before
 
 
-def test_a_study_folder_that_is_a_link_out_of_the_project_is_refused_or_stays_inside(lab, tmp_path):
+def test_a_study_folder_that_is_a_link_out_of_the_project_is_refused(lab, tmp_path):
     shutil.move(lab.root / "studies/towns", tmp_path / "elsewhere")
     (lab.root / "studies/towns").symlink_to(tmp_path / "elsewhere")
     before = sorted(p.name for p in (tmp_path / "elsewhere").iterdir())
     answer = lab.run("towns")
-    assert answer.code in (2, 10)
-    assert "link" in answer.err
+    assert answer.code == 2
+    assert "studies/towns is a link" in answer.err
     assert "Traceback" not in answer.err
     assert sorted(p.name for p in (tmp_path / "elsewhere").iterdir()) == before
 
@@ -603,10 +614,11 @@ def test_results_that_are_a_link_out_of_the_study_are_refused_and_what_they_poin
     assert "Traceback" not in answer.err
     assert (mine / "thesis.txt").read_text() == "years of work\n"
     assert sorted(p.name for p in mine.iterdir()) == ["thesis.txt"]
-    assert answer.code == 14 or lab.rows("towns")
+    assert answer.code == 2
+    assert "towns/results is a link" in answer.err
 
 
-@pytest.mark.parametrize("out", ["..", "../out", "data/../../out", "way-out/x", "studies/towns/study.yaml", " "])
+@pytest.mark.parametrize("out", ["..", "../out", "data/../../out", "way-out/x", " "])
 def test_an_out_that_leads_elsewhere_than_it_says_is_refused(lab, tmp_path, out):
     (lab.root / "way-out").symlink_to(tmp_path)
     before = lab.place.snapshot()

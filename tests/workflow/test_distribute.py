@@ -1,5 +1,6 @@
 """Runs on a Dask cluster: all of them, once and whole, whatever dies meanwhile."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from scale_impact.workflow.batch import Settings, run_batch
 from scale_impact.workflow.conditions import Conditions
 from scale_impact.workflow.distribute import distribute
 from scale_impact.workflow.execute import Outcome
+from scale_impact.workflow.fingerprint import inputs_of, run_id
 from scale_impact.workflow.runs import expand
 from tests.panels import ROOT
 from tests.projects import QUICK, project
@@ -121,13 +123,21 @@ def test_a_worker_that_is_killed_costs_nothing_and_results_are_those_of_a_local_
 
 
 def test_two_threads_of_one_worker_do_not_disturb_each_other_and_leave_nothing(shared, place):
-    place.study(template="quick", variants=levels(2))
+    place.study(template="quick", grid={"level": [0.8, 0.9]})
     settings = Settings(cold=True, conditions=Conditions(threads=2, probe="'seen'"))
-    outcomes = distribute(expanded(), shared.scheduler_address, settings)
+    runs, errors = expand([], {"seed": 7})
+    assert (len(runs), errors) == (2, [])
+    outcomes = distribute(runs, shared.scheduler_address, settings)
     for outcome in outcomes:
         assert {text for _, _, text in outcome.probes} == {"seen"}
         manifest = Manifest.read(outcome.run.results / "manifest.json")
         assert (manifest.variant, manifest.threads, manifest.warm) == (outcome.run.study.variant, 2, False)
+        assert manifest.seed == 7
+        assert manifest.run_id == run_id(inputs_of(outcome.run))
+    assert {json.loads(line)["level"] for o in outcomes for line in (o.run.results / "estimates.jsonl").open()} == {
+        0.8,
+        0.9,
+    }
     assert not parcels(shared.workers[0].local_directory)
 
 

@@ -8,7 +8,7 @@ from scale_impact.core.manifest import Manifest, file_hash
 from scale_impact.core.study import Study
 from scale_impact.workflow import fingerprint
 from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
-from scale_impact.workflow.runs import Run
+from scale_impact.workflow.runs import Run, expand
 from tests.projects import STUDY, notebook, towns
 
 
@@ -116,6 +116,35 @@ def test_another_variant_is_another_run_and_further_variants_are_not(place):
     assert a != b
     place.study(variants={"a": {}, "b": {}, "c": {"level": 0.9}})
     assert identity(place, variant="a") == a
+
+
+def identities(place):
+    """Run ids by the names of runs, as `run` and `plan` expand them."""
+    runs, errors = expand([str(place.root / "studies/towns")], {})
+    assert not errors
+    return {run.name: run_id(inputs_of(run)) for run in runs}
+
+
+def test_another_combination_of_a_grid_makes_no_other_run_of_those_that_were_there(place):
+    place.study(template="quick", grid={"level": [0.9, 0.95]})
+    before = identities(place)
+    place.study(template="quick", grid={"level": [0.9, 0.95, 0.99]})
+    after = identities(place)
+    assert len(set(after.values())) == 3
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_grid_that_one_notebook_evaluates_whole_is_an_input_of_it(place):
+    path = place.template("study = 'towns'", "1 + 1", name="curve")
+    content = json.loads(path.read_text())
+    content["metadata"]["scale_impact"] = {"grid": "whole"}
+    path.write_text(json.dumps(content))
+    place.study(template="curve", grid={"level": [0.9, 0.95]})
+    before = identities(place)
+    place.study(template="curve", grid={"level": [0.9, 0.95, 0.99]})
+    after = identities(place)
+    assert list(after) == list(before) == ["towns"]
+    assert after != before
 
 
 def test_another_package_version_is_another_run(place, monkeypatch):

@@ -100,3 +100,16 @@ def test_a_thousand_runs_are_expanded_at_once(place):
     runs, errors = expand(["towns"], {})
     assert (len(runs), errors) == (1000, [])
     assert time.perf_counter() - started < 2  # 0.2 s on an idle machine; reading the file for each run takes 10
+
+
+def test_a_study_named_twice_is_run_once(place):
+    runs, errors = expand(["towns", "studies/towns", "towns", str(place.root / "studies/towns/study.yaml")], {})
+    assert ([r.name for r in runs], errors) == (["towns"], [])
+
+
+def test_two_studies_that_would_write_to_one_folder_are_refused(place, tmp_path):
+    (tmp_path / "towns").mkdir()
+    (tmp_path / "towns" / "study.yaml").write_text(place.study().read_text())
+    runs, (error,) = expand(["towns", str(tmp_path / "towns")], {}, tmp_path / "out")
+    assert len(runs) == 1
+    assert "would both write to towns/results" in str(error)
