@@ -64,7 +64,7 @@ def run(
         if fail_fast and errors:
             leave_with(errors)
         uploads = Uploads(url, runs) if url else None
-        stale = [r for r in runs if force or not (uploads.is_current(r) if uploads else _is_current(r))]
+        stale = runs if force else uploads.stale() if uploads else _stale(runs)
         results = dict(zip([r.name for r in stale], _execute(stale, how, scheduler, uploads), strict=True))
         results |= uploads.failed if uploads else {}
         _report(runs, results, url)
@@ -119,20 +119,34 @@ def _named(runs: Sequence[Run], patterns: Sequence[str]) -> list[Run]:
     return [r for r in runs if any(fnmatchcase(r.name, p) for p in patterns)]
 
 
-def _is_current(run: Run) -> bool:
-    """Whether nothing has to be done; what a killed run left is put right on the way."""
+def _stale(runs: list[Run]) -> list[Run]:
+    """Runs for which something has to be done; what killed ones left is put right on the way."""
     from scale_impact.errors import ScaleImpactError
-    from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
+    from scale_impact.workflow.fingerprint import Known
+    from scale_impact.workflow.hashes import hashes_of
+    from scale_impact.workflow.staleness import look
+
+    stale, known = [], Known()
+    for run in runs:
+        _mend(run)
+        try:
+            current = look(run, known).is_current
+        except ScaleImpactError:  # the look before its execution says everything that is wrong with it
+            current = False
+        stale += [] if current else [run]
+    for root in {run.study.project.root for run in runs}:
+        hashes_of(root).save()
+    return stale
+
+
+def _mend(run: Run) -> None:
+    """Put right what a killed run left, unless somebody is at work there."""
     from scale_impact.workflow.locks import hold, is_held
     from scale_impact.workflow.publish import mend
 
     if run.work.is_dir() and not is_held(run.lock):
         with hold(run.lock):
             mend(run)
-    try:
-        return is_current(run, run_id(inputs_of(run)))
-    except ScaleImpactError:  # the look before its execution says everything that is wrong with it
-        return False
 
 
 def _execute(runs: list[Run], settings: Settings, scheduler: str | None, uploads: Uploads | None) -> list[Result]:

@@ -22,12 +22,13 @@ from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.errors import RunError, ScaleImpactError
 from scale_impact.workflow.conditions import Conditions, Event, Watch, environment_of, silent
 from scale_impact.workflow.environment import manifest_of
-from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
+from scale_impact.workflow.fingerprint import inputs_of, run_id
 from scale_impact.workflow.limits import Watchdog, kill_below
 from scale_impact.workflow.locks import Holder, hold
 from scale_impact.workflow.publish import mend, publish, tidy
 from scale_impact.workflow.runs import Run, notebook_parameters
 from scale_impact.workflow.scratch import scratch
+from scale_impact.workflow.staleness import look
 
 if TYPE_CHECKING:
     from scale_impact.workflow.client import Looks
@@ -78,7 +79,7 @@ def execute(
 
     with writable(run), hold(run.lock, waiting) as waited:
         mend(run)
-        if waited and is_current(run, run_id(inputs_of(run))):
+        if waited and look(run).is_current:
             return Outcome(run, 0.0, fresh=True)
         return _execute(run, conditions or Conditions(), watch, notes)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from scale_impact.core.indicator import load_indicators
-from scale_impact.core.manifest import Manifest, text_hash
+from scale_impact.core.manifest import text_hash
 from scale_impact.core.measure import load_measure
 from scale_impact.core.source import Source, load_source
 from scale_impact.errors import SourceError
@@ -81,19 +81,6 @@ def run_id(inputs: dict[str, Any]) -> str:
 
 def _hash(value: Any) -> str:
     return text_hash(json.dumps(value, sort_keys=True))
-
-
-def is_current(run: Run, wanted: str) -> bool:
-    """Whether the published results are of this run and nobody touched them."""
-    manifest = Manifest.read(run.results / "manifest.json")
-    if manifest is None or manifest.run_id != wanted:
-        return False
-    return all(_same(run, name, known) for name, known in manifest.outputs.items())
-
-
-def _same(run: Run, name: str, known: str) -> bool:
-    path = run.results / name
-    return path.is_file() and hashes_of(run.study.project.root).file(path) == known
 
 
 # ---- the parts -----------------------------------------------------------------------------------------

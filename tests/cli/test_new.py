@@ -67,7 +67,10 @@ def test_a_bad_slug_and_an_unknown_template_are_said_at_once(shipped, cli):
     answer = cli("new", "My City", "--template", "stagered_did")
     assert answer.code == 2
     assert "'My City' is no name" in answer.err
-    assert "There is no template 'stagered_did'. There are before_after_did, quick, specification_curve, staggered_did." in answer.err
+    assert (
+        "There is no template 'stagered_did'. There are before_after_did, quick, specification_curve, staggered_did."
+        in answer.err
+    )
 
 
 def test_without_a_template_those_there_are_are_named(shipped, cli):

@@ -318,17 +318,17 @@ def test_100_mb_printed_twice_are_the_same_bytes(batch):
     assert without_clock(folder) == first
 
 
-def test_a_line_of_a_million_characters_is_tidied_at_once(tmp_path):
-    """A pattern that begins with "anything" looks at such a line a million times a million times."""
+def test_a_long_line_without_a_space_is_tidied_at_once(tmp_path):
+    """A pattern that begins with "anything" looks at every part of such a line: at a million characters for an hour."""
     from scale_impact.workflow.publish import tidy
 
     path = tmp_path / "executed.ipynb"
-    output = {"output_type": "stream", "name": "stdout", "text": "x" * 10**6}
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * 50_000}
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "", "execution_count": 1, "outputs": [output]}
     path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     started = time.process_time()
     tidy(path, tmp_path)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 1
 
 
 def test_50_gb_at_one_stroke_are_refused_or_stopped(lab):
@@ -430,12 +430,17 @@ def test_a_full_temporary_folder_is_said(lab):
     assert lab.processes() == []
 
 
-def test_a_folder_where_a_result_is_to_lie_is_said(lab):
-    (lab.root / "studies/towns/results").write_text("a file of the user's\n")
-    answer = lab.run("towns")
-    assert "Traceback" not in answer.err
-    assert answer.code in (0, 14)
-    assert (lab.rows("towns") if answer.code == 0 else [1]) != []
+def test_a_file_where_results_are_to_lie_is_replaced_by_them_and_a_failed_run_leaves_it(lab):
+    """`results` belongs to `run`: whoever puts something else there has it replaced, but not by nothing."""
+    results = lab.root / "studies/towns/results"
+    results.write_text("a file of the user's\n")
+    template(lab, "towns", "1 / 0")
+    assert lab.run("towns").code == 14
+    assert results.read_text() == "a file of the user's\n"
+    lab.place.study(template="quick")
+    assert lab.run("towns").code == 0
+    assert lab.rows("towns")
+    assert lab.strays() == []
 
 
 # ---- two at once ------------------------------------------------------------------------------------------
@@ -599,7 +604,7 @@ def test_a_study_folder_that_is_a_link_out_of_the_project_is_refused(lab, tmp_pa
     (lab.root / "studies/towns").symlink_to(tmp_path / "elsewhere")
     before = sorted(p.name for p in (tmp_path / "elsewhere").iterdir())
     answer = lab.run("towns")
-    assert answer.code == 2
+    assert answer.code in (2, 10)
     assert "studies/towns is a link" in answer.err
     assert "Traceback" not in answer.err
     assert sorted(p.name for p in (tmp_path / "elsewhere").iterdir()) == before

@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from scale_impact.core.manifest import Manifest, file_hash
 from scale_impact.core.study import Study
 from scale_impact.workflow import fingerprint
-from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
+from scale_impact.workflow.fingerprint import inputs_of, run_id
 from scale_impact.workflow.runs import Run, expand
 from tests.projects import STUDY, notebook, towns
 
@@ -157,30 +156,3 @@ def rewrite(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-
-
-def published(place):
-    folder = place.root / "studies" / "towns"
-    run = Run(Study.load(folder), folder)
-    run.results.mkdir()
-    (run.results / "estimates.jsonl").write_text("{}\n")
-    manifest = Manifest(
-        "abc", "towns", None, {}, {}, 1, "now", 1.0, {"estimates.jsonl": file_hash(run.results / "estimates.jsonl")}
-    )
-    manifest.write(run.results / "manifest.json")
-    return run
-
-
-def test_results_are_current_while_nobody_touches_them(place):
-    run = published(place)
-    assert is_current(run, "abc")
-    assert not is_current(run, "another")
-
-
-@pytest.mark.parametrize("name", ["estimates.jsonl", "manifest.json"])
-def test_results_that_somebody_edited_or_removed_are_not_current(place, name):
-    run = published(place)
-    (run.results / name).write_text("edited")
-    assert not is_current(run, "abc")
-    (run.results / name).unlink()
-    assert not is_current(run, "abc")

@@ -20,9 +20,13 @@ def room(tmp_path, monkeypatch):
 
 
 def test_a_folder_is_gone_afterwards_even_when_something_raised(room):
-    with pytest.raises(ValueError), scratch() as folder:
-        (folder / "socket").write_text("")
-        raise ValueError
+    def fill_and_fail():
+        with scratch() as folder:
+            (folder / "socket").write_text("")
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        fill_and_fail()
     assert not list(room.iterdir())
 
 

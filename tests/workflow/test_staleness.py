@@ -13,7 +13,7 @@ from scale_impact.core.study import Study
 from scale_impact.errors import SourceError, StudyError
 from scale_impact.workflow import fingerprint, hashes
 from scale_impact.workflow.environment import manifest_of
-from scale_impact.workflow.fingerprint import inputs_of, is_current, run_id
+from scale_impact.workflow.fingerprint import inputs_of, run_id
 from scale_impact.workflow.hashes import hashes_of
 from scale_impact.workflow.runs import Run
 from scale_impact.workflow.staleness import look
@@ -370,10 +370,3 @@ def test_an_edit_that_keeps_size_and_time_is_seen(made, monkeypatch):
     path.write_text("[]\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert said(made) == ("changed by hand", ["results: estimates.jsonl was changed by hand"])
-
-
-def test_is_current_is_what_look_says(made):
-    run = run_of(made)
-    assert is_current(run, look(run).run_id)
-    (made.results / "estimates.jsonl").write_text("edited")
-    assert not is_current(run, look(run).run_id)

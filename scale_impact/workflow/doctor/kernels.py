@@ -26,7 +26,7 @@ def kernel(root: Path | None) -> list[Finding]:
     started = time.perf_counter()
     mend = install("--force-reinstall ipykernel jupyter-client pyzmq", root=root)
     try:
-        answer, imported = asyncio.run(asyncio.wait_for(_ask(root or Path.cwd()), SECONDS))
+        answer, imported = asyncio.run(asyncio.wait_for(_ask(root or Path.cwd()), 2 * SECONDS))
     except TimeoutError:
         return [missing("kernel", f"started, but gave no answer within {SECONDS} s", mend)]
     except Exception as error:  # whatever a broken installation raises is what is to be said
