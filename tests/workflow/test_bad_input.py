@@ -472,8 +472,21 @@ def test_two_batches_over_the_same_studies_tear_nothing(lab):
     endings = [lab.ended(process) for process in [lab.start("run", "--jobs", "2") for _ in range(2)]]
     assert [e.code for e in endings] == [0, 0]
     assert all(lab.rows(slug) for slug in slugs)
-    assert sum(len(re.findall(r"^s\d +done in ", e.out, flags=re.MULTILINE)) for e in endings) == len(slugs)
     assert lab.strays() == []
+
+
+def test_what_another_command_has_done_meanwhile_is_not_done_again(lab):
+    template(lab, "towns", WAITING)
+    lab.place.study("villages", template="quick")
+    first = lab.start("run", "towns", "villages", "--jobs", "1")
+    lab.sign("towns")
+    assert lab.run("villages").code == 0
+    manifest = (lab.root / "studies/villages/results/manifest.json").read_bytes()
+    lab.released()
+    answer = lab.ended(first)
+    assert answer.code == 0
+    assert "villages: up to date" in answer.out
+    assert (lab.root / "studies/villages/results/manifest.json").read_bytes() == manifest
 
 
 # ---- signals ----------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def kernel(root: Path | None) -> list[Finding]:
     started = time.perf_counter()
     mend = install("--force-reinstall ipykernel jupyter-client pyzmq", root=root)
     try:
-        answer, imported = asyncio.run(asyncio.wait_for(_ask(root or Path.cwd()), 2 * SECONDS))
+        answer, imported = asyncio.run(asyncio.wait_for(_ask(root or Path.cwd()), SECONDS))
     except TimeoutError:
         return [missing("kernel", f"started, but gave no answer within {SECONDS} s", mend)]
     except Exception as error:  # whatever a broken installation raises is what is to be said
@@ -56,18 +56,22 @@ async def _ask(cwd: Path) -> tuple[str, str]:
 
     with scratch() as folder:
         manager = kernel_manager(Place(cwd, environment_of(1), folder))()
-        await manager.start_kernel()
-        client = manager.client()
         try:
-            client.start_channels()
-            await client.wait_for_ready(timeout=SECONDS)
-            summed = await _content(client, "", {"sum": "1 + 1"})
-            imported = await _content(client, "import scale_impact.session", {})
+            await manager.start_kernel()
+            summed, imported = await _answers(manager.client())
         finally:
-            client.stop_channels()
             await manager.shutdown_kernel(now=True)
     value = summed["user_expressions"]["sum"].get("data", {}).get("text/plain", "nothing")
     return value, "" if imported["status"] == "ok" else f"{imported.get('ename')}: {imported.get('evalue')}"
+
+
+async def _answers(client: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    client.start_channels()
+    try:
+        await client.wait_for_ready(timeout=SECONDS)
+        return await _content(client, "", {"sum": "1 + 1"}), await _content(client, "import scale_impact.session", {})
+    finally:
+        client.stop_channels()
 
 
 async def _content(client: Any, code: str, expressions: dict[str, str]) -> dict[str, Any]:
