@@ -111,11 +111,11 @@ def _prepare_display() -> None:
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
         return
-    from scale_impact.figures import render
+    from scale_impact.figures import shown
 
     pd.set_option("display.max_colwidth", None)
     pictures = shell.display_formatter.formatters["image/png"]
-    pictures.for_type_by_name("matplotlib.figure", "Figure", render)
+    pictures.for_type_by_name("matplotlib.figure", "Figure", shown)
 
 
 WAYS: Mapping[str, Any] = {"draws": 500, "alpha": 0.05, "left_out": "dealt"}

@@ -77,9 +77,11 @@ class Progress:
         table.add_column(no_wrap=True, overflow="ellipsis")
         for run, (event, since) in self._busy.items():
             table.add_row(Text(run), Text(_cell(event)), f"{time.monotonic() - since:.0f} s", Text(event.what))
-        return Group(table, Text(self._counts())) if self._total > 1 else Group(table)
+        return Group(table, Text(self.ended)) if self._total > 1 else Group(table)
 
-    def _counts(self) -> str:
+    @property
+    def ended(self) -> str:
+        """How many runs have ended, in words."""
         ended = sum(self._ended.values())
         failed = f", {self._ended['failed']} failed" if self._ended["failed"] else ""
         return f"{ended} of {self._total} runs ended{failed}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scale_impact.workflow.batch import Result, Settings
     from scale_impact.workflow.runs import Run
     from scale_impact.workflow.uploads import Uploads
+    from scale_impact.workflow.warm import WarmKernels
 
 DETAILED = 3
 """Runs whose answers are printed at length; of more, the table says enough."""
@@ -52,20 +53,22 @@ def run(
     Example: scale-impact run indiana-enterprise-zones --set level=0.9 --out try
     """
     from scale_impact.cli._output import leave_with, settings
-    from scale_impact.workflow.batch import Settings
+    from scale_impact.workflow.batch import Settings, started_ahead
     from scale_impact.workflow.limits import parsed_bytes
     from scale_impact.workflow.uploads import Uploads
 
     limit = parsed_bytes(memory_limit) if memory_limit is not None else None
-    how = Settings(jobs=jobs, cold=cold, fail_fast=fail_fast, time_limit=time_limit, memory_limit=limit)
+    how = Settings(jobs=jobs, cold=cold, fail_fast=fail_fast, time_limit=time_limit, memory_limit=limit, force=force)
     with ExitStack() as stack:
+        several = len(studies or []) != 1 and scheduler is None
+        kernels = started_ahead(how, stack) if several else None
         folder, url = _destination(out, stack)
         runs, errors = _chosen(studies or [], settings(set_ or []), folder, only, shard)
         if fail_fast and errors:
             leave_with(errors)
         uploads = Uploads(url, runs) if url else None
         stale = runs if force else uploads.stale() if uploads else _stale(runs)
-        results = dict(zip([r.name for r in stale], _execute(stale, how, scheduler, uploads), strict=True))
+        results = dict(zip([r.name for r in stale], _execute(stale, how, scheduler, uploads, kernels), strict=True))
         results |= uploads.failed if uploads else {}
         _report(runs, results, url)
     leave_with([*errors, *(r for r in results.values() if isinstance(r, Exception))])
@@ -149,7 +152,9 @@ def _mend(run: Run) -> None:
             mend(run)
 
 
-def _execute(runs: list[Run], settings: Settings, scheduler: str | None, uploads: Uploads | None) -> list[Result]:
+def _execute(
+    runs: list[Run], settings: Settings, scheduler: str | None, uploads: Uploads | None, kernels: WarmKernels | None
+) -> list[Result]:
     """Execute runs here or elsewhere, and show how they fare."""
     from scale_impact.cli._progress import Progress
     from scale_impact.workflow.batch import run_batch
@@ -168,11 +173,17 @@ def _execute(runs: list[Run], settings: Settings, scheduler: str | None, uploads
             if uploads is not None:
                 uploads(event)
 
-        if scheduler is None:
-            return run_batch(runs, settings, watch)
-        from scale_impact.workflow.distribute import distribute
+        try:
+            if scheduler is None:
+                return run_batch(runs, settings, watch, kernels)
+            from scale_impact.workflow.distribute import distribute
 
-        return distribute(runs, scheduler, settings, watch)
+            return distribute(runs, scheduler, settings, watch)
+        except KeyboardInterrupt:
+            stack.callback(
+                typer.echo, f"interrupted: {progress.ended}. `scale-impact run` goes on from there.", err=True
+            )
+            raise
 
 
 def _heed_termination(stack: Any) -> None:

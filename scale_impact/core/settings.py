@@ -17,7 +17,7 @@ from scale_impact.core.panel import Missing
 from scale_impact.core.words import plain
 from scale_impact.core.yaml_file import Record
 
-FOLDER_NAME = r"[a-z0-9][a-z0-9_-]*"
+FOLDER_NAME = r"[a-z0-9][a-z0-9_-]{0,99}"
 """What a variant may be called: its results lie in a folder of that name."""
 
 

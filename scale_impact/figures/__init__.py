@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 from scale_impact.core import keys
 from scale_impact.core.words import nearest
@@ -105,8 +106,20 @@ def save(fig: Figure, folder: str | Path, stem: str) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{stem}.svg", folder / f"{stem}.png"
     paths[0].write_bytes(render(fig, "svg"))
-    paths[1].write_bytes(render(fig, "png"))
+    picture = render(fig, "png")
+    paths[1].write_bytes(picture)
+    fig.stale = False  # from here on: whether it was changed after it was saved
+    _saved[fig] = picture
     return paths
+
+
+_saved: WeakKeyDictionary[Figure, bytes] = WeakKeyDictionary()
+"""Figures with the picture that was saved of them; drawing them takes a third of a notebook's time."""
+
+
+def shown(fig: Figure) -> bytes:
+    """The figure as a notebook shows it: the picture that was saved, drawn again where it was changed since."""
+    return render(fig) if fig.stale or fig not in _saved else _saved[fig]
 
 
 def render(fig: Figure, kind: Literal["svg", "png"] = "png") -> bytes:

@@ -39,6 +39,8 @@ class Settings:
         Of each run, in seconds and bytes.
     look_first:
         Look at a run's data and design before its notebook is executed.
+    force:
+        Execute what another process has brought up to date meanwhile, too.
     conditions:
         What else surrounds each execution.
     """
@@ -49,11 +51,19 @@ class Settings:
     time_limit: float | None = None
     memory_limit: int | None = None
     look_first: bool = True
+    force: bool = True
     conditions: Conditions = field(default_factory=Conditions)
 
 
-def run_batch(runs: Sequence[Run], settings: Settings | None = None, watch: Watch = silent) -> list[Result]:
+def run_batch(
+    runs: Sequence[Run],
+    settings: Settings | None = None,
+    watch: Watch = silent,
+    kernels: WarmKernels | None = None,
+) -> list[Result]:
     """Execute runs; the outcome of each, or the error with which it ended, in their order.
+
+    ``kernels`` were started ahead; they serve where they were started for as many threads as a run has.
 
     An interrupt ends what is being executed, leaves finished runs finished, and is raised again.
     """
@@ -66,11 +76,21 @@ def run_batch(runs: Sequence[Run], settings: Settings | None = None, watch: Watc
         _own_orphans(stack)
         folder = stack.enter_context(scratch())
         if len(runs) > 1 and not settings.cold:
-            kernels = WarmKernels(modules_of(runs), environment_of(conditions.threads), folder)
-            conditions = replace(conditions, warm=stack.enter_context(kernels).socket)
+            if kernels is None or kernels.environment != environment_of(conditions.threads):
+                kernels = stack.enter_context(WarmKernels(environment_of(conditions.threads), folder))
+            kernels.preload(modules_of(runs))
+            conditions = replace(conditions, warm=kernels.socket)
         batch = _Batch(runs, conditions, settings, watch)
         stack.callback(batch.close)
         return batch.finish(jobs)
+
+
+def started_ahead(settings: Settings, stack: ExitStack) -> WarmKernels | None:
+    """Warm kernels that import while it is still being found out which runs there are."""
+    if settings.cold:
+        return None
+    threads = max(1, cores() // (settings.jobs or cores()))
+    return stack.enter_context(WarmKernels(environment_of(threads), stack.enter_context(scratch())))
 
 
 def _shared(settings: Settings, threads: int) -> Conditions:
@@ -131,7 +151,8 @@ class _Batch:
     def _result(self, slot: int, run: Run) -> Result:
         clock = time.perf_counter()
         try:
-            done = self._worker(slot).perform(Order(run, self.conditions, self.settings.look_first), self.events.put)
+            order = Order(run, self.conditions, self.settings.look_first, self.settings.force)
+            done = self._worker(slot).perform(order, self.events.put)
         except ScaleImpactError as error:
             self.stopped = self.stopped or self.settings.fail_fast
             self.events.put(Event(run.name, "failed", time.perf_counter() - clock, what=str(error)))

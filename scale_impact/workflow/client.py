@@ -6,8 +6,10 @@ import ast
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbformat import NotebookNode
 from nbformat import from_dict as _from_dict
 from papermill.clientwrap import PapermillNotebookClient
@@ -36,12 +38,26 @@ class Looks:
         Index and source of each cell, with what the probe gave.
     seconds:
         How long all cells took together.
+    at:
+        The cell at work: index and source.
+    notebook:
+        The notebook as far as it came.
     """
 
     cell: Callable[[int, int, str], Any]
     probe: str | None = None
     seen: list[tuple[int, str, str]] = field(default_factory=list)
     seconds: float = 0.0
+    at: tuple[int, str] | None = None
+    notebook: NotebookNode | None = None
+
+    def write_broken_off(self, path: Path, reason: str) -> None:
+        """Write the notebook of a kernel that is gone, with the reason below the cell that was at work."""
+        if self.notebook is None or self.at is None:
+            return
+        said = {"output_type": "error", "ename": "Stopped", "evalue": reason, "traceback": [reason]}
+        self.notebook.cells[self.at[0]].outputs.append(_node(said))
+        path.write_text(nbformat.writes(self.notebook), encoding="utf-8")  # type: ignore[no-untyped-call]
 
 
 class StudyClient(PapermillNotebookClient):  # type: ignore[misc]
@@ -56,6 +72,7 @@ class StudyClient(PapermillNotebookClient):  # type: ignore[misc]
     def execute_cell(self, cell: NotebookNode, cell_index: int, **options: Any) -> NotebookNode:
         """Execute a cell; say so before, look into the kernel afterwards."""
         if cell.cell_type == "code":
+            self.looks.at = (cell_index, cell.source)
             self.looks.cell(cell_index, len(self.nb.cells), cell.source)
         clock = time.perf_counter()
         done: NotebookNode = super().execute_cell(cell, cell_index, **options)
@@ -113,6 +130,7 @@ class StudyEngine(Engine):  # type: ignore[misc]
         try:
             client.execute()
         finally:
+            options["looks"].notebook = nb_man.nb
             left_out = client.left_out()
             for index, cell in enumerate(nb_man.nb.cells):
                 if cell.cell_type == "code":

@@ -140,8 +140,9 @@ class Parcel(WorkerPlugin):
     def _warm_kernels(self) -> str | None:
         """The socket of kernels that all runs on this worker share."""
         folder = self._stack.enter_context(scratch())
-        kernels = WarmKernels(self.modules, environment_of(self.threads), folder)
-        return self._stack.enter_context(kernels).socket
+        kernels = self._stack.enter_context(WarmKernels(environment_of(self.threads), folder))
+        kernels.preload(self.modules)
+        return kernels.socket
 
     @contextmanager
     def process(self) -> Iterator[Worker]:

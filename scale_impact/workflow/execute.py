@@ -59,11 +59,17 @@ class Outcome:
 
 
 def execute(
-    run: Run, conditions: Conditions | None = None, watch: Watch = silent, notes: tuple[str, ...] = ()
+    run: Run,
+    conditions: Conditions | None = None,
+    watch: Watch = silent,
+    notes: tuple[str, ...] = (),
+    *,
+    force: bool = True,
 ) -> Outcome:
     """Execute a run's template and publish its results, with notes on its design.
 
-    One process at a time executes a run; another waits, and takes what it finds then if that is up to date.
+    One process at a time executes a run; another waits, and takes what it finds then if that is up to date. Without
+    ``force`` so does one that did not have to wait.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def execute(
 
     with writable(run), hold(run.lock, waiting) as waited:
         mend(run)
-        if waited and look(run).is_current:
+        if (waited or not force) and look(run).is_current:
             return Outcome(run, 0.0, fresh=True)
         return _execute(run, conditions or Conditions(), watch, notes)
 
@@ -139,26 +145,35 @@ def _notebook(
     clock = time.perf_counter()
 
     def at_cell(index: int, count: int, source: str) -> None:
-        watch(Event(run.name, "cell", time.perf_counter() - clock, index + 1, count, _gist(source)))
+        watch(Event(run.name, "cell", time.perf_counter() - clock, index + 1, count, gist(source)))
 
     variables = {**conditions.variables, OUT_VARIABLE: str(folder), RUN_VARIABLE: identity}
-    looks = Looks(at_cell, conditions.probe)
+    looks, codes = Looks(at_cell, conditions.probe), [0]
     with Watchdog(conditions.time_limit, conditions.memory_limit) as dog:
         place = Place(
             run.study.project.root, {**environment_of(conditions.threads), **variables}, corner, conditions.warm,
-            lambda root: setattr(dog, "root", root),
+            lambda root: setattr(dog, "root", root), codes.append,
         )  # fmt: skip
         try:
             _papermill(run, folder / "executed.ipynb", place, looks)
         except ScaleImpactError as error:
             raise type(error)(_keep_failure(run, folder, corner, str(error))) from error
         except (RuntimeError, TimeoutError) as error:
-            what = dog.reason or f"the notebook's Python stopped ({_why(error, place.log)})"
-            raise RunError(_keep_failure(run, folder, corner, what)) from error
+            what = dog.reason or _ending(error, codes[-1], place.log)
+            raise RunError(_broken_off(run, folder, corner, looks, what)) from error
         finally:
             if dog.root == os.getpid():
                 kill_below(dog.root)
     return looks, dog
+
+
+def _broken_off(run: Run, folder: Path, corner: Path, looks: Looks, what: str) -> str:
+    """Keep the notebook of a kernel that is gone, and say what happened in which cell."""
+    if looks.at is not None:
+        what = f"{what.rstrip('. ')}. At work was cell {looks.at[0] + 1}: {gist(looks.at[1])}"
+    with contextlib.suppress(OSError):  # a full disk: the reason is said all the same
+        looks.write_broken_off(folder / "executed.ipynb", what)
+    return _keep_failure(run, folder, corner, what)
 
 
 def _papermill(run: Run, output: Path, place: Place, looks: Looks) -> None:
@@ -189,16 +204,19 @@ def _of_cell(name: str, value: str, cell: int) -> ScaleImpactError:
     return RunError(f"the notebook raised in cell {cell}: {name}: {value}")
 
 
-def _gist(source: str) -> str:
+def gist(source: str) -> str:
     """What a cell does: its first line of code."""
     lines = [line.strip() for line in source.splitlines()]
     return next((line for line in lines if line and not line.startswith("#")), "")
 
 
-def _why(error: Exception, log: Path) -> str:
-    """Why a kernel ended, with the last that it said."""
+def _ending(error: Exception, code: int, log: Path) -> str:
+    """How a kernel ended, with the last that it said."""
+    import signal
+
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}" if code else str(error).strip().rstrip(".")
     said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.is_file() else []
-    return "; ".join([str(error).strip().rstrip("."), *said[-1:]])
+    return f"the notebook's Python stopped ({'; '.join([how, *said[-1:]])})"
 
 
 def _keep_failure(run: Run, folder: Path, corner: Path, what: str) -> str:

@@ -22,6 +22,9 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets import Type, Unicode
 
+PATIENCE = 120.0
+"""Seconds in which a kernel has to be ready."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -39,13 +42,16 @@ class Place:
         Socket of warm kernels; None starts a new Python.
     started:
         Told the process whose descendants are the kernel and all that it starts.
+    ended:
+        Told the exit code of the kernel, once it is known.
     """
 
     cwd: Path
     environment: Mapping[str, str]
     scratch: Path
     warm: str | None = None
-    started: Callable[[int], None] = lambda root: None
+    started: Callable[[int], Any] = lambda root: None
+    ended: Callable[[int], Any] = lambda code: None
 
     @property
     def log(self) -> Path:
@@ -118,8 +124,18 @@ class StudyProvisioner(LocalProvisioner):
         if manager.transport != "ipc":
             return
         ports = [getattr(manager, f"{channel}_port") for channel in ("shell", "iopub", "stdin", "hb", "control")]
+        deadline = asyncio.get_running_loop().time() + PATIENCE
         while process.poll() is None and not all(os.path.exists(f"{manager.ip}-{port}") for port in ports):
+            if asyncio.get_running_loop().time() > deadline:
+                raise RuntimeError(f"it did not open its sockets within {PATIENCE:g} s of its start")
             await asyncio.sleep(0.003)
+
+    async def poll(self) -> int | None:
+        """Its exit code, which is passed on; None while it runs."""
+        code = await super().poll()
+        if code is not None and self.process is not None:
+            cast(Any, self.parent).place.ended(code)
+        return code
 
     async def wait(self) -> int | None:
         """Wait for its end, with shorter naps than usual."""
@@ -152,6 +168,10 @@ class StudyKernelManager(AsyncKernelManager):
         """This Python."""
         arguments = ["-f", "{connection_file}", *ARGUMENTS]
         return KernelSpec(argv=[*_python(), *arguments], display_name="Python 3", language="python")
+
+    async def _async_wait(self, pollinterval: float = 0.005) -> None:
+        """Wait for its end, with shorter naps than usual."""
+        await super()._async_wait(pollinterval)
 
     def start_kernel(self, **options: Any) -> Any:
         """Start the kernel."""

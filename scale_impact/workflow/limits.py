@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scale_impact.workflow import zygote
+from scale_impact.workflow.cgroups import cgroup_cores, cgroup_memory
 
 EVERY = 0.1
 """Seconds between two looks."""
@@ -143,21 +145,9 @@ def memory() -> tuple[int, int]:
     """Memory of this machine or container and what is free of it, in bytes."""
     import psutil
 
-    machine = psutil.virtual_memory()
-    total, free = machine.total, machine.available
-    with contextlib.suppress(OSError, ValueError):
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text()) - _reclaimable()
-        total, free = min(total, limit), min(free, limit - used)
-    return total, free
-
-
-def _reclaimable() -> int:
-    """Bytes of a container's memory that hold files and are given back when needed."""
-    for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines():
-        if line.startswith("inactive_file "):
-            return int(line.split()[1])
-    return 0
+    machine, groups = psutil.virtual_memory(), cgroup_memory()
+    total = min([machine.total, *(limit for limit, _ in groups)])
+    return total, max(0, min([machine.available, *(limit - used for limit, used in groups)]))
 
 
 def in_bytes(size: float) -> str:
@@ -190,6 +180,5 @@ def parsed_bytes(text: str) -> int:
 
 def cores() -> int:
     """Cores that this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    may = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(may, math.ceil(cgroup_cores() or may)))

@@ -63,7 +63,11 @@ def _places(root: Path, *scratch: Path) -> dict[str, str]:
     }
     named = {rf"{re.escape(path)}(?![\w.-])": name for path, name in places.items() if len(Path(path).parts) > 1}
     temporary = re.escape(tempfile.gettempdir())
-    return {**named, r"[^\s'\"]*ipykernel_\d+[/\\]\d+\.py": "<cell>", rf"{temporary}/[^\s'\"<>]*": "<temporary>"}
+    return {
+        **named,
+        r"(?<![^\s'\"])[^\s'\"]*ipykernel_\d+[/\\]\d+\.py": "<cell>",
+        rf"{temporary}/[^\s'\"<>]*": "<temporary>",
+    }
 
 
 def _replaced(value: Any, patterns: dict[str, str]) -> Any:

@@ -19,7 +19,9 @@ from scale_impact.workflow.runs import Run
 ALWAYS = (
     "numpy", "numpy.random", "pandas", "matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg", "scipy.stats", "scipy.linalg", "scipy.sparse", "scipy.optimize", "scipy.special",
-    "pydantic", "yaml", "threadpoolctl",
+    "annotated_types", "pydantic", "pydantic.main", "pydantic.types", "pydantic.json_schema", "pydantic.functional_validators",
+    "pydantic.plugin._schema_validator", "yaml", "threadpoolctl", "urllib.request", "importlib.readers", "encodings.utf_8_sig",
+    "encodings.cp437",
 )  # fmt: skip
 """What every notebook of a study imports sooner or later, through scale_impact."""
 
@@ -33,17 +35,16 @@ def supported() -> bool:
 class WarmKernels:
     """A zygote for kernels; a context manager. ``socket`` is None where it could not be made: kernels are cold then.
 
+    It starts with what every notebook imports; ``preload`` says what else there is to import, and that it may serve.
+
     Attributes
     ----------
-    modules:
-        Names of third-party modules to import; see ``modules_of``.
     environment:
         The environment of its kernels: libraries read some of it when they are imported.
     folder:
         Where its socket lies; its name has to be short.
     """
 
-    modules: tuple[str, ...]
     environment: Mapping[str, str]
     folder: Path
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -54,10 +55,18 @@ class WarmKernels:
             return
         zygote = Path(__file__).with_name("zygote.py")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(zygote), self._path, ",".join(self.modules)],
+            [sys.executable, "-P", str(zygote), self._path, ",".join(ALWAYS)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(self.environment),
             start_new_session=True,
         )  # fmt: skip
+
+    def preload(self, modules: Iterable[str]) -> None:
+        """Name what else to import (see ``modules_of``); then kernels can be had."""
+        if self._process is None or self._process.stdin is None:
+            return
+        with contextlib.suppress(BrokenPipeError):  # it died: kernels are cold
+            self._process.stdin.write(json.dumps(list(modules)).encode() + b"\n")
+            self._process.stdin.flush()
 
     @property
     def _path(self) -> str:
@@ -82,7 +91,7 @@ class WarmKernels:
                 with contextlib.suppress(OSError):
                     pipe.close() if pipe else None
             try:
-                self._process.wait(timeout=5)
+                self._process.wait(timeout=1)  # while it imports it does not listen
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

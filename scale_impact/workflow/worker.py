@@ -7,6 +7,7 @@ run started, when its standard input closes: no run outlives its owner.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import signal
@@ -28,11 +29,12 @@ GRACE = 5.0
 
 @dataclass(frozen=True)
 class Order:
-    """What to execute, and whether its data and design are looked at before."""
+    """What to execute, whether its data and design are looked at before, and whether results that are up to date count."""
 
     run: Run
     conditions: Conditions
     look_first: bool = True
+    force: bool = True
 
 
 class Worker:
@@ -116,6 +118,9 @@ def _environment() -> dict[str, str]:
 def main() -> None:
     """Execute what is ordered until standard input closes."""
     signal.signal(signal.SIGTERM, _leave)
+    logging.getLogger("asyncio").setLevel(
+        logging.CRITICAL
+    )  # what it says of a kernel that was killed is said by the run
     _own_orphans()
     orders, answers = _channels()
     inbox: list[Order] = []
@@ -152,11 +157,11 @@ def perform(order: Order, watch: Callable[[Event], Any]) -> Any:
     from scale_impact.workflow.preflight import preflight
 
     if not order.look_first:
-        return execute(order.run, order.conditions, watch)
+        return execute(order.run, order.conditions, watch, force=order.force)
     found = preflight(order.run, estimate=False)
     if found.errors:
         raise together(found.errors)
-    return execute(order.run, order.conditions, watch, found.notes)
+    return execute(order.run, order.conditions, watch, found.notes, force=order.force)
 
 
 def together(errors: tuple[ScaleImpactError, ...]) -> ScaleImpactError:

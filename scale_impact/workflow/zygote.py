@@ -50,15 +50,39 @@ def preload(modules: list[str]) -> list[str]:
     failed = []
     gc.disable()  # imports make no garbage worth a search
     with in_a_kernel():
-        for name in [*KERNEL, *modules]:
+        for name in modules:
             try:
                 importlib.import_module(name)
             except Exception:  # a notebook that needs it will say why it cannot be imported
                 failed.append(name)
+    return failed
+
+
+def settle() -> None:
+    """Leave as little as possible for each kernel to load, to copy and to search."""
+    with in_a_kernel():
+        if "matplotlib.pyplot" in sys.modules:
+            draw_once()
     gc.collect()
     gc.freeze()
     gc.enable()
-    return failed
+
+
+def draw_once() -> None:
+    """Draw a figure, so that fonts and what pictures are written with are loaded. It runs nothing in parallel."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [-1, 1], label="a")
+    axes.set(title="a", xlabel="a", ylabel="a")
+    axes.legend()
+    for kind in ("png", "svg"):
+        figure.savefig(io.BytesIO(), format=kind)
 
 
 @contextlib.contextmanager
@@ -260,16 +284,19 @@ def _answer(listener: socket.socket, chooser: selectors.BaseSelector) -> None:
 
 
 def main(path: str, modules: str) -> None:
-    """Listen first, so that clients may connect meanwhile, then preload, then serve."""
+    """Listen first, so that clients may connect meanwhile; import, then what else the owner names; then serve."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     listener = socket.socket(socket.AF_UNIX)
     before = os.umask(0o077)
     listener.bind(path)
     os.umask(before)
     listener.listen(128)
-    failed = preload([m for m in modules.split(",") if m])
+    failed = preload([*KERNEL, *modules.split(",")])
+    further = os.fdopen(os.dup(0), "rb", buffering=0).readline()
+    failed += preload(json.loads(further) if further else [])
+    settle()
     print(json.dumps({"ready": single_threaded(), "failed": failed}), flush=True)
-    if single_threaded():
+    if further and single_threaded():
         serve(listener)
     os.unlink(path)
     kill_all_below(os.getpid())

