@@ -292,7 +292,7 @@ def test_a_notebook_that_takes_all_memory_is_stopped_at_its_memory_limit(batch, 
     assert "--memory-limit" in said
 
 
-@pytest.mark.parametrize(("slug", "why"), [("f-sigkill", "died"), ("g-leaves", "died"), ("i-segfaults", "died")])
+@pytest.mark.parametrize(("slug", "why"), [("f-sigkill", "SIGKILL"), ("g-leaves", "died"), ("i-segfaults", "SIGSEGV")])
 def test_a_notebook_that_ends_its_own_python_is_said(batch, slug, why):
     assert "the notebook's Python stopped" in batch.said(slug)
     assert why.lower() in batch.said(slug).lower()
