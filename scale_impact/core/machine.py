@@ -20,6 +20,9 @@ STEERING = (
 )  # fmt: skip
 """Beginnings of names of environment variables that can change what a notebook does."""
 
+SET_BY_LIBRARIES = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
+"""Variables that scikit-learn sets when it is imported."""
+
 BLAS = {"internal_api": "name", "version": "version", "architecture": "architecture", "num_threads": "threads"}
 """What is kept of a numerical library, and under which name; its path is not."""
 
@@ -35,7 +38,8 @@ def describe() -> dict[str, Any]:
 
 def steering_variables() -> list[str]:
     """Names of environment variables that can change what Python and its libraries do."""
-    return sorted(name for name in os.environ if name.startswith(STEERING) or name in ("LANG", "LANGUAGE", "TZ"))
+    found = [name for name in os.environ if name.startswith(STEERING) or name in ("LANG", "LANGUAGE", "TZ")]
+    return sorted(name for name in found if name not in SET_BY_LIBRARIES)
 
 
 def note(folder: Path) -> None:

@@ -58,7 +58,15 @@ def changes(published: Manifest, now: Manifest) -> tuple[Change, ...]:
     before, after = _facts(published), _facts(now)
     if published.format != now.format:  # another version of the package made its hashes of other texts
         before = {key: value for key, value in before.items() if key not in HASHED}
-    return tuple(_change(key, before[key], after[key]) for key in before if before[key] != after.get(key, before[key]))
+    return tuple(_change(key, before[key], after[key]) for key in before if _differs(key, before, after))
+
+
+def _differs(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a fact differs; a numerical library that one of the two had not loaded made no number."""
+    one, other = before[key], after.get(key, before[key])
+    if key == WORDS["blas"]:
+        return not (set(one) <= set(other) or set(other) <= set(one))
+    return bool(one != other)
 
 
 def _change(what: str, published: Any, now: Any) -> Change:
@@ -71,9 +79,16 @@ def _change(what: str, published: Any, now: Any) -> Change:
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
     """Everything a manifest says about a run's inputs and machine, flat, by name in words; versions once."""
-    machine = {**manifest.environment, "threads": manifest.threads, "warm": manifest.warm}
+    libraries = [_library(found) for found in manifest.environment.get("blas") or []]
+    machine = {**manifest.environment, "blas": libraries, "threads": manifest.threads, "warm": manifest.warm}
     facts = [*_flat("", manifest.inputs), *_flat("", machine)]
     return {_name(key): _without_own(value) for key, value in facts if value is not None and not key.startswith(NOISE)}
+
+
+def _library(found: Any) -> str:
+    """A numerical library in words: openblas 0.3.28 (Haswell, threads 1)."""
+    known = found if isinstance(found, Mapping) else {}
+    return f"{known.get('name')} {known.get('version')} ({known.get('architecture')}, threads {known.get('threads')})"
 
 
 def _without_own(value: Any) -> Any:
