@@ -116,7 +116,23 @@ def candidates(study: Study, outcome: Outcome, panels: Panels) -> tuple[Candidat
     if at is not None:
         found[at] = replace(found[at], specification=replace(found[at].specification, mark=mark))
         return tuple(found)
-    return (*found, _added(study, primary, mark, tuple(words), outcome, panels))
+    added = _added(study, primary, mark, tuple(words), outcome, panels)
+    at = next((k for k, c in enumerate(found) if _is_again(c.specification, added.specification)), None)
+    if at is None:
+        return (*found, added)
+    found[at] = replace(found[at], specification=replace(found[at].specification, mark=mark))
+    return tuple(found)
+
+
+def _is_again(one: Specification, other: Specification) -> bool:
+    """Whether two specifications are one said in two ways, such as a first period that is the data's first anyway."""
+    return one.value is not None and _result(one) == _result(other)
+
+
+def _result(found: Specification) -> tuple[Any, ...]:
+    """What a specification is about and gives."""
+    about = (found.outcome, found.estimator, found.estimand, found.sample, found.inference)
+    return (*about, found.value, found.estimate.std_error)
 
 
 def curve_of(found: Sequence[Candidate], level: float) -> SpecificationCurve:

@@ -23,7 +23,7 @@ def show_error(error: ScaleImpactError) -> None:
 
 def leave_with(errors: Sequence[ScaleImpactError]) -> None:
     """Show all errors and end with the exit code of the first; nothing where there is none."""
-    for error in errors:
+    for error in {str(error): error for error in errors}.values():  # what several runs share is said once
         show_error(error)
     if errors:
         sys.exit(errors[0].exit_code)

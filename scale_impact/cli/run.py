@@ -76,18 +76,16 @@ def run(
 
 def _destination(out: str | None, stack: ExitStack) -> tuple[Path | None, str | None]:
     """The folder in which results are made, and the address to which they go from there."""
-    import tempfile
-    from pathlib import Path
-
     from scale_impact.core.remote import is_url
     from scale_impact.workflow.paths import out_folder
+    from scale_impact.workflow.scratch import scratch
     from scale_impact.workflow.storage import checked
 
     if out is None:
         return None, None
     if is_url(out):
         url = checked(out)
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scale-impact-out-"))), url
+        return stack.enter_context(scratch(large=True)), url
     return out_folder(out), None
 
 

@@ -156,7 +156,7 @@ class Settings(Record):
     """What is tried on the primary estimate. A name, or {name: {option: value}}."""
     inference: Annotated[Choice, BeforeValidator(as_choice)] = Choice(name="auto")
     """How intervals are made: auto, analytic, a method, or {method: {option: value}}."""
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    level: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.95
     """Level of the intervals."""
     seed: Annotated[StrictInt, Field(ge=0)] = 20251122
     """Seed of everything random."""

@@ -87,6 +87,15 @@ class StudyFile:
         return found
 
     @cached_property
+    def _ambiguous(self) -> list[str]:
+        """Variants that are called as a combination of another one."""
+        others = {v: self.names[v] for v in self.variants if self.names.get(v, (v, None)) != (v, None)}
+        return [
+            f"variants.{v}: the combination {name} of variant {of} is called so too. Give the variant another name."
+            for v, (of, name) in others.items()
+        ]
+
+    @cached_property
     def by_variant(self) -> dict[str | None, tuple[Combination, ...]]:
         """The variants (None: the study has none), each with the combinations that are runs of their own."""
         return {v: () if self._whole_grid(v) else self.combinations(v) for v in self.variants or (None,)}
@@ -197,6 +206,7 @@ class StudyFile:
         self, keys: dict[str, Any], variant: str | None, problems: list[str], where: str, *, grid: bool = False
     ) -> Study:
         """The study of some keys; all problems at once."""
+        problems = [*problems, *self._ambiguous]
         settings, wrong = self._settings(keys, alone=variant is None)
         problems = [*problems, *wrong, *unknown_names(self.holdings, keys)]
         problems += contradictions(settings) if settings is not None else []

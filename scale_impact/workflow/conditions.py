@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["waiting", "started", "cell", "done", "current", "failed"]
@@ -72,10 +73,15 @@ DROPPED = ("SCALE_IMPACT_", "JPY_", "JUPYTER_", "IPYTHON", "COLUMNS", "LINES", "
 KEPT = ("SCALE_IMPACT_ROOT",)
 
 
+SETTINGS = Path(__file__).with_name("matplotlibrc")
+"""Matplotlib's settings in a run, whatever a user has for themselves."""
+
+
 def environment_of(threads: int) -> dict[str, str]:
     """This environment without what would change results, with fixed threads and hash seed: same inputs, same bytes."""
     inherited = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(DROPPED)}
     fixed = {**dict.fromkeys(BLAS, "1"), **dict.fromkeys(PARALLEL, str(threads))}
     quiet = {"TQDM_DISABLE": "1", "PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    quiet |= {"MATPLOTLIBRC": str(SETTINGS), "SOURCE_DATE_EPOCH": "315532800"}  # pictures without the clock
     quiet["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # a process with two threads must not fork
     return {**inherited, **fixed, **quiet}

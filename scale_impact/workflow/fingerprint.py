@@ -23,11 +23,13 @@ from scale_impact.core.indicator import load_indicators
 from scale_impact.core.manifest import text_hash
 from scale_impact.core.measure import load_measure
 from scale_impact.core.source import Source, load_source
+from scale_impact.core.template import read_template
 from scale_impact.errors import SourceError
 from scale_impact.sources import locate
 from scale_impact.sources._download import is_remote
 from scale_impact.workflow.cells import cells_of
 from scale_impact.workflow.hashes import entries, hashes_of
+from scale_impact.workflow.modules import local_modules
 from scale_impact.workflow.runs import Run
 
 NUMERIC = ("numpy", "pandas", "scipy", "linearmodels", "dowhy", "econml", "statsmodels", "scikit-learn", "matplotlib")
@@ -107,10 +109,17 @@ def _shared(run: Run) -> dict[str, Any]:
     catalogue = _content(_indicators, project.indicators)
     return {
         "template": [cell.hash for cell in cells_of(run.template)],
+        "modules": _modules(run.template, project.root),
         "measure": _content(_measure, project.measure(settings.measure)),
         "indicators": {name: catalogue[name] for name in _indicator_names(run)},
         "source": _content(_source, project.source(settings.source)),
     }
+
+
+def _modules(template: Path, root: Path) -> dict[str, str]:
+    """Hashes of the project's own Python files that a template imports or runs."""
+    files = local_modules(read_template(template).code, root)
+    return {path.relative_to(root).as_posix(): hashes_of(root).file(path) for path in files}
 
 
 def resolved(run: Run) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from scale_impact.workflow.conditions import Conditions, Event, Watch, silent
 from scale_impact.workflow.environment import environment
 from scale_impact.workflow.preflight import preflight
 from scale_impact.workflow.runs import Run, expand
+from scale_impact.workflow.scratch import scratch
 
 CIRCUMSTANCES = ("results", "dry_run", "found", "commit", "dirty")
 """What a plan says of the hour in which it was frozen, not of what is planned."""
@@ -173,8 +174,8 @@ def _dry_run(base: Study, runs: Sequence[Run], jobs: int | None, watch: Watch) -
     _refuse_absent(runs)
     if errors := [error for run in runs for error in preflight(run, estimate=False).errors]:
         raise _together(list({str(e): e for e in errors}.values()))
-    with tempfile.TemporaryDirectory(prefix="scale-impact-dry-run-") as folder:
-        elsewhere = [replace(run, base=Path(folder) / run.study.slug) for run in runs]
+    with scratch(large=True) as folder:
+        elsewhere = [replace(run, base=folder / run.study.slug) for run in runs]
         failed = _try_out(elsewhere, base.settings.seed, jobs, watch)
         kept = [_kept(error, run, base) for run, error in failed]
     if kept:

@@ -187,7 +187,12 @@ def kernel_manager(place: Place) -> type[StudyKernelManager]:
     return type("StudyKernelManager", (StudyKernelManager,), {"place": place})
 
 
-ARGUMENTS = ("--log-level=CRITICAL", "--HistoryManager.enabled=False")
+ARGUMENTS = (
+    "--log-level=CRITICAL",
+    "--HistoryManager.enabled=False",
+    "--IPKernelApp.exec_lines=__import__('warnings').filterwarnings('ignore', message='IProgress not found')",
+)
+"""Quiet, without a history; and without what tqdm, of which progress bars are off, says when dowhy imports it."""
 
 
 def _python() -> list[str]:

@@ -47,9 +47,19 @@ def tidy(notebook: Path, root: Path, *scratch: Path) -> None:
     patterns = {**_places(root, *scratch), **ADDRESS}
     for cell in content["cells"]:
         if "outputs" in cell:
-            cell["outputs"] = _replaced(cell["outputs"], CLOCK)
+            cell["outputs"] = _numbered(_replaced(cell["outputs"], CLOCK))
     text = json.dumps(_replaced(content, patterns), indent=1, ensure_ascii=False, sort_keys=True)
     notebook.write_text(text + "\n", encoding="utf-8")
+
+
+STYLER = re.compile(r"\bT_[0-9a-f]{5}(?=[\s\"#_,{])")
+"""The random name of a table that pandas has styled."""
+
+
+def _numbered(outputs: Any) -> Any:
+    """A cell's outputs with random names replaced by numbers, in order."""
+    names = dict.fromkeys(STYLER.findall(json.dumps(outputs)))
+    return _replaced(outputs, {rf"\b{name}(?![0-9a-f])": f"T_{k:05d}" for k, name in enumerate(names)})
 
 
 def _places(root: Path, *scratch: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ CARDS = {"measure": "data/measures/{}.yaml", "source": "data/sources/{}.yaml"}
 LONG = 60
 """Letters of a text that are shown."""
 
-ORDER = ("study", "data", "template", "measure", "indicators", "source", "plan", "package", "versions")
+ORDER = ("study", "data", "template", "modules", "measure", "indicators", "source", "plan", "package", "versions")
 """Parts in the order in which they are said: what a user changes most comes first."""
 
 MOST = 8
@@ -108,16 +108,25 @@ def _indicators(run: Run, was: Any, now: Any) -> Iterator[str]:
 
 def _package(run: Run, was: Any, now: Any) -> Iterator[str]:
     """Files of the package that changed, are new or gone."""
+    yield from (f"package: {said}" for said in _files(was, now))
+
+
+def _modules(run: Run, was: Any, now: Any) -> Iterator[str]:
+    """The same of the project's own Python files."""
+    yield from _files(was, now)
+
+
+def _files(was: Any, now: Any) -> Iterator[str]:
     kinds = {
         "changed": [n for n in now if n in was and now[n] != was[n]],
         "new": [n for n in now if n not in was],
         "gone": [n for n in was if n not in now],
     }
-    yield from (f"package: {some(names)} {kind}" for kind, names in kinds.items() if names)
+    yield from (f"{some(names)} {kind}" for kind, names in kinds.items() if names)
 
 
 DETAILED = {
-    "study": _study, "template": _template, "measure": _measure, "indicators": _indicators, "source": _source, "package": _package,
+    "study": _study, "template": _template, "modules": _modules, "measure": _measure, "indicators": _indicators, "source": _source, "package": _package,
 }  # fmt: skip
 
 

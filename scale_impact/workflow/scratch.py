@@ -12,16 +12,22 @@ from pathlib import Path
 
 from scale_impact.workflow.locks import hold, is_held
 
-PREFIX = "scale-impact-"
+PREFIX = "si-run-"
+"""Of these folders and of no others: what has no lock may be anybody's."""
+
 YOUNG = 60.0
 """Seconds for which a folder without a lock is taken for one that is just being made."""
 
 
 @contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """A short folder for sockets and logs. What killed processes left is removed on the way."""
+def scratch(*, large: bool = False) -> Iterator[Path]:
+    """A temporary folder; what killed processes left is removed on the way.
+
+    Its name is short enough for sockets, unless it is to hold ``large`` things: these go where the user wants temporary
+    files, however long that name is.
+    """
     sweep()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short()))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=tempfile.gettempdir() if large else _short()))
     try:
         with hold(folder / "lock"):
             yield folder
@@ -31,7 +37,8 @@ def scratch() -> Iterator[Path]:
 
 def sweep() -> None:
     """Remove folders whose owner is dead."""
-    for folder in Path(_short()).glob(f"{PREFIX}*"):
+    places = {_short(), tempfile.gettempdir()}
+    for folder in (found for place in places for found in Path(place).glob(f"{PREFIX}*")):
         with contextlib.suppress(OSError):
             if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != _user():
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import subprocess
@@ -13,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from scale_impact.errors import ScaleImpactError
+from scale_impact.workflow.modules import imports
 from scale_impact.workflow.preflight import code_cells
 from scale_impact.workflow.runs import Run
 
@@ -114,9 +114,9 @@ def modules_of(runs: Iterable[Run]) -> tuple[str, ...]:
     found = dict.fromkeys(ALWAYS)
     for template in files:
         with contextlib.suppress(ScaleImpactError):
-            found |= dict.fromkeys(name for cell in code_cells(template) for name in _imports(cell))
+            found |= dict.fromkeys(name for cell in code_cells(template) for name in imports(cell))
     for path in sorted({path for run in runs for path in _named(run)}):
-        found |= dict.fromkeys(_imports(path.read_text(encoding="utf-8")))
+        found |= dict.fromkeys(imports(path.read_text(encoding="utf-8")))
     return tuple(name for name in found if _is_third_party(name))
 
 
@@ -126,21 +126,6 @@ def _named(run: Run) -> list[Path]:
     rooms = {"estimators": settings.estimators, "checks": settings.checks, "inference": [settings.inference]}
     places = [package / room / f"{choice.name}.py" for room, chosen in rooms.items() for choice in chosen]
     return [path for path in places if path.is_file()]
-
-
-def _imports(source: str) -> list[str]:
-    """Modules that a source imports, at its top or inside functions."""
-    try:
-        tree = ast.parse("\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))))
-    except SyntaxError:
-        return []
-    found: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.append(node.module)
-    return found
 
 
 def _is_third_party(name: str) -> bool:

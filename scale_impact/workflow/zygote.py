@@ -59,30 +59,9 @@ def preload(modules: list[str]) -> list[str]:
 
 
 def settle() -> None:
-    """Leave as little as possible for each kernel to load, to copy and to search."""
-    with in_a_kernel():
-        if "matplotlib.pyplot" in sys.modules:
-            draw_once()
-    gc.collect()
+    """Leave what is imported alone from now on: a search for garbage would copy it page by page into each kernel."""
     gc.freeze()
     gc.enable()
-
-
-def draw_once() -> None:
-    """Draw a figure, so that fonts and what pictures are written with are loaded. It runs nothing in parallel."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.plot([0, 1], [-1, 1], label="a")
-    axes.set(title="a", xlabel="a", ylabel="a")
-    axes.legend()
-    for kind in ("png", "svg"):
-        figure.savefig(io.BytesIO(), format=kind)
 
 
 @contextlib.contextmanager

@@ -255,7 +255,7 @@ def test_code_of_a_crate_runs_only_when_it_is_trusted_and_what_was_tampered_with
 
     answer = cli("verify", "--crate", evil, "--trust")
     assert answer.code == 15
-    assert "/scale-impact-crate-" in marker.read_text()  # the file of the crate, not the installed one
+    assert "/si-run-" in marker.read_text()  # the file of the crate, not the installed one
     assert "towns (changed by hand)" in answer.err
 
 

@@ -349,3 +349,11 @@ def test_a_combination_that_contradicts_itself_says_so_when_it_is_asked_for(plac
     study = load(place, {"covariates": [[], ["people"]]}, estimators=["stacked"])
     with pytest.raises(StudyError, match="covariates: stacked takes none"):
         study.with_combination(study.combinations[1])
+
+
+def test_a_variant_that_is_called_as_a_combination_of_another_one_is_refused(place):
+    variants = {"a": {}, "a__level-0-8": {"design": {"control": "not_yet"}}}
+    (problem,) = problems(place, {"level": [0.8, 0.95]}, variants=variants)
+    assert problem == (
+        "variants.a__level-0-8: the combination level-0-8 of variant a is called so too. Give the variant another name."
+    )

@@ -120,7 +120,7 @@ def test_misspelt_keys_inside_a_key_are_found_with_their_place(place):
     [
         ({"level": 95}, "level: should be less than 1 (it is 95)."),
         ({"level": 0}, "level: should be greater than 0 (it is 0)."),
-        ({"level": True}, "level: should be less than 1 (it is True)."),
+        ({"level": True}, "level: should be a valid number (it is True)."),
         ({"level": float("nan")}, "level: should be less than 1 (it is nan)."),
         ({"seed": -1}, "seed: should be greater than or equal to 0 (it is -1)."),
         ({"seed": 1.5}, "seed: should be a valid integer (it is 1.5)."),

@@ -126,3 +126,22 @@ def test_the_users_matplotlib_settings_are_left_alone(staggered):
     before = dict(matplotlib.rcParams)
     figures.render(figures.figure("raw_trends", *staggered, **LABELS), "svg")
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_notebook_shows_the_saved_picture_until_the_figure_is_changed(staggered, tmp_path, monkeypatch):
+    fig = figures.figure("raw_trends", *staggered, unit="log(jobs)", source="Source: a test.")
+    drawn = []
+    monkeypatch.setattr(
+        figures, "render", lambda fig, kind="png", render=figures.render: drawn.append(kind) or render(fig, kind)
+    )
+    figures.save(fig, tmp_path, "x")
+    assert figures.shown(fig) == (tmp_path / "x.png").read_bytes()
+    assert drawn == ["svg", "png"]
+    fig.axes[0].set_title("changed by a reader")
+    assert figures.shown(fig) != (tmp_path / "x.png").read_bytes()
+    assert drawn == ["svg", "png", "png"]
+
+
+def test_a_figure_that_was_not_saved_is_drawn_when_it_is_shown(staggered):
+    fig = figures.figure("raw_trends", *staggered, unit="log(jobs)", source="Source: a test.")
+    assert figures.shown(fig) == figures.render(fig)

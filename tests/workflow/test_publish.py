@@ -198,3 +198,14 @@ def test_the_folder_in_which_results_are_collected_is_not_named(tmp_path):
     tidy(path, tmp_path, tmp_path / ".run/main.k3j2")
     said = json.loads(path.read_text())["cells"][0]["outputs"][0]["text"]
     assert said == ["written to <scratch>/figures"]
+
+
+def test_tables_that_pandas_styled_have_no_random_name(tmp_path):
+    def styled(*names):
+        html = "".join(f'<style>#{n}_row0 {{}}</style><table id="{n}"></table>' for n in names)
+        return cell({"output_type": "display_data", "metadata": {}, "data": {"text/html": [html]}})
+
+    one, other = (tidied(tmp_path, styled(*names)) for names in (("T_9496e", "T_426bc"), ("T_0a1b2", "T_fffff")))
+    assert one == other
+    assert "T_00000" in json.dumps(one)
+    assert "T_00001" in json.dumps(one)

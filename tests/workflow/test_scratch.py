@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,11 @@ def test_folders_of_the_dead_are_swept_and_those_of_the_living_and_of_others_sta
         sweep()
         assert {p.name for p in room.iterdir()} == {living.name, young.name, foreign.name}
     assert Path(__file__).is_file()
+
+
+def test_folders_of_other_names_are_nobodys_business(room):
+    other = room / "scale-impact-verify-x"
+    other.mkdir()
+    os.utime(other, (time.time() - 3600, time.time() - 3600))
+    sweep()
+    assert other.is_dir()

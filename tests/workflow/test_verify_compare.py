@@ -5,6 +5,7 @@ import json
 import pytest
 
 from scale_impact.core.keys import names
+from scale_impact.errors import RunError
 from scale_impact.workflow.verify.compare import compare, compare_files
 from scale_impact.workflow.verify.quantities import is_optimised, significant
 
@@ -205,3 +206,8 @@ def test_files_are_counted_by_their_hashes_without_those_of_rows():
 
 def test_a_figure_that_is_not_drawn_any_more_is_one_that_differs():
     assert compare_files({"figures/a.svg": "1"}, {}).differing == ("figures/a.svg",)
+
+
+def test_no_rows_against_no_rows_is_no_verdict(tmp_path):
+    with pytest.raises(RunError, match="neither the published run nor this one has a row to compare"):
+        compare(tmp_path / "a", tmp_path / "b")

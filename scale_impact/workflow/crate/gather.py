@@ -9,11 +9,13 @@ from pathlib import Path
 
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.streams_parquet import files_of
+from scale_impact.core.template import read_template
 from scale_impact.errors import ScaleImpactError
 from scale_impact.sources import locate
 from scale_impact.workflow.crate.items import Item, files_below
 from scale_impact.workflow.crate.published import Published
 from scale_impact.workflow.crate.software import SETUP, software
+from scale_impact.workflow.modules import local_modules
 
 READ_COPIES = "data/files"
 """Where copies of data lie that the study reads from elsewhere, such as from an installed package."""
@@ -77,7 +79,7 @@ def gather(results: Sequence[Published], *, with_data: bool) -> tuple[list[Item]
 
 def _of_run(result: Published) -> Iterable[Item]:
     """Results, template and cards of a run."""
-    study, project = result.run.study, result.run.study.project
+    run, study, project = result.run, result.run.study, result.run.study.project
     for path in result.files:
         yield Item(f"{result.place}/{path.as_posix()}", result.run.results / path, "results", _about(path))
     named = {
@@ -86,6 +88,8 @@ def _of_run(result: Published) -> Iterable[Item]:
         project.measure(study.settings.measure): ("card", "What was done, how it should work, what it should move"),
         project.indicators: ("card", "The indicators, with unit and direction"),
     }
+    modules = local_modules(read_template(run.template).code, project.root)
+    named |= dict.fromkeys(modules, ("template", "Code that the notebook imports or runs"))
     for path, (kind, about) in named.items():
         yield Item(project.relative(path), path, "template" if kind == "template" else "card", about)
 

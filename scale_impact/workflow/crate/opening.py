@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from scale_impact.errors import UsageError
 from scale_impact.workflow.crate.names import LARGEST, METADATA, MOST, clashes, few, name_problem
+from scale_impact.workflow.scratch import scratch
 
 SMALL = 256 * 2**20
 """Bytes up to which it does not matter how far a crate unfolds."""
@@ -36,10 +36,9 @@ def opened(path: str | Path) -> Iterator[Path]:
         The file is not there, is no zip or no crate, or has entries that cannot be trusted; all problems at once.
     """
     crate = Path(path)
-    with _archive(crate) as archive, tempfile.TemporaryDirectory(
-        prefix="scale-impact-crate-", ignore_cleanup_errors=True
-    ) as made:  # fmt: skip
-        folder = Path(made).resolve()
+    with _archive(crate) as archive, scratch(large=True) as made:
+        folder = made.resolve() / "crate"  # beside the lock
+        folder.mkdir()
         if problems := _problems(archive, crate, folder):
             raise UsageError(few(problems), where=crate.name)
         _unpack(archive, folder, crate.name)

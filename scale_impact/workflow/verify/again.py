@@ -6,16 +6,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from scale_impact.core.manifest import Manifest
 from scale_impact.core.project import CHANGED_DATA_VARIABLE
-from scale_impact.errors import ScaleImpactError
+from scale_impact.errors import RunError, ScaleImpactError
 from scale_impact.workflow.batch import Settings, run_batch
 from scale_impact.workflow.conditions import Conditions, Watch, silent
 from scale_impact.workflow.execute import Outcome
 from scale_impact.workflow.runs import Run
+from scale_impact.workflow.scratch import scratch
 from scale_impact.workflow.verify.compare import Comparison, Files, compare, compare_files
 from scale_impact.workflow.verify.record import Record, Task
 from scale_impact.workflow.verify.surroundings import Change, changes
@@ -144,8 +143,8 @@ def _elsewhere(found: Sequence[Run | None], times: int) -> Iterator[list[list[Ru
     """Copies of each run with results in a temporary folder, each study by itself whatever its name."""
     runs = [run for run in found if run is not None]
     folders = list(dict.fromkeys(run.base for run in runs))
-    with TemporaryDirectory(prefix="scale-impact-verify-", ignore_cleanup_errors=True) as made:
-        root = Path(made).resolve()
+    with scratch(large=True) as made:
+        root = made.resolve()
 
         def copy(run: Run, n: int) -> Run:
             return replace(run, base=root / f"{n}-{folders.index(run.base)}" / run.study.slug)
@@ -176,8 +175,11 @@ def _verification(task: Task, ended: Sequence[Ended], twice: bool) -> Verificati
         return Verification(task.name, damage=damage, reason=_reason(failed[1]), notebook=_notebook(failed[0]))
     outcomes = [end for _, end in ended if isinstance(end, Outcome)]
     found = Verification(task.name, seconds=round(outcomes[0].seconds, 2))
-    found = found if record is None else _compared(found, record, outcomes[0].run)
-    return found if len(outcomes) == 1 else replace(found, twice=_twice(*outcomes))
+    try:
+        found = found if record is None else _compared(found, record, outcomes[0].run)
+        return found if len(outcomes) == 1 else replace(found, twice=_twice(*outcomes))
+    except RunError as error:
+        return replace(found, damage=damage, reason=str(error))
 
 
 def _compared(found: Verification, record: Record, run: Run) -> Verification:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scale_impact.core.words import counted
+from scale_impact.errors import RunError
 from scale_impact.evidence.store import read_rows
 from scale_impact.workflow.verify.quantities import Key, Row, checks, estimates
 from scale_impact.workflow.verify.verdicts import GOOD, ORDER, Value, Verdict, distance, judge, worst
@@ -85,6 +86,11 @@ def compare(published: Path, now: Path) -> Comparison:
     """Compare the rows of two results folders.
 
     A file of rows that is missing or damaged counts as one without rows; ``published.damage`` says so.
+
+    Raises
+    ------
+    RunError
+        There is no row at all on either side: nothing was compared, which is no verdict.
     """
     numbers: Counter[Verdict] = Counter()
     texts: Counter[Verdict] = Counter()
@@ -94,6 +100,8 @@ def compare(published: Path, now: Path) -> Comparison:
             kind = texts if isinstance(_any(finding), (str, bool)) else numbers
             kind[finding.verdict] += 1
             findings += [finding] if finding.verdict != "identical" else []
+    if not numbers and not texts:
+        raise RunError("neither the published run nor this one has a row to compare.")
     primary = next((row.about for row in estimates(rows_of(published / "estimates.jsonl")).values()), None)
     return Comparison(numbers, texts, tuple(sorted(findings, key=lambda f: _badness(f, primary))))
 

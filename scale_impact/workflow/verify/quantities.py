@@ -120,7 +120,7 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Value | None]]:
         for k, inner in enumerate(value):
             yield from _leaves(f"{path}[{k}]", inner)
     else:
-        yield path, None if value in ([], {}) else value
+        yield path, None if value in ([], {}) or value != value else value  # NaN is no number
 
 
 def _conclusion(row: Mapping[str, Any]) -> Conclusion:

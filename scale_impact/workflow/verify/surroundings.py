@@ -11,6 +11,7 @@ from scale_impact.core.manifest import Manifest
 
 WORDS = {
     "template": "template (code cells)",
+    "modules": "the project's own modules",
     "study": "settings of the study",
     "measure": "card of the measure",
     "indicators": "catalogue of indicators",
@@ -33,7 +34,7 @@ WORDS = {
 NOISE = ("warm",)
 """What differs in every verification, which is always cold."""
 
-HASHED = tuple(WORDS[part] for part in ("template", "study", "measure", "indicators", "source", "package"))
+HASHED = tuple(WORDS[part] for part in ("template", "modules", "study", "measure", "indicators", "source", "package"))
 """Inputs of which a manifest holds hashes of what they say, not of their files."""
 
 HASH = re.compile(r"[0-9a-f]{40,}")
