@@ -31,15 +31,12 @@ from scale_impact.core.evidence import Origin, check_row, estimate_rows, specifi
 from scale_impact.core.frozen_plan import Adherence, adherence
 from scale_impact.core.given import study_for
 from scale_impact.core.indicator import Indicator
-from scale_impact.core.joint_test import LeftOut
 from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
 from scale_impact.core.source import load_source
-from scale_impact.core.specifications import SpecificationCurve
 from scale_impact.core.study import Choice, Outcome, Study, describe
 from scale_impact.core.words import effect_unit, some
-from scale_impact.curve import Candidate, Panels, candidates, curve_of, shared_panels, tested
 from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
@@ -52,7 +49,10 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
     from matplotlib.figure import Figure
 
+    from scale_impact.core.joint_test import LeftOut
+    from scale_impact.core.specifications import SpecificationCurve
     from scale_impact.core.streams_parquet import ParquetTable
+    from scale_impact.curve import Candidate, Panels
 
 
 def open_session(
@@ -237,6 +237,8 @@ class Session:
     def specifications(self, outcome: str | None = None) -> SpecificationCurve:
         """The estimates of all combinations of the study's grid, without a test of them; errors as ``curve.candidates``."""
         column = self._outcome(outcome).column
+        from scale_impact.curve import curve_of
+
         found: SpecificationCurve = self._once(
             "curve", column, lambda: curve_of(self._candidates(column), self.study.settings.level)
         )
@@ -257,6 +259,8 @@ class Session:
         usual = _options(self.study.settings.checks, CURVE)
         ways = {k: {**usual, **given}.get(k, v) for k, v in WAYS.items()}
 
+        from scale_impact.curve import tested
+
         def make() -> SpecificationCurve:
             curve, found = self.specifications(column), self._candidates(column)
             return tested(curve, found, self.study, self._panels(), **ways)
@@ -265,6 +269,8 @@ class Session:
         return found
 
     def _candidates(self, outcome: str) -> tuple[Candidate, ...]:
+        from scale_impact.curve import candidates
+
         found: tuple[Candidate, ...] = self._once(
             "candidates", outcome, lambda: candidates(self.study, self._outcome(outcome), self._panels())
         )
@@ -278,6 +284,8 @@ class Session:
                 if source == self.study.settings.source
                 else self._once("data", source, Session(study, None).data)
             )
+
+        from scale_impact.curve import shared_panels
 
         panels: Panels = self._once("panels", "", lambda: shared_panels(data))
         return panels

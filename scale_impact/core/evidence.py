@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.check import Check
 from scale_impact.core.effect import ROW_FIELDS, Effect
-from scale_impact.core.specifications import Specification
 from scale_impact.core.study import Outcome, Study
+
+if TYPE_CHECKING:
+    from scale_impact.core.specifications import Specification
 
 SCHEMA = 1
 
