@@ -61,7 +61,16 @@ def test_no_path_no_user_and_no_host_is_recorded(ran):
 
 
 def test_details_describe_each_part(manifest):
-    assert set(manifest.details) == {"template", "study", "measure", "indicators", "source", "data", "package"}
+    assert set(manifest.details) == {
+        "template",
+        "modules",
+        "study",
+        "measure",
+        "indicators",
+        "source",
+        "data",
+        "package",
+    }
     assert manifest.details["data"]["rows"] == 72
     assert manifest.details["study"]["level"] == 0.95
 
