@@ -92,7 +92,7 @@ class StudyKernelClient(AsyncKernelClient):
         """Whether the output channel, which connects later, saw the question through."""
         with contextlib.suppress(Empty):
             while True:
-                message = await ensure_async(self.iopub_channel.get_msg(timeout=0.02))
+                message = await ensure_async(self.iopub_channel.get_msg(timeout=0.005))
                 idle = message["content"].get("execution_state") == "idle"
                 if idle and message["parent_header"].get("msg_id") == asked:
                     return True

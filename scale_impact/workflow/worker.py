@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import pickle
+import queue
 import signal
 import subprocess
 import sys
@@ -123,15 +124,14 @@ def main() -> None:
     )  # what it says of a kernel that was killed is said by the run
     _own_orphans()
     orders, answers = _channels()
-    inbox: list[Order] = []
-    arrived = threading.Condition()
-    threading.Thread(target=_listen, args=(orders, inbox, arrived), daemon=True).start()
+    inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
+    busy = threading.Event()
+    threading.Thread(target=_listen, args=(orders, inbox, busy), daemon=True).start()
     _import_ahead()
     while True:
-        with arrived:
-            arrived.wait_for(lambda: inbox)
-            order = inbox.pop(0)
+        order = inbox.get()
         answer = _answer(order, lambda event: _say(answers, event))
+        busy.clear()  # before the answer, which brings the next order
         _say(answers, answer)
 
 
@@ -187,14 +187,15 @@ def _channels() -> tuple[IO[bytes], IO[bytes]]:
     return orders, answers
 
 
-def _listen(orders: IO[bytes], inbox: list[Order], arrived: threading.Condition) -> None:
+def _listen(orders: IO[bytes], inbox: queue.SimpleQueue[Order], busy: threading.Event) -> None:
     """Take orders; when there can be no more, end at once with all that was started."""
     with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
         while True:
             order = pickle.load(orders)
-            with arrived:
-                inbox.append(order)
-                arrived.notify()
+            busy.set()
+            inbox.put(order)
+    if not busy.is_set():
+        os._exit(0)  # nothing to tidy away
     _end()
 
 
