@@ -168,3 +168,12 @@ def command(*arguments, cwd, **environment):
         cwd=cwd, capture_output=True, env={**kept, **environment}, check=False,
     )  # fmt: skip
     return Answer(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def ran_once(root):
+    """A project whose only study, with a quick template, was run. Tests read it or take copies."""
+    made = project(root)
+    made.study(template="quick")
+    made.said = command("run", "towns", cwd=made.root)
+    assert made.said.code == 0, made.said.err
+    return made

@@ -26,7 +26,7 @@ from scale_impact.core.study import Study
 from scale_impact.core.template import read_template
 from scale_impact.core.words import plain, some
 from scale_impact.core.yaml_file import validate
-from scale_impact.errors import ScaleImpactError, StudyError
+from scale_impact.errors import StudyError
 
 PLAN_FILE, TEXT_FILE = "plan.json", "plan.md"
 
@@ -366,12 +366,6 @@ def words(study: Study) -> list[str]:
     return found.words if found is not None else []
 
 
-def plan_id(study: Study) -> str | None:
-    """Short id of the plan that counts; None where nothing was frozen. Errors as ``read_plan``."""
-    plan = read_plan(study.folder)
-    return None if plan is None else plan.id
-
-
 def frozen_settings(study: Study) -> Settings | None:
     """The settings that were planned for a study (for its variant, if it is in one); None where nothing was frozen."""
     plan = read_plan(study.folder)
@@ -465,8 +459,3 @@ def _of_package(now: Mapping[str, str], then: Mapping[str, str]) -> Iterator[str
         yield f"scale_impact is {now['version']}, it was {then['version']}"
     elif now["source"] != then["source"]:
         yield f"the source code of scale_impact {now['version']} changed"
-
-
-def why_not(error: ScaleImpactError) -> str:
-    """An error as part of a sentence."""
-    return " ".join(str(error).split()).rstrip(".")

@@ -105,11 +105,15 @@ class Axis:
 
 @dataclass(frozen=True)
 class Grid:
-    """The axes of a study, and what of their product is left out: axis to mark of its value."""
+    """The axes of a study, and what of their product is left out: axis to mark of its value.
+
+    With problems it has no axes, and so no runs; ``sound`` are then those whose values can be looked at all the same.
+    """
 
     axes: tuple[Axis, ...] = ()
     excluded: tuple[Mapping[str, str], ...] = ()
     problems: tuple[str, ...] = ()
+    sound: tuple[Axis, ...] = ()
 
     def combinations(self, own: Mapping[str, int | None] | None = None) -> tuple[Combination, ...]:
         """All combinations that are not excluded; ``own`` says which value of each axis is the study's."""
@@ -164,7 +168,7 @@ def read_grid(raw: Mapping[str, Any], own: tuple[str, ...] = ()) -> Grid:
     if not axes and not problems:
         problems.append("grid: it has no axis. Add one, such as control: [never, not_yet], or leave the key out.")
     if problems:
-        return Grid(problems=tuple(problems))
+        return Grid(problems=tuple(problems), sound=tuple(axes))
     return _with_exclusions(tuple(axes), given.get("exclude"))
 
 
@@ -325,7 +329,7 @@ def value_problems(
     known = set(judge(raw))
     return [
         f"grid.{axis.name}.{k}: {p}"
-        for axis in grid.axes
+        for axis in grid.axes or grid.sound
         for k, value in enumerate(axis.values)
         for p in (_no_outcome(raw, axis, value) or judge(apply(raw, {axis.name: value}, own)))
         if p not in known

@@ -237,8 +237,6 @@ class StudyFile:
             wrong = self._settings(raw, alone=False)[1]
             return [*wrong, *self._parameter_problems(raw), *unknown_names(self.holdings, raw)]
 
-        if not self.grid.axes:
-            return list(self.grid.problems)
         if len(self.names) < len(self._named):
             return ["variants: with the grid, two runs would have the same name. Call a variant differently."]
         return [*self.grid.problems, *value_problems(self.grid, keys, judge, self._own_names(keys))]

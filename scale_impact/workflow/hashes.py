@@ -126,14 +126,6 @@ def hashes_of(root: Path) -> Hashes:
     return Hashes(str(root), _read(str(root)))
 
 
-def remember(root: Path, paths: list[Path]) -> None:
-    """Hash files now, so that a later ``plan`` need not (those of the last two seconds it hashes all the same)."""
-    hashes = hashes_of(root)
-    for path in paths:
-        hashes.file(path)
-    hashes.save()
-
-
 def _read(root: str) -> dict[str, tuple[str, str]]:
     try:
         found = json.loads(Path(root, FOLDER, "hashes.json").read_text(encoding="utf-8"))

@@ -6,16 +6,13 @@ import subprocess
 import pytest
 
 from scale_impact.workflow.crate import contents_problems, opened
-from tests.projects import command, project
+from tests.projects import command, ran_once
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     """A small project that ran with a quick template, and its crate in another folder. Tests only read it."""
-    made = project(tmp_path_factory.mktemp("export") / "project")
-    made.study(template="quick")
-    ran = command("run", "towns", cwd=made.root)
-    assert ran.code == 0, ran.err
+    made = ran_once(tmp_path_factory.mktemp("export") / "project")
     made.said = command("export", "towns", "--out", made.root.parent / "towns.crate.zip", cwd=made.root)
     assert made.said.code == 0, made.said.err
     return made

@@ -8,17 +8,13 @@ from collections import Counter
 
 import pytest
 
-from tests.projects import command, project, towns
+from tests.projects import ran_once, towns
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     """The small project after `scale-impact run`: one study with a quick template."""
-    made = project(tmp_path_factory.mktemp("planned") / "project")
-    made.study(template="quick")
-    said = command("run", "towns", cwd=made.root)
-    assert said.code == 0, said.err
-    return made
+    return ran_once(tmp_path_factory.mktemp("planned") / "project")
 
 
 @pytest.fixture

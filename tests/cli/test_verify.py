@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from tests.projects import QUICK, Place, command, project, sha256
+from tests.projects import QUICK, Place, command, ran_once, sha256
 
 OWN = ".scale-impact/"
 """What the package remembers for itself in a project, such as hashes of files."""
@@ -15,11 +15,7 @@ OWN = ".scale-impact/"
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """A project whose study was run. Tests take copies."""
-    made = project(tmp_path_factory.mktemp("published") / "project")
-    made.study(template="quick")
-    said = command("run", "towns", cwd=made.root)
-    assert said.code == 0, said.err
-    return made
+    return ran_once(tmp_path_factory.mktemp("published") / "project")
 
 
 @pytest.fixture

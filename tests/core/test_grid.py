@@ -357,3 +357,8 @@ def test_a_variant_that_is_called_as_a_combination_of_another_one_is_refused(pla
     assert problem == (
         "variants.a__level-0-8: the combination level-0-8 of variant a is called so too. Give the variant another name."
     )
+
+
+def test_a_wrong_axis_hides_nothing_that_is_wrong_with_the_others(place):
+    found = problems(place, {"contrl": ["never"], "control": ["nevr"], "level": [0.9, 2.0]})
+    assert [p.split(":")[0] for p in found] == ["grid.contrl", "grid.control.0", "grid.level.1"]

@@ -8,7 +8,7 @@ import pytest
 
 from scale_impact.core.manifest import file_hash
 from scale_impact.workflow import hashes
-from scale_impact.workflow.hashes import Hashes, folder_stamp, hashes_of, remember, stamp
+from scale_impact.workflow.hashes import Hashes, folder_stamp, hashes_of, stamp
 
 HOUR_AGO = time.time() - 3600
 
@@ -28,6 +28,14 @@ def aged(tmp_path, monkeypatch):
 
     monkeypatch.setattr(hashes, "file_hash", counting)
     return path, reads
+
+
+def remember(root, paths):
+    """Hash files and keep that for other processes, as `plan` and `run` do."""
+    known = hashes_of(root)
+    for path in paths:
+        known.file(path)
+    known.save()
 
 
 def opened(root):

@@ -194,3 +194,4 @@ def test_of_lists_only_what_one_side_has_is_said(tmp_path):
     then = manifest(tmp_path / "then", environment={"variables": ["LANG", "OMP", "SCALE_IMPACT_OUT"]})
     now = manifest(tmp_path / "now", environment={"variables": ["LANG", "SCALE_IMPACT_CHANGED_DATA"]})
     assert [c.words for c in changes(then, now)] == ["environment variables that are set: OMP → none"]
+    assert changes(then, now, set_here=frozenset({"OMP"})) == ()

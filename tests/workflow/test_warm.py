@@ -169,4 +169,3 @@ def test_modules_of_runs_are_those_of_their_cells_and_estimators_without_the_pac
     found = modules_of([run_of(place, tmp_path, cell)])
     assert {"linearmodels.panel", "econml.dml", "pandas", "numpy"} <= set(found)
     assert not [m for m in found if m.startswith(("scale_impact", "json", "matplotlib_inline"))]
-    assert "tests" not in sys.modules or "tests" not in found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import re
@@ -149,11 +148,6 @@ def encoding(root: Path | None) -> list[Finding]:
     if found.lower().replace("-", "") == "utf8":
         return [ok("text encoding", found)]
     return [note("text encoding", f"{found}: other packages may misread UTF-8 files", "export PYTHONUTF8=1")]
-
-
-def shortage(error: OSError) -> bool:
-    """Whether the disk is full or a quota is used up."""
-    return error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", -1))
 
 
 def _gb(count: float) -> str:

@@ -135,7 +135,7 @@ def verify(
     with _elsewhere([tasks[k].run for k in due], 2 if twice else 1) as copies:
         ended = iter(_execute_all([run for of_task in copies for run in of_task], jobs, conditions, watch))
         ends = {k: [(run, next(ended)) for run in of_task] for k, of_task in zip(due, copies, strict=True)}
-        return [_verification(task, ends.get(k, []), twice) for k, task in enumerate(tasks)]
+        return [_verification(task, ends.get(k, []), twice, conditions.variables) for k, task in enumerate(tasks)]
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def _execute_all(
     return run_batch(runs, Settings(jobs=jobs, cold=True, look_first=False, conditions=conditions), watch)
 
 
-def _verification(task: Task, ended: Sequence[Ended], twice: bool) -> Verification:
+def _verification(task: Task, ended: Sequence[Ended], twice: bool, variables: Mapping[str, str]) -> Verification:
     """What is said of a run: by the study, by its execution, and by its numbers."""
     record = task.record
     damage = () if record is None else record.damage
@@ -176,13 +176,13 @@ def _verification(task: Task, ended: Sequence[Ended], twice: bool) -> Verificati
     outcomes = [end for _, end in ended if isinstance(end, Outcome)]
     found = Verification(task.name, seconds=round(outcomes[0].seconds, 2))
     try:
-        found = found if record is None else _compared(found, record, outcomes[0].run)
+        found = found if record is None else _compared(found, record, outcomes[0].run, variables)
         return found if len(outcomes) == 1 else replace(found, twice=_twice(*outcomes))
     except RunError as error:
         return replace(found, damage=damage, reason=str(error))
 
 
-def _compared(found: Verification, record: Record, run: Run) -> Verification:
+def _compared(found: Verification, record: Record, run: Run, variables: Mapping[str, str]) -> Verification:
     """With the numbers, files and surroundings of a run against the published ones."""
     results = run.results
     now = Manifest.read(results / "manifest.json")
@@ -192,7 +192,7 @@ def _compared(found: Verification, record: Record, run: Run) -> Verification:
         comparison=compare(record.folder, results),
         damage=record.damage,
         files=compare_files(record.manifest.outputs, now.outputs) if known else None,  # type: ignore[union-attr]
-        surroundings=changes(record.manifest, now) if known else (),  # type: ignore[arg-type]
+        surroundings=changes(record.manifest, now, set_here=frozenset(variables)) if known else (),  # type: ignore[arg-type]
         overrides=dict(run.study.overrides),
     )
 

@@ -54,9 +54,12 @@ class Change:
         return f"{self.what}: {self.published} → {self.now}"
 
 
-def changes(published: Manifest, now: Manifest) -> tuple[Change, ...]:
-    """What differs between two runs; what one of the two does not say is passed over."""
-    before, after = _facts(published), _facts(now)
+def changes(published: Manifest, now: Manifest, *, set_here: frozenset[str] = frozenset()) -> tuple[Change, ...]:
+    """What differs between two runs; what one of the two does not say is passed over.
+
+    ``set_here`` are environment variables that the verification sets itself.
+    """
+    before, after = _facts(published, set_here), _facts(now, set_here)
     if published.format != now.format:  # another version of the package made its hashes of other texts
         before = {key: value for key, value in before.items() if key not in HASHED}
     return tuple(_change(key, before[key], after[key]) for key in before if _differs(key, before, after))
@@ -78,12 +81,16 @@ def _change(what: str, published: Any, now: Any) -> Change:
     return Change(what, _shown(published), _shown(now))
 
 
-def _facts(manifest: Manifest) -> dict[str, Any]:
+def _facts(manifest: Manifest, set_here: frozenset[str]) -> dict[str, Any]:
     """Everything a manifest says about a run's inputs and machine, flat, by name in words; versions once."""
     libraries = [_library(found) for found in manifest.environment.get("blas") or []]
     machine = {**manifest.environment, "blas": libraries, "threads": manifest.threads, "warm": manifest.warm}
     facts = [*_flat("", manifest.inputs), *_flat("", machine)]
-    return {_name(key): _without_own(value) for key, value in facts if value is not None and not key.startswith(NOISE)}
+    return {
+        _name(key): _without_own(value, set_here)
+        for key, value in facts
+        if value is not None and not key.startswith(NOISE)
+    }
 
 
 def _library(found: Any) -> str:
@@ -92,9 +99,11 @@ def _library(found: Any) -> str:
     return f"{known.get('name')} {known.get('version')} ({known.get('architecture')}, threads {known.get('threads')})"
 
 
-def _without_own(value: Any) -> Any:
+def _without_own(value: Any, set_here: frozenset[str]) -> Any:
     """Lists of variables without those of this package, which a verification sets otherwise than a run."""
-    return [v for v in value if not str(v).startswith("SCALE_IMPACT_")] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    return [v for v in value if not str(v).startswith("SCALE_IMPACT_") and v not in set_here]
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
