@@ -38,6 +38,10 @@ class SourceError(ScaleImpactError):
     exit_code = 11
 
 
+class NotPulledError(SourceError):
+    """The data of a card lie elsewhere, and ``data pull`` has not fetched them yet."""
+
+
 class DataError(SourceError):
     """The data read are not a panel: a missing column, a duplicate row, an outcome that is no number."""
 

@@ -253,7 +253,7 @@ def surroundings(project: Project, studied: Iterable[Settings]) -> dict[str, Any
     outcomes = dict.fromkeys(o.indicator for s in every for o in s.outcomes)
     known = load_indicators(project.indicators)
     return {
-        "sources": {name: _source(load_source(project.source(name))) for name in sources},
+        "sources": {name: _source(card) for name, card in _with_components(project, sources).items()},
         "templates": {name: code_hash(project.template(name)) for name in templates},
         "measures": {name: load_measure(project.measure(name)).model_dump(mode="json") for name in measures},
         "indicators": {name: asdict(known[name]) for name in outcomes},
@@ -261,16 +261,42 @@ def surroundings(project: Project, studied: Iterable[Settings]) -> dict[str, Any
     }
 
 
-WORDS_OF_CARDS = {"title", "origin", "licence", "citation", "sha256", "columns"}
+def _with_components(project: Project, names: Iterable[str]) -> dict[str, Source]:
+    """Cards by name, with those that they are made from."""
+    found: dict[str, Source] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found[name] = load_source(project.source(name))
+            waiting += found[name].components
+    return found
+
+
+WORDS_OF_CARDS = {
+    "title",
+    "origin",
+    "licence",
+    "citation",
+    "sha256",
+    "columns",
+    "accessed",
+    "address",
+    "folder",
+    "vintage",
+}
+FIRST_KEYS = {"redistribute", "kind", "package", "file", "separator", "decimal", "encoding", "missing", "stream"}
+"""Keys of the first cards: plans that were frozen then hold a hash of all of them; later keys count where they are set."""
 
 
 def _source(card: Source) -> dict[str, Any]:
     """What a card says; ``reading`` is what decides how the file becomes numbers."""
     raw = card.model_dump(mode="json")
-    kinds = {name: [c.type, c.unit] for name, c in card.columns.items()}
-    reading = {**{k: v for k, v in raw.items() if k not in WORDS_OF_CARDS}, "columns": kinds}
+    set_later = card.model_dump(mode="json", exclude_defaults=True, exclude=FIRST_KEYS)
+    kinds = {name: [c.type, c.unit, *([c.in_file] if c.in_file else [])] for name, c in card.columns.items()}
+    reading = {k: v for k, v in {**{k: raw[k] for k in FIRST_KEYS}, **set_later}.items() if k not in WORDS_OF_CARDS}
     shown = {k: raw[k] for k in ("title", "origin", "licence", "citation", "kind", "file", "sha256", "columns")}
-    return {**shown, "reading": text_hash(canonical(reading))}
+    return {**shown, "reading": text_hash(canonical({**reading, "columns": kinds}))}
 
 
 def code_hash(template: Path) -> str | None:
@@ -434,17 +460,25 @@ def _since(study: Study, plan: FrozenPlan, wanted: Settings) -> Iterator[str]:
     if then["study"] != study.slug:
         yield f"the study is called {study.slug}, it was {then['study']}"
     now = surroundings(study.project, [settings])
-    if settings.source in then["sources"]:
-        yield from _of_source(settings.source, now["sources"][settings.source], then["sources"][settings.source])
+    for name in now["sources"]:
+        if name in then["sources"]:
+            yield from _of_source(name, now["sources"][name], then["sources"][name])
     for kind, thing in (
         ("templates", "the code of template"),
         ("measures", "the card of measure"),
         ("indicators", "the catalogue's entry of"),
     ):
         for name in now[kind]:
-            if name in then[kind] and now[kind][name] != then[kind][name]:
+            if name in then[kind] and _differ(now[kind][name], then[kind][name]):
                 yield f"{thing} {name} changed"
     yield from _of_package(now["package"], then["package"])
+
+
+def _differ(now: Any, then: Any) -> bool:
+    """Whether what a plan holds is another now; keys that files got since are no change of this one."""
+    if isinstance(now, Mapping) and isinstance(then, Mapping):
+        return any(now.get(key) != value for key, value in then.items())
+    return bool(now != then)
 
 
 def _of_source(name: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[str]:

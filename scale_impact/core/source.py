@@ -2,73 +2,288 @@
 
 from __future__ import annotations
 
+import json
+import re
+from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import field_validator
+from pydantic import Field, field_validator, model_validator
 
-from scale_impact.core.remote import credentials_in
+from scale_impact.core.recipe import Part
+from scale_impact.core.remote import credentials_in, is_url
 from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import SourceError
 
+FOLDER_NAME = r"[A-Za-z0-9][\w.-]*"
+"""What a folder of the store may be called: it is a folder of a mirror too."""
+
+UNDATED = "undated"
+"""Folder of the store for a card without a vintage."""
+
 
 class Column(Record):
-    """A column of a source: its unit, what it means, and whether codes stay text."""
+    """A column of a source: its unit, what it means, whether codes stay text, and what it may hold."""
 
     unit: str
+    """Unit of the numbers, as in the catalogue: %, ug/m3, log(claims)."""
     meaning: str
+    """What the column says, in a sentence."""
     type: Literal["number", "text", "date"] | None = None
+    """`text` keeps codes such as 06037; `number`; `date` as in 2024-07-31."""
+    in_file: str | None = None
+    """The column's name in the file, where it is another."""
+    minimum: float | None = None
+    """The least that is possible."""
+    maximum: float | None = None
+    """The most that is possible."""
+    values: tuple[Any, ...] | None = None
+    """All values that there may be."""
+    pattern: str | None = None
+    """Regular expression that each text has to match whole."""
+    complete: bool = False
+    """Whether no value may be missing."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}.") from error
+        return pattern
+
+
+class Rows(Record):
+    """Rows that are left out, such as totals among the units, and why."""
+
+    where: Annotated[dict[str, Any], Field(min_length=1)]
+    """Column to value, or to a list of values."""
+    reason: str
+    """Why they are no rows of the panel."""
+
+
+class Correction(Record):
+    """A value put right, and the value that has to be there before."""
+
+    where: Annotated[dict[str, Any], Field(min_length=1)]
+    """Which rows: column to value, such as {city: Gary, year: 1984}."""
+    column: str
+    """The column that is put right."""
+    expects: Any
+    """What the file holds there; anything else is an error. null: nothing."""
+    value: Any
+    """What is right. null: nothing."""
+    reason: str
+    """How that is known."""
+
+
+class SourceFile(Record):
+    """One file of a source."""
+
+    file: str
+    """The file: within the project or package; of pulled data its name in the store."""
+    address: str | None = None
+    """Where `data pull` fetches it."""
+    sha256: str | None = None
+    """Hash of the file."""
+    adds: dict[str, Any] = {}
+    """Columns that the file lacks and each of its rows has, such as {year: 2019}."""
+    original: str | None = None
+    """How the file was made from what lies at the address, where it is not that itself."""
+
+    @field_validator("file", "address")
+    @classmethod
+    def _without_credentials(cls, text: str | None) -> str | None:
+        return without_credentials(text)
+
+
+def without_credentials(text: str | None) -> str | None:
+    """A path or an address; one that carries a credential is a ValueError."""
+    if text is not None and (problems := credentials_in(text)):
+        raise ValueError(" ".join(problems))
+    return text
 
 
 class Source(Record):
-    """A card of ``data/sources/``.
-
-    Attributes
-    ----------
-    title, origin, licence, citation:
-        What it is, where it comes from, what one may do with it, how to cite it.
-    redistribute:
-        Whether the licence allows to hand the file on; ``scale-impact export`` leaves it out where not.
-    kind:
-        A file of ``scale_impact/sources/``: ``package``, ``csv`` or ``parquet``.
-    package:
-        For ``package``: the installed package that ships the file.
-    file:
-        The file, within the package or beside the project; for ``parquet`` also a folder or a
-        pattern. Or an address (``https://``, ``s3://``) without credentials: it is downloaded once.
-    sha256:
-        Hash of the file; a file with another hash is refused. Of several files: hash of their
-        hashes, sorted, one a line.
-    separator, decimal, encoding, missing:
-        How to read a CSV file; ``missing`` lists texts that mean "no value".
-    stream:
-        For ``parquet``: whether only moments are kept of the data; None: where they are large.
-    columns:
-        The columns that studies may use, with unit and meaning.
-    """
+    """A card of ``data/sources/``; keys that only some kinds take are checked where the kind is."""
 
     title: str
+    """What it is."""
     origin: str
+    """Where it comes from."""
     licence: str
+    """What one may do with it."""
     citation: str | None = None
+    """How to cite it."""
     redistribute: bool = True
+    """Whether the licence allows to hand the data on; exports and reports leave them out where not."""
+    accessed: str | None = None
+    """When it was fetched, as 2026-11-22."""
+    vintage: str | None = None
+    """Which edition it is, such as 2025-06 or v2; each lies in a folder of its own."""
     kind: str
-    package: str | None = None
-    file: str
-    sha256: str | None = None
-    separator: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
-    missing: tuple[str, ...] = ("", "NA", "NaN", "nan")
-    stream: bool | None = None
-    columns: dict[str, Column]
+    """How it is read: a file of scale_impact/sources/."""
 
-    @field_validator("file")
+    package: str | None = None
+    """For `package`: the installed package that ships the file."""
+    file: str = ""
+    """The file, within the project or package; for `parquet` also a folder or a pattern. Or an address without credentials."""
+    files: tuple[SourceFile, ...] = ()
+    """Several files with the same columns, one below the other; for `sql` a table each, named as the file."""
+    address: str | None = None
+    """Where `data pull` fetches the file; for `ckan` the portal."""
+    folder: str = ""
+    """Folder of the store and of mirrors; default: the card's name."""
+    sha256: str | None = None
+    """Hash of the file; of several files of a folder or pattern: the hash of their hashes, sorted, one a line."""
+
+    separator: str = ","
+    """Between the cells of a CSV file."""
+    decimal: str = "."
+    """Decimal mark."""
+    thousands: str | None = None
+    """Mark between thousands."""
+    encoding: str = "utf-8"
+    """Of text files."""
+    missing: tuple[str, ...] = ("", "NA", "NaN", "nan")
+    """Texts that mean "no value"."""
+    markers: dict[str, str] = {}
+    """Footnote marks beside numbers (`p`) or in place of them (`:`), each with its meaning."""
+    skip: Annotated[int, Field(ge=0)] = 0
+    """Lines above the header."""
+    footer: Annotated[int, Field(ge=0)] = 0
+    """Lines below the data."""
+    sheet: str | int | None = None
+    """For `excel`: the sheet; default the first."""
+    header: Annotated[int, Field(ge=1)] = 1
+    """For `excel`: lines of the header; of several, names are joined from top to bottom."""
+    format: str | None = None
+    """For `url` and `ckan`: what lies there (csv, excel, parquet, json, stata); default by its ending."""
+    stream: bool | None = None
+    """For `parquet`: whether only moments are kept of the data; default: where they are large."""
+
+    provider: str | None = None
+    """For `sdmx`: the statistical office, such as ESTAT or OECD."""
+    dataflow: str | None = None
+    """For `sdmx`: the table, such as urb_cpop1."""
+    dataset: str | None = None
+    """For `ckan`: the data set."""
+    resource: str | None = None
+    """For `ckan`: the file of the data set, by id or name."""
+    query: str | dict[str, Any] | None = None
+    """For `sql`: a SELECT; for `sdmx`: {key: {...}, params: {...}}."""
+    database: str | None = None
+    """For `sql`: a SQLAlchemy URL without credentials; without one, DuckDB over `tables` and `files`."""
+    credentials: dict[str, str] = {}
+    """For `sql`: environment variables that hold what the URL must not, such as {username: PGUSER, password: PGPASSWORD}."""
+    tables: tuple[str, ...] = ()
+    """For `sql`: other cards, each a table of its name."""
+    parts: tuple[Part, ...] = ()
+    """For `panel`: what is joined on unit and period."""
+
+    unit: str | None = None
+    """Column that names the unit."""
+    period: str | None = None
+    """Column of the period; unit and period together may stand once."""
+    exclude: tuple[Rows, ...] = ()
+    """Rows that are left out, such as totals."""
+    corrections: tuple[Correction, ...] = ()
+    """Values put right."""
+    columns: dict[str, Column]
+    """The columns that studies may use, with unit and meaning."""
+
+    @field_validator("file", "address", "database")
     @classmethod
-    def _without_credentials(cls, file: str) -> str:
-        if problems := credentials_in(file):
-            raise ValueError(" ".join(problems))
-        return file
+    def _without_credentials(cls, text: str | None) -> str | None:
+        return without_credentials(text)
+
+    @field_validator("folder", "vintage")
+    @classmethod
+    def _is_a_folder_name(cls, name: str | None) -> str | None:
+        if name and not re.fullmatch(FOLDER_NAME, name):
+            raise ValueError(f"{name!r} cannot name a folder. Use letters, digits, - . and _, such as 2025-06.")
+        return name
+
+    @model_validator(mode="after")
+    def _roles_are_columns(self) -> Source:
+        named = {"unit": self.unit, "period": self.period}
+        lost = [
+            f"{key} is {name!r}, which is no column here."
+            for key, name in named.items()
+            if name not in (None, *self.columns)
+        ]
+        if lost:
+            raise ValueError(" ".join(lost))
+        return self
+
+    # ---- what it is made of -----------------------------------------------------------------
+
+    @property
+    def pieces(self) -> tuple[SourceFile, ...]:
+        """Its files, in order; none where other cards are all that it is made of, or where a query names no file."""
+        if self.files:
+            return self.files
+        name = self.file or self._stored_name()
+        return () if name is None else (SourceFile(file=name, address=self.address, sha256=self.sha256),)
+
+    def _stored_name(self) -> str | None:
+        """What a file is called in the store that the card gives no name: that of its address, or of its query."""
+        if self.kind == "ckan" or (self.is_pulled and self.address is None):
+            return f"{self.kind}-{self.query_key}"
+        return (
+            None
+            if self.address is None
+            else unquote(urlsplit(self.address).path).rstrip("/").rpartition("/")[2] or None
+        )
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Names of the cards that it is made from."""
+        return tuple(dict.fromkeys((*self.tables, *(p.source for p in self.parts))))
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is computed from other cards and files whenever it is read, and so has no file and hash of its own."""
+        return self.kind == "panel" or (self.kind == "sql" and self.database is None)
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether ``data pull`` fetches it, or part of it, into the store."""
+        asked = (self.address, self.provider, self.database, self.dataset)
+        return any(a is not None for a in asked) or any(f.address is not None for f in self.files)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its file is an address, downloaded when it is first read."""
+        return is_url(self.file)
+
+    @property
+    def query_key(self) -> str:
+        """Short hash of the full query: another query is another file of the store."""
+        asked = {
+            k: getattr(self, k)
+            for k in ("kind", "address", "provider", "dataflow", "dataset", "resource", "query", "database", "format")
+        }
+        return sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+    @property
+    def edition(self) -> str:
+        """Folder of the store for its vintage."""
+        return self.vintage or UNDATED
+
+
+UNUSED = frozenset(
+    {"accessed", "address", "citation", "file", "folder", "package", "redistribute", "sha256", "vintage"}
+)
+"""Keys of a card that change no result: whence and where its file is; the file's content is an input of its own."""
+
+
+def reading(source: Source) -> dict[str, Any]:
+    """What a card says that can change a result, as JSON knows it."""
+    dumped = source.model_dump(mode="json", exclude=set(UNUSED))
+    return {**dumped, "files": [piece.adds for piece in source.files]}
 
 
 def load_source(path: Path) -> Source:
@@ -79,4 +294,5 @@ def load_source(path: Path) -> Source:
     SourceError
         The card is missing or not as it should be.
     """
-    return load_record(Source, path, SourceError, "source card")
+    card = load_record(Source, path, SourceError, "source card")
+    return card if card.folder else card.model_copy(update={"folder": path.stem})

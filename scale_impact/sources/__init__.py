@@ -1,27 +1,32 @@
 """Sources: one file a kind, and the file name is the key.
 
-``locate(source, root) -> Path`` finds the file, ``parse(path, source) -> DataFrame`` reads it.
-Between the two its hash is compared with the card's. Large Parquet files are not read into a
-frame: ``read`` gives their table, which ``core/assemble.py`` streams.
+Kinds whose files lie in the project, a package or the store have ``locate(source, root) -> Path`` (where
+their files are, unless pulled) and ``parse(path, source) -> DataFrame``. Between the two each file's
+hash is compared with the card's. Derived kinds are computed from other cards and files whenever they
+are read: ``build(source, table, files) -> DataFrame``. Kinds that ask a service have
+``fetch(source, folder) -> Path`` for ``data pull``. Large Parquet files are not read into a frame:
+``read`` gives their table, which ``core/assemble.py`` streams.
 """
 
 from __future__ import annotations
 
-import os
-import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
 from scale_impact.core import keys
-from scale_impact.core.manifest import data_hash
-from scale_impact.core.project import CHANGED_DATA_VARIABLE
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import place
 from scale_impact.errors import DataError, SourceError
-from scale_impact.sources._download import DOWNLOADS, is_remote
+from scale_impact.sources._material import Item, cards, digest, files, is_here, items, refuse_changed, unfit
+from scale_impact.sources._rules import refuse_broken_rules
+from scale_impact.sources._tidy import as_in_file, stacked, tidy
+
+__all__ = ["Item", "cards", "digest", "files", "frame_of", "is_here", "items", "names", "read", "unfit"]
 
 
 def names() -> tuple[str, ...]:
@@ -37,46 +42,149 @@ def read(card: Path, root: Path) -> pd.DataFrame | ParquetTable:
     card:
         The card, ``data/sources/<name>.yaml``.
     root:
-        The project's folder, from which files of kind ``csv`` are named.
+        The project's folder, from which files and other cards are named.
 
     Raises
     ------
     SourceError
-        The kind is unknown, the file missing or changed (both hashes are said), or a column that
-        the card names is not there.
+        The kind is unknown, a file missing or changed (both hashes are said), a column that the card
+        names is not there, or what is there breaks the card's rules: all problems of a step at once.
     """
-    source = load_source(card)
-    path = locate(source, root, place(card))
-    _refuse_changed(source, path, place(card))
-    if source.kind == "parquet" and (table := _streamed(source, path, place(card))) is not None:
-        return table
+    source, where = load_source(card), place(card)
+    for item in items(source, root, where):
+        refuse_changed(item, root)
+    return _located(where, lambda: _read(source, where, root, read))
+
+
+def frame_of(source: Source, root: Path, where: str) -> pd.DataFrame | None:
+    """The columns of a card that there are, whatever hashes the files have; None where they are streamed.
+
+    For what describes data that are read elsewhere; errors as ``read``.
+    """
+
+    def unchecked(card: Path, root: Path) -> pd.DataFrame | ParquetTable:
+        return _read(load_source(card), place(card), root, unchecked)
+
+    found = items(source, root, where)
+    if _streamed(source, found, root) is not None:
+        return None
+    return _located(where, lambda: _raw(source, found, root, unchecked))
+
+
+# ---- steps ---------------------------------------------------------------------------------------------
+
+Frame = TypeVar("Frame")
+Reader = Callable[[Path, Path], "pd.DataFrame | ParquetTable"]
+
+
+def _located(where: str, work: Callable[[], Frame]) -> Frame:
+    """What work on a card gives; its errors say which card."""
     try:
-        frame = keys.load("sources", source.kind, "parse")(path, source)
+        return work()
     except SourceError as error:
-        raise SourceError(error.problems, where=place(card)) from error
-    if len(frame.columns) == 1 and frame.columns[0] not in source.columns and source.kind != "parquet":
-        raise SourceError(_one_column(str(frame.columns[0]), path.name), where=place(card))
-    _refuse_absent(source, [str(c) for c in frame.columns], path, place(card))
-    chosen: pd.DataFrame = frame[list(source.columns)]
+        raise type(error)(error.problems, where=error.where or where) from error
+
+
+def _read(source: Source, where: str, root: Path, reader: Reader) -> pd.DataFrame | ParquetTable:
+    """A card's data; ``reader`` reads the cards that it is made from."""
+    found = items(source, root, where)
+    table = _streamed(source, found, root)
+    return _framed(source, found, root, reader) if table is None else table
+
+
+def _framed(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
+    frame = _raw(source, found, root, reader)
+    name = _name(source)
+    _refuse_absent(source, [str(c) for c in frame.columns], name)
+    chosen: pd.DataFrame = tidy(frame[list(source.columns)], source, name)
+    refuse_broken_rules(chosen, source, name)
     return chosen
 
 
-def _streamed(source: Source, path: Path, card: str) -> ParquetTable | None:
+def _raw(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
+    """What the files or other cards hold, columns named as the card does."""
+    if source.is_derived:
+        return _built(source, found, root, reader)
+    parse = keys.load("sources", source.kind, "parse")
+    own, frames = as_in_file(source), []
+    for item in found:
+        path = item.path(root)
+        frame = parse(path, own)
+        _refuse_one_column(frame, own, path.name)
+        frames.append((item.piece, frame))
+    return stacked(frames, source)
+
+
+def _built(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
+    """A derived source: its kind is given a way to other cards' data, and its own files by name."""
+
+    def table(name: str) -> pd.DataFrame | ParquetTable:
+        return reader(root / "data" / "sources" / f"{name}.yaml", root)
+
+    own = {item.piece.file: item.path(root) for item in found if item.source is source}
+    frame: pd.DataFrame = keys.load("sources", source.kind, "build")(source, table, own)
+    return frame
+
+
+def _streamed(source: Source, found: tuple[Item, ...], root: Path) -> ParquetTable | None:
     """The table of Parquet files that are streamed; None where they are read whole."""
     from scale_impact.sources import parquet
 
+    if source.kind != "parquet" or len(found) != 1:
+        return None
+    path = found[0].path(root)
     try:
         table = parquet.table(path, source)
-        _refuse_absent(source, list(table.stored), path, card)
-        return table if parquet.streams(table, source) else None
+        if not parquet.streams(table, source):
+            return None
     except DataError as error:
-        raise SourceError(error.problems, where=card) from error
+        raise SourceError(error.problems) from error
+    _refuse_repairs(source)
+    _refuse_absent(source, list(table.stored), path.name)
+    return table
 
 
-def _refuse_absent(source: Source, there: list[str], path: Path, card: str) -> None:
-    absent = [c for c in source.columns if c not in there]
+def _refuse_repairs(source: Source) -> None:
+    """Streamed rows are reduced where they lie: nothing can be put right on the way."""
+    asked = [k for k in ("exclude", "corrections") if getattr(source, k)]
+    asked += [f"columns.{name}.in_file" for name, column in source.columns.items() if column.in_file]
+    if asked:
+        raise SourceError(
+            f"{', '.join(asked)}: these data are streamed, so rows cannot be changed on the way. Write the repaired rows to a "
+            "file of their own, or say `stream: false`."
+        )
+
+
+# ---- what is not there ---------------------------------------------------------------------------------
+
+
+def _name(source: Source) -> str:
+    """The data in messages."""
+    pieces = source.pieces
+    return Path(pieces[0].file).name if len(pieces) == 1 else f"the data of {source.folder}"
+
+
+def _refuse_absent(source: Source, there: list[str], name: str) -> None:
+    absent = [(c, source.columns[c].in_file or c) for c in source.columns if c not in there]
     if absent:
-        raise SourceError([f"There is no column {c!r} in {path.name}. {nearest(c, there)}" for c in absent], where=card)
+        unused = [c for c in there if c not in source.columns]
+        raise SourceError([_absent(c, wanted, name, there, unused) for c, wanted in absent])
+
+
+def _absent(column: str, wanted: str, name: str, there: list[str], unused: list[str]) -> str:
+    """That a column is missing, with what it may be called now."""
+    like = [c for c in unused if wanted.lower() in c.lower() or c.lower() in wanted.lower()]
+    if like and len(wanted) > 1:
+        return (
+            f"There is no column {wanted!r} in {name}; found {like[0]!r}. If it is the same, give {column} `in_file: {like[0]}` in "
+            "the card."
+        )
+    return f"There is no column {wanted!r} in {name}. {nearest(wanted, there)}"
+
+
+def _refuse_one_column(frame: pd.DataFrame, source: Source, file: str) -> None:
+    if len(frame.columns) == 1 and frame.columns[0] not in source.columns and source.kind != "parquet":
+        raise SourceError(_one_column(str(frame.columns[0]), file))
 
 
 def _one_column(header: str, file: str) -> str:
@@ -85,39 +193,3 @@ def _one_column(header: str, file: str) -> str:
     if found is None:
         return f"{file} has one column, {header!r}. Correct the card's columns, or its `separator`."
     return f"{file} is separated by {found!r}, the card says otherwise. Add `separator: {found!r}` to the card."
-
-
-def locate(source: Source, root: Path, card: str) -> Path:
-    """The file of a source."""
-    if source.kind not in names():
-        raise SourceError(f"kind is {source.kind!r}. {nearest(source.kind, names())}", where=card)
-    try:
-        path: Path = keys.load("sources", source.kind, "locate")(source, root)
-    except SourceError as error:
-        raise SourceError(error.problems, where=card) from error
-    return path
-
-
-def _refuse_changed(source: Source, path: Path, card: str) -> None:
-    try:
-        seen = data_hash(path)
-    except OSError as error:
-        raise SourceError(f"{path.name} cannot be read: {error.strerror}.", where=card) from error
-    if source.sha256 is None:
-        raise SourceError(
-            f"The card has no sha256, so a changed file would not be noticed. Add: sha256: {seen}", where=card
-        )
-    if seen != source.sha256 and is_remote(source):
-        raise SourceError(
-            f"{path.name}, downloaded earlier, is not the file of the card's sha256 any more. Delete {DOWNLOADS}/{source.sha256} in "
-            "the project's folder; it is downloaded again.",
-            where=card,
-        )
-    if seen != source.sha256 and os.environ.get(CHANGED_DATA_VARIABLE) == "read":
-        warnings.warn(f"{path.name} is not the file that {card} describes, and is read to verify.", stacklevel=3)
-    elif seen != source.sha256:
-        raise SourceError(
-            f"{path.name} is not the file that the card describes: sha256 is {seen}, the card says {source.sha256}. Get the "
-            "file of the card, or check the change and write the new hash into the card.",
-            where=card,
-        )

@@ -8,11 +8,10 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from scale_impact.core.remote import is_url
-from scale_impact.core.source import Source, load_source
+from scale_impact.core.source import load_source
 from scale_impact.core.streams_parquet import files_of
 from scale_impact.errors import UsageError
-from scale_impact.sources import locate
+from scale_impact.sources import Item, cards, items
 from scale_impact.workflow.runs import Run
 
 LARGEST = 1 << 30
@@ -96,7 +95,7 @@ def _files(run: Run) -> dict[Path, str | None]:
     project, settings = run.study.project, run.study.settings
     card = project.source(settings.source)
     paths = [run.template, card, project.measure(settings.measure), project.indicators]
-    paths += [*_of_study(run.study.folder), *_of_data(load_source(card), project.root, card.name)]
+    paths += [*_of_study(run.study.folder), *_of_source(card, project.root)]
     root = project.root.resolve()
     return {path: _from(root, path) for path in paths}
 
@@ -114,10 +113,16 @@ def _of_study(folder: Path) -> Iterator[Path]:
         yield from (p for p in ([entry] if entry.is_file() else entry.rglob("*")) if p.is_file())
 
 
-def _of_data(source: Source, root: Path, card: str) -> list[Path]:
-    """Files of the data, where the workers cannot get them themselves."""
-    if source.kind == "package":
+def _of_source(card: Path, root: Path) -> list[Path]:
+    """The cards that a card is made from, and the files of all that the workers cannot get themselves."""
+    source, where = load_source(card), f"data/sources/{card.name}"
+    files = [path for item in items(source, root, where) for path in _of_data(item, root)]
+    return [*(root / other for other in cards(source, root, where) if other != where), *files]
+
+
+def _of_data(item: Item, root: Path) -> list[Path]:
+    if item.source.kind == "package":
         return []
-    path = locate(source, root, card)
+    path = item.path(root)
     files = [path] if path.is_file() else [Path(p) for p in files_of(path)]
-    return [] if is_url(source.file) and path.stat().st_size > FETCHED_THERE else files
+    return [] if item.source.is_remote and path.stat().st_size > FETCHED_THERE else files

@@ -9,14 +9,14 @@ import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scale_impact.core import keys
 from scale_impact.core.manifest import Manifest
 from scale_impact.core.source import Source
+from scale_impact.core.words import some
 from scale_impact.errors import ScaleImpactError
-from scale_impact.sources._download import is_remote
-from scale_impact.workflow.fingerprint import card_of, data_of, data_path
+from scale_impact.sources import files, frame_of, is_here, items
+from scale_impact.workflow.fingerprint import card_of, card_place, data_of
 from scale_impact.workflow.runs import Run
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LARGEST = 50_000_000
 def data_detail(run: Run) -> dict[str, Any]:
     """What a manifest keeps of a run's data: the file from the project, and hashes by column, unit and period where they are small."""
     try:
-        return {"file": _named(run), **_digest(*_asked(run))}
+        return {"file": _named(run), **_digest(data_of(run), _asked(run))}
     except ScaleImpactError:  # the file went away while the run was made; its hash is kept all the same
         return {"file": _named(run)}
 
@@ -49,80 +49,96 @@ def data_changes(run: Run, manifest: Manifest) -> list[str]:
 
 
 def _differences(run: Run, was: Mapping[str, Any], manifest: Manifest) -> tuple[str, ...]:
-    """Where the data differ, as far as hashes were kept; empty where they were not."""
-    seen, card, path, unit, period = _asked(run)
-    if "columns" not in was or is_remote(card):
+    """Where the data differ, as far as hashes were kept; empty where they were not, or where the data are not here."""
+    seen, asked = data_of(run), _asked(run)
+    if "columns" not in was or not _is_here(asked):
         return ()
     commits = tuple(dict.fromkeys(str(c) for c in (manifest.environment.get("git_commit"), "HEAD") if c))
     kept = json.dumps(was, sort_keys=True)
-    return _differences_of(
-        kept, seen, card.model_dump_json(), path, unit, period, str(manifest.inputs.get("data")), commits
-    )
+    return _differences_of(kept, seen, asked, str(manifest.inputs.get("data")), commits)
 
 
 @lru_cache(maxsize=64)
-def _differences_of(
-    was: str, seen: str, card: str, path: Path, unit: str | None, period: str, earlier: str, commits: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Where two files differ, found once a process for all runs on them: the later has the hash ``seen``."""
+def _differences_of(was: str, seen: str, asked: Asked, earlier: str, commits: tuple[str, ...]) -> tuple[str, ...]:
+    """Where two states of data differ, found once a process for all runs on them: the later has the hash ``seen``."""
     from scale_impact.core.data_digest import differences
 
-    source = Source.model_validate_json(card)
-    frame = _frame(source, path)
+    frame = _frame(asked)
     if frame is None:
         return ()
-    return tuple(differences(json.loads(was), frame, unit, period, _earlier(source, path, earlier, commits)))
+    before = _earlier(asked, earlier, commits)
+    return tuple(differences(json.loads(was), frame, asked.unit, asked.period, before))
 
 
 def _named(run: Run) -> str:
-    """The data's file as its card names it."""
+    """The data as their card names them."""
     card = card_of(run)
-    return f"{card.package}/{card.file}" if card.package else card.file
+    files = [f"{card.package}/{piece.file}" if card.package else piece.file for piece in card.pieces]
+    return some([*files, *card.components], 8)
 
 
 # ---- reading -------------------------------------------------------------------------------------------
 
 
-def _asked(run: Run) -> tuple[str, Source, Path, str | None, str]:
-    """What a digest is made of: the data's hash, then how to read them."""
-    settings = run.study.settings
-    return data_of(run), card_of(run), data_path(run), settings.unit, settings.period
+class Asked(NamedTuple):
+    """How to read a run's data; the card as JSON, so that it can be remembered by."""
+
+    card: str
+    place: str
+    root: Path
+    unit: str | None
+    period: str
+
+    @property
+    def source(self) -> Source:
+        """The card."""
+        return Source.model_validate_json(self.card)
 
 
-def _digest(seen: str, card: Source, path: Path, unit: str | None, period: str) -> dict[str, Any]:
-    return _digest_of(seen, card.model_dump_json(), path, unit, period)
+def _asked(run: Run) -> Asked:
+    settings, root = run.study.settings, run.study.project.root
+    return Asked(card_of(run).model_dump_json(), card_place(run), root, settings.unit, settings.period)
 
 
 @lru_cache(maxsize=64)
-def _digest_of(seen: str, card: str, path: Path, unit: str | None, period: str) -> dict[str, Any]:
+def _digest(seen: str, asked: Asked) -> dict[str, Any]:
     """The digest of a table, once a process for all runs on it."""
     from scale_impact.core.data_digest import digest
 
-    frame = _frame(Source.model_validate_json(card), path)
-    return {} if frame is None else digest(frame, unit, period)
+    frame = _frame(asked)
+    return {} if frame is None else digest(frame, asked.unit, asked.period)
 
 
-def _frame(card: Source, path: Path) -> pd.DataFrame | None:
+def _is_here(asked: Asked) -> bool:
+    """Whether the data can be read without fetching anything."""
+    return is_here(asked.source, asked.root, asked.place)
+
+
+def _frame(asked: Asked) -> pd.DataFrame | None:
     """The card's columns, those that there are, whatever hash the card has; None where they are streamed or large."""
-    from scale_impact.sources import parquet
-
-    if card.kind == "parquet":
-        if parquet.streams(parquet.table(path, card), card):
-            return None
-    elif path.stat().st_size > LARGEST:
+    source = asked.source
+    if source.kind != "parquet" and _size(source, asked) > LARGEST:
         return None
-    frame: pd.DataFrame = keys.load("sources", card.kind, "parse")(path, card)
-    return frame[[name for name in card.columns if name in frame]]
+    frame = frame_of(source, asked.root, asked.place)
+    return None if frame is None else frame[[name for name in source.columns if name in frame]]
+
+
+def _size(source: Source, asked: Asked) -> int:
+    return sum(path.stat().st_size for path in files(source, asked.root, asked.place) if path.is_file())
 
 
 # ---- the data as they were -----------------------------------------------------------------------------
 
 
-def _earlier(card: Source, path: Path, wanted: str, commits: tuple[str, ...]) -> pd.DataFrame | None:
-    """The data of a hash, where git has exactly those."""
-    found = (_from_git(path, commit) for commit in commits) if path.is_file() else iter(())
-    content = next((c for c in found if c is not None and hashlib.sha256(c).hexdigest() == wanted), None)
-    return None if content is None else _read(card, path.name, content)
+def _earlier(asked: Asked, wanted: str, commits: tuple[str, ...]) -> pd.DataFrame | None:
+    """The data of a hash, where they are one file and git has exactly that."""
+    found = items(asked.source, asked.root, asked.place)
+    path = found[0].path(asked.root) if len(found) == 1 else None
+    if path is None or not path.is_file():
+        return None
+    contents = (_from_git(path, commit) for commit in commits)
+    content = next((c for c in contents if c is not None and hashlib.sha256(c).hexdigest() == wanted), None)
+    return None if content is None else _read(asked, found[0].piece.file, content)
 
 
 def _from_git(path: Path, commit: str) -> bytes | None:
@@ -135,12 +151,18 @@ def _from_git(path: Path, commit: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _read(card: Source, name: str, content: bytes) -> pd.DataFrame | None:
+def _read(asked: Asked, file: str, content: bytes) -> pd.DataFrame | None:
     """An earlier file read with today's card; None where that does not fit."""
     with tempfile.TemporaryDirectory(prefix="scale-impact-") as folder:
-        path = Path(folder) / name
+        path = Path(folder) / Path(file).name
         path.write_bytes(content)
+        there = {
+            "kind": "csv" if asked.source.kind == "package" else asked.source.kind,
+            "file": path.name,
+            "package": None,
+        }
+        earlier = asked.source.model_copy(update=there)
         try:
-            return _frame(card, path)
+            return _frame(asked._replace(card=earlier.model_dump_json(), root=Path(folder)))
         except ScaleImpactError:
             return None

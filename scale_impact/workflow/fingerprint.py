@@ -22,11 +22,9 @@ from typing import Any
 from scale_impact.core.indicator import load_indicators
 from scale_impact.core.manifest import text_hash
 from scale_impact.core.measure import load_measure
-from scale_impact.core.source import Source, load_source
+from scale_impact.core.source import Source, load_source, reading
 from scale_impact.core.template import read_template
-from scale_impact.errors import SourceError
-from scale_impact.sources import locate
-from scale_impact.sources._download import is_remote
+from scale_impact.sources import digest
 from scale_impact.workflow.cells import cells_of
 from scale_impact.workflow.hashes import entries, hashes_of
 from scale_impact.workflow.modules import local_modules
@@ -37,9 +35,6 @@ NUMERIC = ("numpy", "pandas", "scipy", "linearmodels", "dowhy", "econml", "stats
 
 OUTSIDE = ("cli/", "workflow/")
 """Rooms of this package that a notebook cannot import (import-linter sees to it)."""
-
-UNUSED = frozenset({"citation", "file", "package", "redistribute", "sha256"})
-"""Keys of a source card that change no result: whence and where its file is; the file's content is an input of its own."""
 
 PLAN = "plan.json"
 """The frozen plan in a study's folder: deviations from it are said in results."""
@@ -149,7 +144,7 @@ def _indicators(path: Path, text: bytes) -> dict[str, dict[str, Any]]:
 
 @lru_cache(maxsize=256)
 def _source(path: Path, text: bytes) -> dict[str, Any]:
-    return load_source(path).model_dump(mode="json", exclude=set(UNUSED))
+    return reading(load_source(path))
 
 
 @lru_cache(maxsize=256)
@@ -173,28 +168,20 @@ def _plan(run: Run) -> dict[str, str]:
 
 
 def data_of(run: Run) -> str:
-    """SHA-256 of a run's data. Of a file at an address, which is kept only where it fits its card, the card's.
+    """SHA-256 of a run's data. Of files that are kept only where they fit their card, the card's.
 
     Raises
     ------
     SourceError
         There is no such file, or it cannot be read.
     """
-    card = card_of(run)
-    if is_remote(card) and card.sha256 is not None:
-        return card.sha256
-    path = data_path(run)
-    try:
-        return hashes_of(run.study.project.root).data(path)
-    except OSError as error:
-        where = f"data/sources/{run.study.settings.source}.yaml"
-        raise SourceError(f"{path.name} cannot be read: {error.strerror}.", where=where) from error
+    root = run.study.project.root
+    return digest(card_of(run), root, card_place(run), hashes_of(root).data)
 
 
-def data_path(run: Run) -> Path:
-    """The file, folder or pattern of a run's data; errors as ``locate``."""
-    project, name = run.study.project, run.study.settings.source
-    return locate(card_of(run), project.root, f"data/sources/{name}.yaml")
+def card_place(run: Run) -> str:
+    """The path of the card of a run's source, from the project's folder."""
+    return f"data/sources/{run.study.settings.source}.yaml"
 
 
 # ---- code ----------------------------------------------------------------------------------------------

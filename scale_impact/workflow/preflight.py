@@ -21,7 +21,7 @@ from scale_impact.core.template import read_template
 from scale_impact.errors import EstimationError, ScaleImpactError, StudyError, UsageError
 from scale_impact.estimators import estimate as fit
 from scale_impact.estimators import option_names
-from scale_impact.sources import locate, read
+from scale_impact.sources import files, read
 from scale_impact.workflow.runs import Run
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _read_once(card: Path, root: Path, stamp: tuple[Any, ...]) -> pd.DataFrame |
 def _stamp(card: Path, root: Path) -> tuple[Any, ...] | None:
     """What changes when a card or its file does; None where that cannot be known."""
     try:
-        stats = [path.stat() for path in (card, locate(load_source(card), root, card.name))]
+        stats = [path.stat() for path in (card, *files(load_source(card), root, card.name))]
     except (OSError, ScaleImpactError):
         return None
     recent = any(time.time() - s.st_mtime < RACY or not S_ISREG(s.st_mode) for s in stats)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from scale_impact.core.manifest import Manifest, file_hash
 from scale_impact.core.words import some
-from scale_impact.sources._download import is_remote
-from scale_impact.workflow.fingerprint import Known, card_of, data_path, inputs_of, run_id
+from scale_impact.sources import unfit
+from scale_impact.workflow.fingerprint import Known, card_of, card_place, inputs_of, run_id
 from scale_impact.workflow.hashes import entries, folder_stamp, hashes_of
 from scale_impact.workflow.runs import Run
 
@@ -86,7 +86,7 @@ def _compared(run: Run, inputs: Mapping[str, Any], wanted: str) -> Staleness:
     touched = tuple(_touched(run.results, manifest))
     if manifest.run_id == wanted:
         return Staleness("changed by hand" if touched else "up to date", touched, wanted)
-    why = (*reasons(run, manifest, inputs), *_unfit_card(run, inputs), *touched, *_failure(run))
+    why = (*reasons(run, manifest, inputs), *_unfit_card(run), *touched, *_failure(run))
     return Staleness("out of date", why, wanted)
 
 
@@ -114,7 +114,7 @@ def _without_manifest(run: Run, inputs: Mapping[str, Any], wanted: str) -> Stale
 
 def _without_results(run: Run, inputs: Mapping[str, Any], wanted: str) -> Staleness:
     failed = tuple(_failure(run))
-    return Staleness("failed before" if failed else "never run", (*failed, *_unfit_card(run, inputs)), wanted)
+    return Staleness("failed before" if failed else "never run", (*failed, *_unfit_card(run)), wanted)
 
 
 def _failure(run: Run) -> Iterator[str]:
@@ -125,13 +125,7 @@ def _failure(run: Run) -> Iterator[str]:
         yield f"the last attempt failed; see {where}"
 
 
-def _unfit_card(run: Run, inputs: Mapping[str, Any]) -> Iterator[str]:
-    """That `run` will refuse the data, because the card's hash is another."""
-    card, where = card_of(run), f"data/sources/{run.study.settings.source}.yaml"
-    if card.sha256 is None:
-        yield f"{where} has no sha256, so `run` refuses the data. Add: sha256: {inputs['data']}"
-    elif card.sha256 != inputs["data"] and not is_remote(card):
-        yield (
-            f"{where} describes another file than {data_path(run).name}, so `run` refuses it: sha256 is {inputs['data']}, the "
-            f"card says {card.sha256}. Get the file of the card, or check the change and write the new hash into the card."
-        )
+def _unfit_card(run: Run) -> list[str]:
+    """That `run` will refuse the data, because a card's hash is another."""
+    root = run.study.project.root
+    return unfit(card_of(run), root, card_place(run), hashes_of(root).data)

@@ -11,7 +11,7 @@ from scale_impact.core.source import Source, load_source
 from scale_impact.core.streams_parquet import files_of
 from scale_impact.core.template import read_template
 from scale_impact.errors import ScaleImpactError
-from scale_impact.sources import locate
+from scale_impact.sources import cards, items
 from scale_impact.workflow.crate.items import Item, files_below
 from scale_impact.workflow.crate.published import Published
 from scale_impact.workflow.crate.software import SETUP, software
@@ -61,10 +61,8 @@ class Data:
 
 def gather(results: Sequence[Published], *, with_data: bool) -> tuple[list[Item], list[Data]]:
     """The files of a crate but for its README and metadata, in order of their places, and what they hold of the data."""
-    data = [
-        _data(results[0], name, with_data=with_data)
-        for name in sorted({r.run.study.settings.source for r in results})
-    ]  # fmt: skip
+    names = sorted({name for r in results for name in sources_of(r)})
+    data = [_data(results[0], name, with_data=with_data) for name in names]
     own = _own(results[0])
     items = [
         *(item for result in results for item in _of_run(result)),
@@ -84,10 +82,11 @@ def _of_run(result: Published) -> Iterable[Item]:
         yield Item(f"{result.place}/{path.as_posix()}", result.run.results / path, "results", _about(path))
     named = {
         project.template(study.settings.template): ("template", "The notebook that is executed"),
-        project.source(study.settings.source): ("card", "Where the data come from, licence, hash and columns"),
         project.measure(study.settings.measure): ("card", "What was done, how it should work, what it should move"),
         project.indicators: ("card", "The indicators, with unit and direction"),
     }
+    whence = ("card", "Where the data come from, licence, hash and columns")
+    named |= {project.source(name): whence for name in sources_of(result)}
     modules = local_modules(read_template(run.template).code, project.root)
     named |= dict.fromkeys(modules, ("template", "Code that the notebook imports or runs"))
     for path, (kind, about) in named.items():
@@ -124,23 +123,33 @@ def _own(result: Published) -> list[Item]:
 # ---- data ---------------------------------------------------------------------------------------------
 
 
+def sources_of(result: Published) -> list[str]:
+    """Names of the source of a run and of those that it is made from."""
+    project, name = result.run.study.project, result.run.study.settings.source
+    return [
+        Path(card).stem for card in cards(load_source(project.source(name)), project.root, f"data/sources/{name}.yaml")
+    ]
+
+
 def _data(result: Published, name: str, *, with_data: bool) -> Data:
     """A source's data: at their own place where they lie in the project, otherwise as copies for reading."""
     project = result.run.study.project
-    card = load_source(project.source(name))
+    root, card = project.root, load_source(project.source(name))
     origin = _origin(card)
     if not with_data:
         return Data(name, card, origin, missing="left out on purpose")
     if not card.redistribute:
         return Data(name, card, origin, missing="the licence does not say that they may be handed on")
+    if not card.pieces:
+        return Data(name, card, origin, missing="made from the other sources whenever they are read")
     try:
-        path = locate(card, project.root, f"data/sources/{name}.yaml")
-        files = files_of(path) if not path.is_file() else [path]
+        paths = [item.path(root) for item in items(card, root, f"data/sources/{name}.yaml") if item.source is card]
+        files = [f for path in paths for f in ([path] if path.is_file() else files_of(path))]
     except ScaleImpactError as error:
         return Data(name, card, origin, missing=f"not found: {' '.join(error.problems)}")
-    inside = card.kind != "package" and all(f.is_relative_to(project.root) for f in files)
-    items = tuple(Item(_place(f, project.root, name, inside), f, "data", card.title) for f in files)
-    return Data(name, card, origin, items, copied=not inside)
+    inside = card.kind != "package" and all(f.is_relative_to(root) for f in files)
+    found = tuple(Item(_place(f, root, name, inside), f, "data", card.title) for f in files)
+    return Data(name, card, origin, found, copied=not inside)
 
 
 def _place(path: Path, root: Path, name: str, inside: bool) -> str:
@@ -151,7 +160,10 @@ def _place(path: Path, root: Path, name: str, inside: bool) -> str:
 
 def _origin(card: Source) -> str:
     """Where the study reads the data."""
+    if not card.pieces:
+        return f"the sources {', '.join(card.components)}"
+    files = ", ".join(piece.file for piece in card.pieces)
     if card.kind != "package" or card.package is None:
-        return card.file
+        return files
     known = packages_distributions().get(card.package, [])
-    return f"{card.file} of the Python package {card.package}" + (f" {version(known[0])}" if known else "")
+    return f"{files} of the Python package {card.package}" + (f" {version(known[0])}" if known else "")

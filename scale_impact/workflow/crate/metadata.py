@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from scale_impact.workflow.crate.gather import Data
+from scale_impact.workflow.crate.gather import Data, sources_of
 from scale_impact.workflow.crate.items import Item
 from scale_impact.workflow.crate.people import Citation
 from scale_impact.workflow.crate.published import Published
@@ -178,13 +178,13 @@ def _of_result(result: Published, data: Sequence[Data]) -> Iterator[dict[str, An
 def _action(result: Published, data: Sequence[Data], parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The execution of a template."""
     study, project = result.run.study, result.run.study.project
-    source = next(d for d in data if d.name == study.settings.source)
+    sources = [d for d in data if d.name in sources_of(result)]
     used = [
         f"studies/{study.slug}/study.yaml",
-        project.relative(project.source(study.settings.source)),
+        *(project.relative(project.source(d.name)) for d in sources),
         project.relative(project.measure(study.settings.measure)),
         project.relative(project.indicators),
-        *(item.place for item in source.files),
+        *(item.place for d in sources for item in d.files),
     ]
     return {
         "@id": _action_id(result),
@@ -196,7 +196,7 @@ def _action(result: Published, data: Sequence[Data], parameters: Sequence[Mappin
         "instrument": _ref(quote(_template(result))),
         "object": [
             *(_ref(quote(place)) for place in used),
-            *([] if source.files else [_ref(_data_id(source))]),
+            *(_ref(_data_id(d)) for d in sources if not d.files),
             *(_ref(str(p["@id"])) for p in parameters),
         ],
         "result": [_ref(quote(f"{result.place}/{path.as_posix()}")) for path in result.files],

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scale_impact.core.remote import is_url
 from scale_impact.core.words import counted, some
 from scale_impact.workflow.crate.exhibits import Exhibit, exhibits
 from scale_impact.workflow.crate.gather import STUDY_FILES, Data
@@ -176,8 +175,16 @@ def _availability(source: Data) -> str:
         return "they are part of this package."
     if source.card.kind == "package":
         return f"they are not in this package ({source.missing}); `make setup` installs the Python package that ships them."
-    get = "It downloads them itself" if is_url(source.card.file) else f"Put them at `{source.card.file}`"
-    return f"they are not in this package ({source.missing}). {get}; their SHA-256 is compared before they are read."
+    if source.card.is_derived and not source.card.pieces:
+        return "they are computed from other sources of this package whenever they are read."
+    return f"they are not in this package ({source.missing}). {_to_get(source)}; their SHA-256 is compared before they are read."
+
+
+def _to_get(source: Data) -> str:
+    """What a replicator does to have data that are not in the package."""
+    if source.card.is_pulled:
+        return f"`.venv/bin/scale-impact data pull {source.name}` fetches them"
+    return "It downloads them itself" if source.card.is_remote else f"Put them at `{source.read_from}`"
 
 
 def _datasets(source: Data) -> Iterator[dict[str, str]]:
@@ -267,12 +274,18 @@ def _run(result: Published) -> dict[str, str]:
 
 
 def _steps(slug: str, data: Sequence[Data]) -> list[str]:
-    wanted = [d for d in data if not d.files and d.card.kind != "package" and not is_url(d.card.file)]
+    wanted = [d for d in data if not d.files and d.card.kind != "package" and d.card.pieces and not d.card.is_remote]
     return [
         "Unpack the package into a folder of its own and go there; Python 3.11, 3.12 or 3.13, make and a package index are needed.",
-        *(f"Get {d.card.title} ({' '.join(d.card.origin.split())}) and put it at `{d.card.file}`." for d in wanted),
+        *(_step(d) for d in wanted),
         f"`make verify`: sets everything up, executes `{slug}` again and prints the verdict, number by number.",
     ]
+
+
+def _step(source: Data) -> str:
+    if source.card.is_pulled:
+        return f"Get {source.card.title}: `make setup`, then `.venv/bin/scale-impact data pull {source.name}`."
+    return f"Get {source.card.title} ({' '.join(source.card.origin.split())}) and put it at `{source.read_from}`."
 
 
 def _code_licence(items: Sequence[Item], made_by: Citation) -> str:
