@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from scale_impact.core.yaml_file import parse_scalar
 from scale_impact.errors import ScaleImpactError, UsageError
+
+if TYPE_CHECKING:
+    from scale_impact.workflow.runs import Run
 
 
 def show_error(error: ScaleImpactError) -> None:
@@ -33,6 +37,13 @@ def show_notes(notes: Sequence[str]) -> None:
     """Print what a design leaves out or reads in a particular way."""
     for note in notes:
         print(f"  Note: {note}")
+
+
+def say_waiting(run: Run, what: str, *, to_errors: bool = False) -> None:
+    """Print that a run is left as it is, because its data have to be pulled first."""
+    source = run.study.settings.source
+    where = sys.stderr if to_errors else sys.stdout
+    print(f"{run.name}: {what}, its data are not here. Get them: scale-impact data pull {source}", file=where)
 
 
 def settings(pairs: Sequence[str]) -> dict[str, object]:

@@ -34,15 +34,18 @@ def check(
     if not runs and not errors:
         typer.echo("There is no study yet. Make one: scale-impact new my-city --template staggered_did")
     for run in runs:
-        errors += _look(run)
+        errors += _look(run, named=bool(studies))
     leave_with(_once(errors))
 
 
-def _look(run: Run) -> list[ScaleImpactError]:
-    """Say that a run is ready, or give what stands in its way."""
-    from scale_impact.cli._output import show_notes
-    from scale_impact.workflow.preflight import preflight
+def _look(run: Run, *, named: bool) -> list[ScaleImpactError]:
+    """Say that a run is ready, or give what stands in its way; where all are checked, data not pulled are no mistake."""
+    from scale_impact.cli._output import say_waiting, show_notes
+    from scale_impact.workflow.preflight import preflight, waits_for_data
 
+    if not named and waits_for_data(run):
+        say_waiting(run, "not checked")
+        return []
     found = preflight(run)
     if not found.errors:
         typer.echo(f"{run.name}: ready to run")

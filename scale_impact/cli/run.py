@@ -68,6 +68,8 @@ def run(
             leave_with(errors)
         uploads = Uploads(url, runs) if url else None
         stale = runs if force else uploads.stale() if uploads else _stale(runs)
+        if not studies and not only:
+            runs, stale = _without_waiting(runs, stale)
         results = dict(zip([r.name for r in stale], _execute(stale, how, scheduler, uploads, kernels), strict=True))
         results |= uploads.failed if uploads else {}
         _report(runs, results, url)
@@ -138,6 +140,17 @@ def _stale(runs: list[Run]) -> list[Run]:
     for root in {run.study.project.root for run in runs}:
         hashes_of(root).save()
     return stale
+
+
+def _without_waiting(runs: list[Run], stale: list[Run]) -> tuple[list[Run], list[Run]]:
+    """Where all studies are meant, those whose data have to be pulled first are left as they are, and that is said."""
+    from scale_impact.cli._output import say_waiting
+    from scale_impact.workflow.preflight import waits_for_data
+
+    waiting = [run for run in stale if waits_for_data(run)]
+    for run in waiting:
+        say_waiting(run, "not run")
+    return [r for r in runs if r not in waiting], [r for r in stale if r not in waiting]
 
 
 def _mend(run: Run) -> None:

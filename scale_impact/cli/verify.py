@@ -50,9 +50,21 @@ def verify(
     if report is not None:
         refuse_unwritable(report)
     if crate is None:
-        _show(_executed(tasks(studies or []), jobs, twice), report, json_, None)
+        found = tasks(studies or [])
+        _show(_executed(found if studies else _without_waiting(found, json_), jobs, twice), report, json_, None)
     else:
         _crate(crate, studies or [], trust, jobs, twice, report, json_)
+
+
+def _without_waiting(found: Sequence[Any], quietly: bool) -> list[Any]:
+    """Where all studies are meant, those whose data have to be pulled first are left out, and that is said."""
+    from scale_impact.cli._output import say_waiting
+    from scale_impact.workflow.preflight import waits_for_data
+
+    waiting = [task for task in found if task.run is not None and waits_for_data(task.run)]
+    for task in waiting:
+        say_waiting(task.run, "not verified", to_errors=quietly)
+    return [task for task in found if task not in waiting]
 
 
 def _executed(found: Sequence[Any], jobs: int | None, twice: bool, **more: Any) -> list[Verification]:

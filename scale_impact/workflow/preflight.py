@@ -21,7 +21,8 @@ from scale_impact.core.template import read_template
 from scale_impact.errors import EstimationError, ScaleImpactError, StudyError, UsageError
 from scale_impact.estimators import estimate as fit
 from scale_impact.estimators import option_names
-from scale_impact.sources import files, read
+from scale_impact.sources import files, is_here, read
+from scale_impact.workflow.fingerprint import card_of, card_place
 from scale_impact.workflow.runs import Run
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ def preflight(run: Run, *, estimate: bool = True) -> Preflight:
         errors.append(error)
     found = _of_data(run, estimate)
     return Preflight((*errors, *found.errors), (*said, *found.notes))
+
+
+def waits_for_data(run: Run) -> bool:
+    """Whether a run's data have to be pulled first; a card that cannot be read waits for nothing."""
+    try:
+        return not is_here(card_of(run), run.study.project.root, card_place(run))
+    except ScaleImpactError:
+        return False
 
 
 def refuse_template(path: Path) -> None:
