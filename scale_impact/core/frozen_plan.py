@@ -16,9 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.indicator import load_indicators
+from scale_impact.core.indicator import load_indicators, meaning
 from scale_impact.core.manifest import text_hash
-from scale_impact.core.measure import load_measure
+from scale_impact.core.measure import load_measure, said
 from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, describe
 from scale_impact.core.source import Source, load_source
@@ -253,10 +253,10 @@ def surroundings(project: Project, studied: Iterable[Settings]) -> dict[str, Any
     outcomes = dict.fromkeys(o.indicator for s in every for o in s.outcomes)
     known = load_indicators(project.indicators)
     return {
-        "sources": {name: _source(card) for name, card in _with_components(project, sources).items()},
+        "sources": _sources(_with_components(project, sources)),
         "templates": {name: code_hash(project.template(name)) for name in templates},
-        "measures": {name: load_measure(project.measure(name)).model_dump(mode="json") for name in measures},
-        "indicators": {name: asdict(known[name]) for name in outcomes},
+        "measures": {name: said(load_measure(project.measure(name))) for name in measures},
+        "indicators": {name: meaning(known[name]) for name in outcomes},
         "package": package(),
     }
 
@@ -271,6 +271,23 @@ def _with_components(project: Project, names: Iterable[str]) -> dict[str, Source
             found[name] = load_source(project.source(name))
             waiting += found[name].components
     return found
+
+
+def _sources(cards: Mapping[str, Source]) -> dict[str, Any]:
+    return {name: {**_source(card), "sha256": _hash_of(card, cards)} for name, card in cards.items()}
+
+
+def _file(card: Source) -> str:
+    """The files of a card in words, or the cards that it is made from."""
+    return ", ".join([*(piece.file for piece in card.pieces), *card.components])
+
+
+def _hash_of(card: Source, cards: Mapping[str, Source]) -> str | None:
+    """The card's hash; of several files and cards one of all of theirs; None where one has none."""
+    hashes = [*(piece.sha256 for piece in card.pieces), *(_hash_of(cards[name], cards) for name in card.components)]
+    if None in hashes or not hashes:
+        return None
+    return hashes[0] if len(hashes) == 1 else text_hash("\n".join(map(str, hashes)))
 
 
 WORDS_OF_CARDS = {
@@ -295,8 +312,8 @@ def _source(card: Source) -> dict[str, Any]:
     set_later = card.model_dump(mode="json", exclude_defaults=True, exclude=FIRST_KEYS)
     kinds = {name: [c.type, c.unit, *([c.in_file] if c.in_file else [])] for name, c in card.columns.items()}
     reading = {k: v for k, v in {**{k: raw[k] for k in FIRST_KEYS}, **set_later}.items() if k not in WORDS_OF_CARDS}
-    shown = {k: raw[k] for k in ("title", "origin", "licence", "citation", "kind", "file", "sha256", "columns")}
-    return {**shown, "reading": text_hash(canonical({**reading, "columns": kinds}))}
+    shown = {k: raw[k] for k in ("title", "origin", "licence", "citation", "kind", "columns")}
+    return {**shown, "file": _file(card), "reading": text_hash(canonical({**reading, "columns": kinds}))}
 
 
 def code_hash(template: Path) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from scale_impact.core.frozen_plan import FrozenPlan, Version, canonical, in_words
 from scale_impact.core.simulated import kinds_in_words
-from scale_impact.core.words import counted
+from scale_impact.core.words import counted, plain
 
 Plan = Mapping[str, Any]
 MARK = "<to be written: "
@@ -64,9 +64,15 @@ def _list(items: Iterable[str], nothing: str) -> str:
 # ---- the parts ----------------------------------------------------------------------------------------
 
 
+def _moves(expected: Sequence[str] | Mapping[str, str | None]) -> str:
+    """Indicators that the measure's card expects to move, with the way where it says one."""
+    ways = expected if isinstance(expected, Mapping) else dict.fromkeys(expected)
+    return ", ".join(f"{name} ({way})" if way else name for name, way in ways.items())
+
+
 def _information(plan: Plan) -> list[str]:
     settings, measure = plan["settings"], plan["measures"][plan["settings"]["measure"]]
-    moves = ", ".join(measure["expected"])
+    moves = _moves(measure["expected"])
     expected = f"By its card the measure should move: {moves}." if moves else "The measure's card names no indicator."
     hypotheses = (
         f"{expected} How it should work: {measure['mechanism'].strip()}\n\n"
@@ -148,7 +154,11 @@ def _variables(plan: Plan) -> list[str]:
 
 def _outcome(plan: Plan, outcome: Mapping[str, Any], k: int) -> str:
     indicator = plan["indicators"][outcome["indicator"]]
-    better = {"+": "more is better", "-": "less is better", "target": "best at a target"}.get(indicator["direction"])
+    better = {
+        "+": "more is better",
+        "-": "less is better",
+        "target": f"best at {plain(indicator.get('target', 'a target'))}",
+    }.get(indicator["direction"])
     scale = "; the column holds logarithms" if outcome["scale"] == "log" else ""
     words = "; ".join(w for w in (f"unit {indicator['unit']}", better) if w)
     return f"{'Secondary' if k else '**Primary**'}: {indicator['name']}, column `{outcome['column']}`: {indicator['definition']} ({words}{scale})"

@@ -113,7 +113,9 @@ def _named(project: Project, properties: Schema) -> Schema:
     }
     outcomes = properties["outcomes"]
     columns = dict(outcomes["items"]["properties"])
-    columns["indicator"] = {**columns["indicator"], "enum": sorted(load_indicators(project.indicators))}
+    known = load_indicators(project.indicators)
+    codes = sorted(i.code for i in known.values() if i.code)
+    columns["indicator"] = {**columns["indicator"], "enum": [*sorted(known), *codes]}
     found["outcomes"] = {**outcomes, "items": {**outcomes["items"], "properties": columns}}
     cohorts = {"anyOf": [{"type": "object", "additionalProperties": LABEL}, {"type": "null"}]}
     treatment = properties["treatment"]

@@ -14,7 +14,14 @@ from scale_impact.core.indicator import Indicator, load_indicators
 from scale_impact.core.parameters import Parameter, declared, given_problems
 from scale_impact.core.project import Project, study_folder
 from scale_impact.core.settings import Choice, DesignChoices, Outcome, Sample, Settings, Treatment, describe
-from scale_impact.core.study_names import Holdings, contradictions, source_problems, unit_problems, unknown_names
+from scale_impact.core.study_names import (
+    Holdings,
+    by_key,
+    contradictions,
+    source_problems,
+    unit_problems,
+    unknown_names,
+)
 from scale_impact.core.template import Template, read_template
 from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import read_yaml, validate
@@ -208,6 +215,7 @@ class StudyFile:
         """The study of some keys; all problems at once."""
         problems = [*problems, *self._ambiguous]
         settings, wrong = self._settings(keys, alone=variant is None)
+        settings = None if settings is None else by_key(self.holdings, settings)
         problems = [*problems, *wrong, *unknown_names(self.holdings, keys)]
         problems += contradictions(settings) if settings is not None else []
         problems += self._parameter_problems(keys)

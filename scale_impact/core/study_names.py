@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from scale_impact.core import keys
-from scale_impact.core.indicator import Indicator, load_indicators
-from scale_impact.core.measure import load_measure
+from scale_impact.core.indicator import Indicator, find, load_indicators, nearest_indicator
+from scale_impact.core.measure import load_measure, measure_problems
 from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, as_choice, describe
 from scale_impact.core.source import Source, load_source
@@ -68,8 +68,16 @@ class Holdings:
         """What is wrong with a measure's card."""
         if not isinstance(name, str) or name not in self.measures:
             return None
-        found = self.once(("measure", name), lambda: self._card(load_measure, "measure", name))
-        return found if isinstance(found, ScaleImpactError) else None
+        found: ScaleImpactError | None = self.once(("measure", name), lambda: self._of_measure(name))
+        return found
+
+    def _of_measure(self, name: str) -> ScaleImpactError | None:
+        """What is wrong with a measure's card as it is written, or else with the names in it."""
+        card, known = self._card(load_measure, "measure", name), self.indicators
+        if isinstance(card, ScaleImpactError) or isinstance(known, StudyError):
+            return card if isinstance(card, ScaleImpactError) else None
+        problems = measure_problems(card, known)
+        return StudyError(problems, where=f"data/measures/{name}.yaml") if problems else None
 
     def _card(self, load: Callable[..., Any], kind: str, name: str) -> Any:
         try:
@@ -179,10 +187,20 @@ def _indicator_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]
         return [str(known)]
     named = [(k, o.get("indicator")) for k, o in enumerate(_items(raw, "outcomes")) if isinstance(o, Mapping)]
     return [
-        f"outcomes.{k}.indicator: there is no indicator {name!r}. {nearest(name, known)} Or add its line to data/indicators/catalogue.csv."
+        f"outcomes.{k}.indicator: there is no indicator {name!r}. {nearest_indicator(known, name)} Or add its line to data/indicators/catalogue.csv."
         for k, name in named
-        if isinstance(name, str) and name not in known
+        if isinstance(name, str) and find(known, name) is None
     ]
+
+
+def by_key(holdings: Holdings, settings: Settings) -> Settings:
+    """Settings whose outcomes name their indicators by key, where the study gives codes."""
+    known = holdings.indicators
+    if isinstance(known, StudyError) or all(o.indicator in known for o in settings.outcomes):
+        return settings
+    found = [(o, find(known, o.indicator)) for o in settings.outcomes]
+    named = [o if i is None else o.model_copy(update={"indicator": i.indicator}) for o, i in found]
+    return settings.model_copy(update={"outcomes": named})
 
 
 def _of_choice(holdings: Holdings, room: str, item: Any) -> list[str]:

@@ -16,6 +16,15 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f"Known: {some(names, 60)}." if names else "None is known."
 
 
+def slip(name: str, known: Iterable[str]) -> str | None:
+    """The known name of which this is most likely a slip (``enviroment``); None for a known name or one of its own."""
+    names = set(known)
+    if name in names:
+        return None
+    close = difflib.get_close_matches(name.casefold(), sorted(names), n=1, cutoff=0.8)
+    return close[0] if close else None
+
+
 def some(items: Sequence[object], most: int = 5) -> str:
     """List a few of many: ``a, b, c and 7 more``."""
     shown = ", ".join(plain(item) for item in items[:most])

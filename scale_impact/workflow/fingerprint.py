@@ -13,15 +13,14 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.indicator import load_indicators
+from scale_impact.core.indicator import load_indicators, meaning
 from scale_impact.core.manifest import text_hash
-from scale_impact.core.measure import load_measure
+from scale_impact.core.measure import load_measure, said
 from scale_impact.core.source import Source, load_source, reading
 from scale_impact.core.template import read_template
 from scale_impact.sources import digest
@@ -134,12 +133,12 @@ def _content(load: Any, path: Path) -> Any:
 
 @lru_cache(maxsize=256)
 def _measure(path: Path, text: bytes) -> dict[str, Any]:
-    return load_measure(path).model_dump(mode="json")
+    return said(load_measure(path))
 
 
 @lru_cache(maxsize=8)
 def _indicators(path: Path, text: bytes) -> dict[str, dict[str, Any]]:
-    return {name: asdict(indicator) for name, indicator in load_indicators(path).items()}
+    return {name: meaning(indicator) for name, indicator in load_indicators(path).items()}
 
 
 @lru_cache(maxsize=256)

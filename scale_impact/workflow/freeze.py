@@ -21,11 +21,12 @@ from scale_impact.core.simulated import SIMULATED_VARIABLE, simulated_data
 from scale_impact.core.study import Study
 from scale_impact.core.words import plain
 from scale_impact.errors import RunError, ScaleImpactError, SourceError, UsageError
-from scale_impact.sources import read
+from scale_impact.sources import cards, read
 from scale_impact.workflow.batch import Settings as BatchSettings
 from scale_impact.workflow.batch import run_batch
 from scale_impact.workflow.conditions import Conditions, Event, Watch, silent
 from scale_impact.workflow.environment import environment
+from scale_impact.workflow.fingerprint import card_of, card_place
 from scale_impact.workflow.preflight import preflight
 from scale_impact.workflow.runs import Run, expand
 from scale_impact.workflow.scratch import scratch
@@ -267,7 +268,8 @@ def _uncommitted(base: Study, runs: Iterable[Run]) -> bool:
     project, files = base.project, {base.folder / "study.yaml", base.project.indicators}
     for run in runs:
         settings = run.study.settings
-        files |= {run.template, project.source(settings.source), project.measure(settings.measure)}
+        files |= {run.template, project.measure(settings.measure)}
+        files |= {project.root / card for card in cards(card_of(run), project.root, card_place(run))}
     command = ["git", "-C", str(project.root), "status", "--porcelain", "--", *map(str, sorted(files))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     return bool(done.stdout.strip())

@@ -91,6 +91,17 @@ def test_what_the_study_knows_is_filled_in(rich):
     assert "Git commit: `c0ffee`, with changes that were not committed" in section(text, "Code")
 
 
+def test_the_hypotheses_name_the_way_in_which_each_indicator_should_go(place):
+    card = place.root / "data/measures/enterprise_zone.yaml"
+    text = "title: Zone\nwhat: a zone\nmechanism: x\nexpected: "
+    card.write_text(text + "{jobs: up, unemployment: down}\n")
+    told = section(as_text(FrozenPlan((version(),))), "Hypotheses")
+    assert told.startswith("By its card the measure should move: jobs (up), unemployment (down).")
+    card.write_text(text + "[jobs, unemployment]\n")
+    told = section(as_text(FrozenPlan((version(),))), "Hypotheses")
+    assert told.startswith("By its card the measure should move: jobs, unemployment.")
+
+
 def test_a_grid_is_told_by_its_choices_what_is_left_out_and_how_many_runs_that_makes(place):
     place.study(
         grid={

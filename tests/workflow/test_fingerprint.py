@@ -56,11 +56,24 @@ def test_a_changed_input_is_another_run(place, change):
         lambda p: (p.root / "data/indicators/catalogue.csv").open("a").write("x,X,a,b,c,0\n"),
         lambda p: (p.root / "data/sources/towns.yaml").open("a").write("# a comment\n"),
         lambda p: (p.root / "data/measures/enterprise_zone.yaml").open("a").write("\n# a comment\n"),
+        lambda p: rewrite(
+            p.root / "data/measures/enterprise_zone.yaml",
+            "partners:",
+            "partners:\n  - {name: A, costs: b, benefits: c}",
+        ),
         lambda p: p.data(towns(), citation="Statistical office (2024)"),
         lambda p: p.data(towns(), file="data/elsewhere/jobs.csv"),
         lambda p: p.study("another", title="Another study"),
     ],
-    ids=["new indicator", "comment in card", "comment in measure", "citation", "file moved", "another study"],
+    ids=[
+        "new indicator",
+        "comment in card",
+        "comment in measure",
+        "partner",
+        "citation",
+        "file moved",
+        "another study",
+    ],
 )
 def test_what_can_change_no_result_does_not_make_another_run(place, change):
     before = identity(place)
