@@ -140,6 +140,8 @@ def _sides(
     panel: Panel, design: Design, moments: Cohorts, before: Sequence[Any] | None, after: Sequence[Any] | None
 ) -> Sides:
     start = int(moments.starts.min())
+    if start >= moments.n_periods:
+        raise DesignError("did_2x2 needs a group that becomes treated; no unit is treated here.")
     position = np.arange(moments.n_periods)
     early = position < start - design.anticipation if before is None else _named(panel, before, "before")
     late = position >= start if after is None else _named(panel, after, "after")

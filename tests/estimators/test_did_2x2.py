@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
+from scale_impact.core.cohorts import leave_out
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from tests.panels import BEFORE, NEVER, drawn, dummy_regression, fitted, long, panel_of, reference
 from tests.sandwiches import Dense, dense
@@ -445,3 +446,10 @@ def test_cohorts_that_are_clusters_are_said_to_be_why_there_is_no_standard_error
     assert (overall.std_error, overall.reason) == (
         None, "no standard error: each cohort lies in one cluster, whose own variation cannot be seen",
     )  # fmt: skip
+
+
+def test_without_its_only_treated_unit_the_design_is_refused_in_words():
+    panel = panel_of(long({"a": [1, 2], "b": [3, 5]}, {"a": 2002}))
+    design = si.Design.from_panel(panel, first_treated="g")
+    with pytest.raises(DesignError, match="no unit is treated here"):
+        si.estimate("did_2x2", panel, leave_out(panel, design, np.array([0])))

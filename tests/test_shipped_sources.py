@@ -1,0 +1,225 @@
+"""Cards of real data: complete, pulled from a mirror into an empty project, read, and made into the panels that studies use."""
+
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+
+from scale_impact.core.source import load_source
+from scale_impact.core.study import StudyFile
+from scale_impact.sources import read
+from scale_impact.sources._pull import pull
+from tests.panels import ROOT, shared
+
+CARDS = {path.stem: load_source(path) for path in sorted((ROOT / "data/sources").glob("*.yaml"))}
+SHARED = {
+    "nyc_congestion_pricing": (21_798, 39),
+    "nyc_published_effects": (510, 13),
+    "nyc_monitors": (18, 5),
+    "nyc_cbd_daily": (1_952, 3),
+    "santa_clara_digital_tracing": (231, 31),
+    "swiss_naturalisation": (22_971, 4),
+    "chile_egov_benchmark": (1_035, 26),
+    "chile_municipal_finance": (1_035, 16),
+}
+"""Cards of the four real city measures, with rows and columns."""
+DERIVED = {
+    "nyc_pm25_monthly": (590, 8),
+    "nyc_pm25_spring": (69, 6),
+    "santa_clara_zip_weeks": (231, 9),
+    "chile_councils": (309, 12),
+}
+PACKAGED = {
+    "indiana_enterprise_zones": (198, 5),
+    "indiana_anderson_claims": (108, 5),
+    "north_andover_houses": (321, 16),
+    "us_city_crime_1982_1987": (92, 15),
+    "norway_district_crime_1972_1978": (106, 7),
+    "north_carolina_county_crime": (630, 26),
+    "college_town_rents": (128, 10),
+    "london_water_1849_1854": (4, 3),
+}
+STUDIES = (
+    "snow-london-water",
+    "nyc-congestion-pricing",
+    "santa-clara-digital-tracing",
+    "chile-civil-society-councils",
+)
+
+
+def empty_project(root):
+    """A fresh clone as far as data are concerned: cards and no data."""
+    shutil.copytree(ROOT / "data/sources", root / "data/sources")
+    return root
+
+
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory):
+    """An empty project after `data pull --mirror`, and what each pull said."""
+    mirror, root = shared("data"), empty_project(tmp_path_factory.mktemp("project"))
+    said = {name: pull(name, root, mirror=mirror) for name in SHARED}
+    return root, said
+
+
+def frame_of(root, name):
+    return read(root / f"data/sources/{name}.yaml", root)
+
+
+# ---- what every card says --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_says_whence_under_which_licence_and_what_each_column_means(name):
+    card = CARDS[name]
+    assert all(text.strip() for text in (card.title, card.origin, card.licence))
+    assert all(c.unit.strip() and c.meaning.strip() for c in card.columns.values())
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_pulled_card_has_edition_address_and_hash(name):
+    card = CARDS[name]
+    assert card.vintage
+    for piece in card.pieces:
+        address = urlsplit(piece.address)
+        assert (address.scheme, address.netloc) == ("https", "raw.githubusercontent.com")
+        assert card.vintage in address.path, "the address names the commit that the edition stands for"
+        assert len(piece.sha256) == 64
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_data_of_a_package_are_read_and_not_handed_on(name):
+    frame = frame_of(ROOT, name)
+    assert not CARDS[name].redistribute
+    assert frame.shape == PACKAGED[name]
+    assert frame.notna().any().all()
+
+
+def test_logarithms_of_cards_have_units_that_say_so():
+    wrong = [
+        (name, column)
+        for name, card in CARDS.items()
+        for column, said in card.columns.items()
+        if "ogarithm" in said.meaning and not said.unit.startswith("log(")
+    ]
+    assert not wrong
+
+
+# ---- pulled from a mirror --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_real_data_are_pulled_from_a_mirror_into_a_fresh_clone(pulled, name):
+    root, said = pulled
+    assert {f.state for f in said[name].files} == {"fetched"}
+    assert [f.sha256 for f in said[name].files] == [piece.sha256 for piece in CARDS[name].pieces]
+    frame = frame_of(root, name)
+    assert frame.shape == SHARED[name]
+    assert frame.notna().any().all()
+
+
+def test_the_data_themselves_are_no_part_of_the_project():
+    files = {piece.file for name in SHARED for piece in CARDS[name].pieces}
+    assert not [p for p in (ROOT / "data").rglob("*") if p.name in files and "raw" not in p.relative_to(ROOT).parts]
+
+
+def test_pulling_a_computed_card_pulls_what_it_is_made_from(tmp_path):
+    root = empty_project(tmp_path)
+    said = pull("chile_councils", root, mirror=shared("data"))
+    assert {f.card for f in said.files} == {"chile_municipal_finance", "chile_egov_benchmark"}
+
+
+# ---- panels that studies use -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_a_computed_card_gives_its_panel(pulled, name):
+    frame = frame_of(pulled[0], name)
+    card = CARDS[name]
+    assert frame.shape == DERIVED[name]
+    assert not frame.duplicated([card.unit, card.period]).any()
+
+
+def test_months_of_new_york_rest_on_15_days_and_january_begins_with_the_charge(pulled):
+    months = frame_of(pulled[0], "nyc_pm25_monthly")
+    assert months["days"].min() == 15
+    assert months.query("month == '2025-01'")["days"].max() == 27
+    assert (months["month"].min(), months["month"].max()) == ("2024-01", "2025-05")
+    assert months.query("charged == 1")["month"].min() == "2025-01"
+    assert months.query("charged == 1")["monitor"].nunique() == 6
+
+
+def test_a_month_is_the_mean_of_its_days_highest_values(pulled):
+    days, months = (frame_of(pulled[0], n) for n in ("nyc_congestion_pricing", "nyc_pm25_monthly"))
+    highest = days.groupby(["aqs_id_full", "date"])["value"].max()
+    january = highest.loc["840999999991", "2025-01-05":"2025-01-31"]
+    seen = months.set_index(["monitor", "month"]).loc[("840999999991", "2025-01")]
+    assert seen["pm25"] == pytest.approx(january.mean(), abs=1e-6)  # the card rounds to six decimals
+    assert seen["days"] == january.count()
+
+
+def test_new_yorks_community_monitors_fell_towards_the_others_before_the_charge(pulled):
+    """Why spring against spring misleads, as the study's README says; means of monitors with 15 days in the month."""
+    months = frame_of(pulled[0], "nyc_pm25_monthly")
+    wide = months.pivot(index="monitor", columns="month", values="pm25")
+    regulatory = wide.loc[months.query("network == 'regulatory'")["monitor"].unique()].mean()
+    followed = {
+        "zone": ["840999999914", "840999999991", "840999999995", "840999999996"],
+        "elsewhere": ["840999999998", "840999999999"],
+    }
+    above = {place: wide.loc[monitors].mean() - regulatory for place, monitors in followed.items()}
+    spring, autumn = ["2024-03", "2024-04", "2024-05"], ["2024-09", "2024-10", "2024-11", "2024-12"]
+    seen = {place: [gap[spring].mean(), gap[autumn].mean()] for place, gap in above.items()}
+    assert seen["zone"] == pytest.approx([5.5, 1.0], abs=0.05)
+    assert seen["elsewhere"] == pytest.approx([4.0, -0.8], abs=0.05)
+
+
+def test_a_spring_of_new_york_has_its_three_months(pulled):
+    months, springs = (frame_of(pulled[0], n) for n in ("nyc_pm25_monthly", "nyc_pm25_spring"))
+    one = months[(months["monitor"] == "840999999996") & months["month"].isin(["2024-03", "2024-04", "2024-05"])]
+    seen = springs.set_index(["monitor", "year"]).loc[("840999999996", 2024)]
+    assert seen["pm25"] == pytest.approx(one["pm25"].mean(), abs=1e-6)
+    assert springs.query("charged == 1").shape[0] == 6
+
+
+def test_waves_of_santa_clara_are_those_of_the_trial(pulled):
+    weeks = frame_of(pulled[0], "santa_clara_zip_weeks")
+    first = weeks[weeks["automated"] == 1].groupby("zip")["week"].min().dt.strftime("%Y-%m-%d")
+    assert first.value_counts().to_dict() == {"2022-01-03": 7, "2022-01-10": 3, "2022-01-17": 13}
+    assert weeks["zip"].nunique() == 29
+
+
+def test_completeness_is_the_mean_over_people_of_both_kinds(pulled):
+    weeks = frame_of(pulled[0], "santa_clara_zip_weeks").set_index(["zip", "week"])
+    both, one = weeks.loc[("94040", "2021-12-13")], weeks.loc[("94041", "2021-12-13")]
+    assert both["completeness"] == pytest.approx((1 * 9 / 11 + 10 * 7.2 / 11) / 11)  # 1 automated, 10 manual
+    assert one["completeness"] == pytest.approx(9.5 / 11)  # 4 people, all manual
+    assert both["people"] == 11
+
+
+def test_new_councils_of_chile_are_17_beside_86_municipalities_without(pulled):
+    rows = frame_of(pulled[0], "chile_councils")
+    first = rows[rows["council"] == 1].groupby("municipality")["year"].min()
+    assert first.value_counts().to_dict() == {2021: 11, 2020: 6}
+    assert rows["municipality"].nunique() - len(first) == 86
+    assert rows.groupby("municipality")["council"].apply(lambda c: c.is_monotonic_increasing).all()
+
+
+# ---- studies ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", STUDIES)
+def test_a_shipped_study_and_its_variants_are_valid_and_in_the_units_of_their_indicators(slug):
+    file = StudyFile.read(ROOT / "studies" / slug)
+    for name in file.variants or (None,):
+        study = file.study(name)
+        assert all(study.unit_of(outcome) for outcome in study.outcomes)
+        assert study.settings.source in CARDS
+
+
+def test_new_yorks_variants_leave_out_the_monitors_that_they_say(pulled):
+    monitors = frame_of(pulled[0], "nyc_pm25_monthly").drop_duplicates("monitor")
+    file = StudyFile.read(ROOT / "studies/nyc-congestion-pricing")
+    left_out = {name: set(file.study(name).settings.sample.without) for name in file.variants}
+    assert left_out["outside_the_city"] == set(monitors.query("area == 'nyc'")["monitor"])
+    regulatory = set(monitors.query("network == 'regulatory'")["monitor"])
+    assert left_out["same_network"] == left_out["same_season_and_network"] == regulatory
