@@ -19,7 +19,7 @@ from scale_impact.core.effect import Effect, Judgement
 from scale_impact.core.panel import Panel
 from scale_impact.core.targets import Target, overall_target, targets_of, with_judgements
 from scale_impact.errors import ScaleImpactError, UsageError
-from scale_impact.inference._auto import Rule, choose, rest_on_few
+from scale_impact.inference._auto import Rule, alone, choose, rest_on_few
 from scale_impact.inference._auto import enough as enough
 
 ALONE = (
@@ -95,7 +95,7 @@ def judged(
     """
     name, options = parsed(inference)
     nothing = effect.overall.value is None or effect.overall.reason == NO_VARIATION
-    if name == "analytic" or nothing or (name == "auto" and enough(panel, design)):
+    if name == "analytic" or nothing or (name == "auto" and (enough(panel, design) or alone(panel, design))):
         return effect
     try:
         targets = targets_of(effect, panel, design, refit)
@@ -163,7 +163,7 @@ def overall_judge(
     Parameters are those of ``judged``.
     """
     name, options = parsed(inference)
-    if name == "analytic" or (name == "auto" and enough(panel, design)):
+    if name == "analytic" or (name == "auto" and (enough(panel, design) or alone(panel, design))):
         return lambda found, panel, design, refit: found
     targets = targets_of(effect, panel, design, refit)
     rule = choose(panel, design, targets) if name == "auto" else Rule(name, options)
@@ -208,7 +208,7 @@ def opinions(
 ) -> list[Opinion]:
     """What each method says of the overall effect, side by side; ``many``: only those that are quick with many clusters."""
     targets = targets_of(effect, panel, design, refit)[:1]
-    rule = None if enough(panel, design) else choose(panel, design, targets)
+    rule = None if enough(panel, design) or alone(panel, design) else choose(panel, design, targets)
     chosen = [n for n in names() if not many or n in ("wild_bootstrap", "conley_taber") or (rule and rule.method == n)]
     return [_opinion(n, rule, effect, panel, design, refit, targets, seed, draws) for n in chosen]
 

@@ -50,6 +50,12 @@ def enough(panel: Panel, design: Design) -> bool:
     return counts.total >= MANY_CLUSTERS and min(counts.treated, counts.controls) >= MANY_TREATED and spread
 
 
+def alone(panel: Panel, design: Design) -> bool:
+    """Whether one cluster is treated and one is not: there is nothing to draw again, and no method has an interval."""
+    counts = cluster_counts(panel, design)
+    return counts is not None and max(counts.treated, counts.controls) <= 1
+
+
 def choose(panel: Panel, design: Design, targets: Sequence[Target]) -> Rule:
     """The method for a design with few clusters and the estimates of one effect."""
     counts = cluster_counts(panel, design)

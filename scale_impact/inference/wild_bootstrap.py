@@ -122,6 +122,10 @@ def _judged(targets: Sequence[Target], forms: Sequence[Form | None], chosen: _Ch
     return [found.get(k) for k in range(len(targets))]
 
 
+NOISE = 1e-10
+"""Of an estimate: scores that are no larger are rounding errors, such as where each cohort is one cluster."""
+
+
 @dataclass(frozen=True)
 class _Chosen:
     """The options."""
@@ -183,7 +187,9 @@ def _forms(panel: Panel, design: Design, effect: Effect, targets: Sequence[Targe
         models = working_models(effect, panel, design, blocks, linear)
         made = (form_of(blocks, t, m) for t, m in zip(linear, models, strict=True))
     found = [_score_form(effect, t) if t.loadings is None else next(made) for t in targets]
-    return [f if f is not None and f.error > 0 else None for f in found]
+    return [
+        f if f is not None and f.error > NOISE * abs(t.value) else None for f, t in zip(found, targets, strict=True)
+    ]
 
 
 def _score_form(effect: Effect, target: Target) -> Form | None:

@@ -12,7 +12,7 @@ from scale_impact.core.targets import targets_of
 from scale_impact.errors import DesignError, EstimationError
 from scale_impact.inference import wild_bootstrap
 from tests.inference import overall
-from tests.panels import NEVER, design_of, drawn, fitted, framed, panel_of, reference
+from tests.panels import NEVER, design_of, drawn, fitted, framed, long, panel_of, reference
 
 
 def refit(estimator, **options):
@@ -343,3 +343,15 @@ def test_a_level_shift_of_one_unit_by_a_billion_changes_no_digit_that_matters():
     one, other = (judged("twfe", framed(v, first), weights="rademacher") for v in (y, far))
     assert one.p_value == other.p_value
     assert one.interval(0.9) == pytest.approx(other.interval(0.9), abs=1e-5)
+
+
+def test_one_treated_and_one_other_unit_have_no_interval_and_no_p_value_whatever_is_asked():
+    frame = long({"a": [130.1, 84.9], "b": [134.9, 146.6]}, {"a": 2002})
+    panel = panel_of(frame)
+    design = si.Design.from_panel(panel, first_treated="g")
+    by_itself = si.estimate("did_2x2", panel, design, inference="auto")
+    assert by_itself.overall.value == pytest.approx(-56.9)
+    assert by_itself.overall.p_value is None
+    assert by_itself.overall.interval(0.95) is None
+    with pytest.raises(EstimationError, match="no variation"):
+        si.estimate("did_2x2", panel, design, inference="wild_bootstrap")
