@@ -27,29 +27,31 @@ from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
-from scale_impact.core.evidence import Origin, check_row, estimate_rows, specification_row
+from scale_impact.core.evidence import Origin, check_row, estimate_rows, index_row, specification_row, unanswered_row
 from scale_impact.core.frozen_plan import Adherence, adherence
 from scale_impact.core.given import study_for
 from scale_impact.core.indicator import Indicator
 from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
-from scale_impact.core.source import load_source
+from scale_impact.core.source import Source, load_source
 from scale_impact.core.study import Choice, Outcome, Study, describe
-from scale_impact.core.words import effect_unit, some
+from scale_impact.core.words import effect_unit, plain, some
 from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
 from scale_impact.evidence.store import write_rows
 from scale_impact.inference import judged, overall_judge
-from scale_impact.sources import read
+from scale_impact.sources import cards, explained, read
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
     from matplotlib.figure import Figure
 
+    from scale_impact.core.coverage import Coverage
     from scale_impact.core.joint_test import LeftOut
+    from scale_impact.core.profile import Profile
     from scale_impact.core.specifications import SpecificationCurve
     from scale_impact.core.streams_parquet import ParquetTable
     from scale_impact.curve import Candidate, Panels
@@ -124,6 +126,9 @@ WAYS: Mapping[str, Any] = {"draws": 500, "alpha": 0.05, "left_out": "dealt"}
 CURVE = "specification_curve"
 """The check and the figure of all specifications of a grid."""
 
+PROFILE = "multiple_testing"
+"""The check of each outcome among all outcomes of the study, which comes with their profile."""
+
 
 class Session:
     """A study at work. Methods take an outcome's column; default the primary outcome."""
@@ -133,6 +138,7 @@ class Session:
         self.out = Path(out) if out else None
         self._seed = simulation_seed()
         self._known: dict[tuple[str, str], Any] = {}
+        self._profiled: dict[str, Any] | None = None  # how a profile was made, where one was asked for
 
     # ---- what the study asks ----------------------------------------------------------------
 
@@ -178,11 +184,17 @@ class Session:
 
     def source_note(self) -> Markdown:
         """Where the data come from and what the columns mean."""
-        source = load_source(self.study.project.source(self.study.settings.source))
+        source, *others = self._cards()
         rows = "\n".join(f"| `{name}` | {c.unit} | {c.meaning} |" for name, c in source.columns.items())
-        return _markdown(
-            f"**{source.title}.** {source.origin}. Licence: {source.licence}\n\n| column | unit | meaning |\n|---|---|---|\n{rows}"
-        )
+        made_of = "".join(f"\n\nMade from: {_whence(other)}" for other in others)
+        repaired = "".join(f"\n\n{said}" for each in (source, *others) for said in _repairs(each))
+        table = f"\n\n| column | unit | meaning |\n|---|---|---|\n{rows}"
+        return _markdown(f"{_whence(source)}{made_of}{repaired}{table}")
+
+    def _cards(self) -> list[Source]:
+        """The study's source, then those that it is made from."""
+        project, name = self.study.project, self.study.settings.source
+        return list(cards(load_source(project.source(name)), project.root, f"data/sources/{name}.yaml").values())
 
     def indicator(self, outcome: str | None = None) -> Indicator:
         """The catalogue's entry of an outcome."""
@@ -203,6 +215,36 @@ class Session:
         """The data, in a dry run with simulated outcomes: all that the notebook sees passes here."""
         found = read(self.study.project.source(self.study.settings.source), self.study.project.root)
         return found if self._seed is None else simulated_data(self.study, found, self._seed)
+
+    def coverage(self) -> Coverage:
+        """Which values of the source there are, unit by unit and period by period, and why others are missing."""
+        from scale_impact.core.coverage import coverage
+
+        project, (unit, period) = self.study.project, self._followed()
+
+        def make() -> Coverage:
+            gaps, notes = explained(project.source(self.study.settings.source), project.root, unit, period)
+            return coverage(self.data(), unit, period, gaps=gaps, notes=notes)
+
+        found: Coverage = self._once("coverage", "", make)
+        return found
+
+    def oddities(self) -> pd.DataFrame:
+        """Values of the source that look odd, with the reason; none of them is changed."""
+        from scale_impact.core.oddities import oddities
+
+        frame, (unit, period) = self.data(), self._followed()
+        if not hasattr(frame, "iloc"):
+            raise UsageError("The data are streamed, and single values are not looked at in them.")
+        found: pd.DataFrame = self._once("oddities", "", lambda: oddities(frame, unit, period))
+        return found
+
+    def _followed(self) -> tuple[str, str]:
+        """Columns of unit and period."""
+        settings = self.study.settings
+        if settings.unit is None:
+            raise UsageError("The study follows no units over time, so there are no units by periods to be covered.")
+        return settings.unit, settings.period
 
     def panel(self, outcome: str | None = None) -> Panel:
         """The panel of an outcome."""
@@ -228,11 +270,45 @@ class Session:
 
     def check(self, outcome: str | None = None) -> list[Check]:
         """One check of the primary estimate for each check of the study, and those that belong to its estimators."""
-        column = self._outcome(outcome).column
+        chosen = self._outcome(outcome)
+        column = chosen.column
+        if self._unanswered(chosen) is not None:
+            return [self._check_of_profile(column)]
         checks: list[Check] = self._once(
             "checks", column, lambda: [self._check(c, column) for c in self._checks(column)]
         )
-        return checks
+        if self._profiled is None or any(c.check == PROFILE for c in checks):
+            return checks
+        return [*checks, self._check_of_profile(column)]
+
+    def profile(self, *, draws: int | None = None, alpha: float | None = None) -> Profile:
+        """All outcomes on one scale, with an index a dimension and p-values for all of them together.
+
+        Options that are not given are those of the last profile, else of the check ``multiple_testing``. An outcome that cannot be
+        estimated keeps its place with the reason.
+        """
+        from scale_impact.core.profile_making import ALPHA, DRAWS, Answer, Maker, make_profile
+
+        given = {k: v for k, v in {"draws": draws, "alpha": alpha}.items() if v is not None}
+        usual = {"draws": DRAWS, "alpha": ALPHA} | _options(self.study.settings.checks, PROFILE)
+        ways = (self._profiled or usual) | given
+
+        def answer(outcome: Outcome) -> Answer:
+            column = outcome.column
+            return Answer(self.panel(column), self.design(column), self._primary(column))
+
+        def make() -> Profile:
+            return make_profile(Maker(self.study, self.data(), answer, self._fit_judged, **ways))
+
+        found: Profile = self._once(f"profile {ways}", "", make)
+        self._profiled = ways
+        return found
+
+    def profile_in_words(self) -> Markdown:
+        """What the profile says, as text."""
+        from scale_impact.core.profile_words import sentences
+
+        return _markdown("\n".join(f"- {said}" for said in sentences(self.profile())))
 
     def specifications(self, outcome: str | None = None) -> SpecificationCurve:
         """The estimates of all combinations of the study's grid, without a test of them; errors as ``curve.candidates``."""
@@ -290,6 +366,12 @@ class Session:
         panels: Panels = self._once("panels", "", lambda: shared_panels(data))
         return panels
 
+    def _check_of_profile(self, outcome: str) -> Check:
+        """The check that comes with a profile, as the profile was made; of an outcome without an estimate it says why."""
+        from scale_impact.checks.multiple_testing import of_profile
+
+        return of_profile(self.profile(**(self._profiled or {})), outcome)
+
     def _has_curve(self, outcome: str) -> bool:
         """Whether the study's grid is one curve of this outcome: it is not if each combination is a run of its own."""
         combinations = self.study.combinations if self.study.combination is None else ()
@@ -333,12 +415,29 @@ class Session:
 
     def _judged(self, k: int, outcome: str) -> Effect:
         """The k-th estimate with the study's inference; checks fit without it."""
-        panel, design, settings = self.panel(outcome), self.design(outcome), self.study.settings
+        panel, design = self.panel(outcome), self.design(outcome)
+        effect: Effect = self._once(
+            f"judged {k}", outcome, lambda: self._with_inference(k, self._plain(k, outcome), panel, design)
+        )
+        return effect
+
+    def _with_inference(self, k: int, effect: Effect, panel: Panel, design: Design) -> Effect:
+        """An effect of the k-th estimator with the study's inference."""
+        settings = self.study.settings
         inference = {settings.inference.name: settings.inference.options}
         return judged(
-            self._plain(k, outcome), panel, design, lambda p, d: self._fit(settings.estimators[k], p, d), inference,
+            effect, panel, design, lambda p, d: self._fit(settings.estimators[k], p, d), inference,
             seed=settings.seed, primary=k == 0,
         )  # fmt: skip
+
+    def _primary(self, outcome: str) -> Effect:
+        """The primary estimate alone, where the others may not exist."""
+        refuse_as_primary(self.study, self.design(outcome))
+        return self._judged(0, outcome)
+
+    def _fit_judged(self, panel: Panel, design: Design) -> Effect:
+        """The primary estimator on any panel, with the study's inference."""
+        return self._with_inference(0, self._fit(self.study.settings.estimators[0], panel, design), panel, design)
 
     def _check(self, choice: Choice, outcome: str) -> Check:
         panel, design = self.panel(outcome), self.design(outcome)
@@ -348,7 +447,7 @@ class Session:
         has_grid = bool(self.study.combinations)
         return run_check(
             choice.name, panel, design, refit, refits=refits, judged=self._with_interval(refit, outcome),
-            curve=partial(self.joint_test, outcome) if has_grid else None, **options,
+            curve=partial(self.joint_test, outcome) if has_grid else None, profile=self.profile, **options,
         )  # fmt: skip
 
     def _with_interval(
@@ -461,7 +560,7 @@ class Session:
             return "Nothing was written: this notebook was not told where (out is None). `scale-impact run` publishes results."
         if self._seed is not None:
             refuse_to_publish(self.out, self.study.project)
-        estimates = [row for o in self.study.outcomes for row in self._estimate_rows(o)]
+        estimates = [row for o in self.study.outcomes for row in self._estimate_rows(o)] + self._index_rows()
         checks = [
             check_row(self._origin(o), c, self.study.settings.estimators[0].name)
             for o in self.study.outcomes
@@ -475,7 +574,25 @@ class Session:
         return f"{len(estimates)} estimates and {len(checks)} checks written."
 
     def _estimate_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        if (reason := self._unanswered(outcome)) is not None:
+            name, level = self.study.settings.estimators[0].name, self.study.settings.level
+            return [unanswered_row(self._origin(outcome), name, reason, level)]
         return self._effect_rows(outcome) + self._specification_rows(outcome)
+
+    def _unanswered(self, outcome: Outcome) -> str | None:
+        """Why a further outcome of a profile has no estimate; None where it has one, or where no profile was asked for."""
+        if self._profiled is None or outcome.column == self.outcomes[0]:
+            return None
+        line = self.profile(**self._profiled).line(outcome.column)
+        return line.why_not if line.effect is None and line.estimate.value is None else None
+
+    def _index_rows(self) -> list[dict[str, Any]]:
+        """One row an index of a dimension; nothing where no profile was asked for."""
+        if self._profiled is None:
+            return []
+        primary, level = self.estimate()[0], self.study.settings.level
+        origin = self._origin(self.study.outcomes[0])
+        return [index_row(origin, line, primary, level) for line in self.profile(**self._profiled).indices]
 
     def _specification_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
         """One row a specification, in the order of the grid; nothing where there is no curve."""
@@ -510,6 +627,27 @@ class Session:
         return self._known[what, of]
 
 
+def _whence(source: Source) -> str:
+    """A source in a sentence: title, origin, licence, and that it must not be handed on."""
+    closed = "" if source.redistribute else " The data themselves are not published here."
+    return f"**{source.title.strip()}.** {source.origin.strip()}. Licence: {source.licence.strip()}{closed}"
+
+
+def _selected(where: Mapping[str, Any]) -> str:
+    """The rows that a rule of a card means, in words."""
+    return ", ".join(f"{column} {plain(value)}" for column, value in where.items())
+
+
+def _repairs(source: Source) -> list[str]:
+    """What a card leaves out and puts right, each with its reason."""
+    out = [f"Left out of {source.folder}: {_selected(rows.where)} ({rows.reason.strip()})." for rows in source.exclude]
+    right = [
+        f"Put right in {source.folder}: {c.column} at {_selected(c.where)} is {c.value}, not {c.expects} ({c.reason.strip()})."
+        for c in source.corrections
+    ]
+    return out + right
+
+
 def _options(choices: Sequence[Choice], name: str) -> dict[str, Any]:
     """Options of the first choice of a name; none where it is not there."""
     return next((dict(c.options) for c in choices if c.name == name), {})
@@ -531,6 +669,10 @@ def _markdown(text: str) -> Markdown:
 
 def _axis(session: Session, outcome: str, values: tuple[Any, ...]) -> str:
     """What an axis shows: the outcome where a figure draws the panel, else the effect on it."""
+    from scale_impact.core.profile import UNIT, Profile
+
+    if values and isinstance(values[0], Profile):
+        return f"Effect, {UNIT}"
     name, unit = session.indicator(outcome).name, session.unit(outcome)
     if values and isinstance(values[0], Panel):
         return f"{name}, {unit}"

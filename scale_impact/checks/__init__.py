@@ -4,7 +4,8 @@
 study's effect again, so that no check imports an estimator. A check that compares estimators has
 a keyword-only parameter ``refits`` too: a mapping of their names to such functions; one that looks
 at the study's interval has ``judged``, which is ``refit`` with that interval, and one that looks at all
-specifications of a grid has ``curve``, which makes their curve.
+specifications of a grid has ``curve``, which makes their curve; one that looks at all outcomes has ``profile``,
+which makes their profile.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from scale_impact.core.panel import Panel
 from scale_impact.errors import StreamedError, UsageError
 
 if TYPE_CHECKING:
+    from scale_impact.core.profile import Profile
     from scale_impact.core.specifications import SpecificationCurve
 
 Refit = Callable[[Panel, Design], Effect]
 Curve = Callable[..., "SpecificationCurve"]
+MakeProfile = Callable[..., "Profile"]
 
 
 def names() -> tuple[str, ...]:
@@ -45,6 +48,7 @@ def check(
     refits: Mapping[str, Refit] | None = None,
     judged: Refit | None = None,
     curve: Curve | None = None,
+    profile: MakeProfile | None = None,
     **options: Any,
 ) -> Check:
     """Run a check of a design and its estimate.
@@ -65,6 +69,8 @@ def check(
     curve:
         Makes the specification curve of the study's grid, with its joint test; None where there is no
         grid.
+    profile:
+        Makes the profile of the study's outcomes; None where there is no study.
     options:
         Options of the check.
 
@@ -82,16 +88,18 @@ def check(
     if problems := problems + keys.missing_options("checks", name, "run", options):
         raise UsageError(problems)
     try:
-        found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit, curve))
+        found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit, curve, profile))
     except StreamedError as error:
         return Check.inapplicable(name, " ".join(error.problems))
     return found
 
 
-def _filled(name: str, refits: Mapping[str, Refit] | None, judged: Refit, curve: Curve | None) -> dict[str, Any]:
+def _filled(
+    name: str, refits: Mapping[str, Refit] | None, judged: Refit, curve: Curve | None, profile: MakeProfile | None
+) -> dict[str, Any]:
     """What a check wants beside its options."""
     wanted = keys.filled("checks", name, "run")
-    found = {k: v for k, v in {"judged": judged, "curve": curve}.items() if k in wanted}
+    found = {k: v for k, v in {"judged": judged, "curve": curve, "profile": profile}.items() if k in wanted}
     if "refits" not in wanted:
         return found
     if not refits:

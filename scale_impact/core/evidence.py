@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.check import Check
-from scale_impact.core.effect import ROW_FIELDS, Effect
+from scale_impact.core.effect import ROW_FIELDS, Effect, Estimate, flat_row
 from scale_impact.core.study import Outcome, Study
 
 if TYPE_CHECKING:
+    from scale_impact.core.profile import IndexLine
     from scale_impact.core.specifications import Specification
 
 SCHEMA = 1
@@ -73,6 +74,28 @@ def specification_row(origin: Origin, specification: Specification, level: float
     """Row of estimates.jsonl for one specification of a curve; the primary estimate has rows of its own."""
     head = {"estimator": specification.estimator, "role": "secondary", "estimand": specification.estimand}
     row = {**origin.fields(), **head, **specification.row(level)}
+    return {name: row[name] for name in ESTIMATE_FIELDS}
+
+
+def index_row(origin: Origin, index: IndexLine, primary: Effect, level: float) -> dict[str, Any]:
+    """Row of estimates.jsonl for the summary index of a dimension, by the study's primary estimator; it has no indicator."""
+    from scale_impact.core.profile import UNIT
+
+    effect = index.effect
+    sample, inference = (None, "") if effect is None else (effect.sample, effect.inference)
+    head = {"estimator": primary.estimator, "role": "secondary", "estimand": (effect or primary).estimand}
+    row = {
+        **origin.fields(), **head, "outcome": index.name, "indicator": None, "dimension": index.dimension, "direction": "+",
+        "outcome_unit": UNIT, **flat_row("overall", "overall", index.estimate, sample, inference, level),
+    }  # fmt: skip
+    return {name: row[name] for name in ESTIMATE_FIELDS}
+
+
+def unanswered_row(origin: Origin, estimator: str, reason: str, level: float) -> dict[str, Any]:
+    """Row of estimates.jsonl for an outcome that cannot be estimated, with the reason where others say how they were inferred."""
+    head = {"estimator": estimator, "role": "secondary", "estimand": None}
+    number = flat_row("overall", "overall", Estimate(None, reason=reason), None, "", level)
+    row = {**origin.fields(), **head, **number}
     return {name: row[name] for name in ESTIMATE_FIELDS}
 
 

@@ -24,9 +24,9 @@ Column = Annotated[str, "column of the data"]
 """An option that names a column, which the source's card has to describe."""
 
 
-FILLED = ("refits", "judged", "curve")
+FILLED = ("refits", "judged", "curve", "profile")
 """Keyword-only parameters that a session fills and that are no options of a file: all estimators of the study by name,
-the primary one with the study's kind of interval, and the specification curve of the study's grid."""
+the primary one with the study's kind of interval, the specification curve of the study's grid, the profile of its outcomes."""
 
 SHARED = ("covariates", "level", "seed")
 """Options that take a study's value where they are not given."""
