@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN = .venv/bin/scale-impact
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup study studies test lint types rooms tests lab bench lock clean
+.PHONY: help setup study studies test lint types rooms database tests lab bench lock clean
 
 help:
 	@echo 'make study    set up, run the enterprise-zone study, print its answer'
@@ -56,7 +56,15 @@ types: setup
 rooms: setup
 	@.venv/bin/lint-imports --no-cache >.venv/rooms.log || { cat .venv/rooms.log; exit 1; }
 
-tests: setup
+# the tests of SQL sources start a PostgreSQL of their own; without its programs they are skipped
+database:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends postgresql; } >/dev/null 2>&1 || \
+	    echo 'PostgreSQL could not be installed by apt-get: the tests that start one are skipped'; \
+	  else echo 'PostgreSQL (initdb, pg_ctl) is not here: the tests that start one are skipped'; fi; }
+
+tests: setup database
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lab: setup

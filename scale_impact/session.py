@@ -36,7 +36,7 @@ from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.study import Choice, Outcome, Study, describe
-from scale_impact.core.words import effect_unit, plain, some
+from scale_impact.core.words import effect_unit, plain, some, within_sentence
 from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
@@ -676,7 +676,7 @@ def _axis(session: Session, outcome: str, values: tuple[Any, ...]) -> str:
     name, unit = session.indicator(outcome).name, session.unit(outcome)
     if values and isinstance(values[0], Panel):
         return f"{name}, {unit}"
-    return f"Effect on {name[:1].lower()}{name[1:]}, {effect_unit(unit)}"
+    return f"Effect on {within_sentence(name)}, {effect_unit(unit)}"
 
 
 def _describe(panel: Panel, design: Design) -> str:

@@ -141,7 +141,7 @@ class Place:
 def project(root):
     """A project with the shipped templates and cards, and the study `towns`."""
     shutil.copytree(ROOT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    shutil.copytree(ROOT / "data", root / "data")
+    shutil.copytree(ROOT / "data", root / "data", ignore=shutil.ignore_patterns("raw"))
     with (root / "data/indicators/catalogue.csv").open("a", encoding="utf-8") as file:
         file.write(INDICATORS)
     place = Place(root)

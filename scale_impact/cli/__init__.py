@@ -10,7 +10,9 @@ import typer
 
 from scale_impact.errors import ScaleImpactError
 
-VERBS = ("new", "check", "plan", "freeze", "run", "slurm", "status", "logs", "verify", "export", "evidence", "doctor")
+VERBS = (
+    "new", "data", "check", "plan", "freeze", "run", "slurm", "status", "logs", "verify", "export", "evidence", "doctor",
+)  # fmt: skip
 """In the order of a study's life."""
 
 app = typer.Typer(
@@ -22,7 +24,11 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 2 usage; 10 study file; 11 source or data; 12 design; 13 estimation; 14 a run failed; 15 not verified.",
 )
 for _verb in VERBS:
-    app.command(_verb)(getattr(import_module(f"scale_impact.cli.{_verb}"), _verb))
+    _found = getattr(import_module(f"scale_impact.cli.{_verb}"), _verb)
+    if isinstance(_found, typer.Typer):  # a verb with verbs of its own
+        app.add_typer(_found, name=_verb)
+    else:
+        app.command(_verb)(_found)
 
 
 @app.callback()

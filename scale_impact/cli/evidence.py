@@ -46,6 +46,7 @@ def evidence(
     """
     from scale_impact.core.evidence import to_line
     from scale_impact.core.project import Project
+    from scale_impact.core.safe_csv import write_csv
     from scale_impact.evidence.query import as_parquet, query
 
     frame = query(Project.find().studies, where=where, sql=sql)
@@ -53,7 +54,7 @@ def evidence(
         nothing = "No row answers this." if where or sql else "No results yet. Run a study: scale-impact run"
         _table(frame if sql else frame[_shown(frame)], nothing)
     elif format_ is Format.csv:
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+        write_csv(frame, sys.stdout)
     elif format_ is Format.json:
         rows = [{k: _portable(v) for k, v in row.items()} for row in frame.to_dict(orient="records")]
         typer.echo("[\n" + ",\n".join(map(to_line, rows)) + "\n]")

@@ -20,7 +20,7 @@ from scale_impact.core.measure import (
     move,
 )
 from scale_impact.core.project import Project
-from scale_impact.core.words import counted
+from scale_impact.core.words import counted, within_sentence
 from scale_impact.errors import StudyError
 
 PAGE = "docs/measures.md"
@@ -132,9 +132,9 @@ def _theory(theory: Theory | None) -> Iterator[str]:
         "outcomes": "Outcomes",
         "impact": "Impact",
     }
-    rows = [f"| {word} | {_cell('; '.join(_lower(s) for s in getattr(theory, key)))} |" for key, word in steps.items()]
+    rows = [f"| {word} | {_cell('; '.join(within_sentence(s) for s in getattr(theory, key)))} |" for key, word in steps.items()]
     yield "\n".join(["| step | what |", "|---|---|", *rows])
-    tested = [f"- {a.claim}. *How to test it:* {_lower(a.test)}." for a in theory.assumptions]
+    tested = [f"- {a.claim}. *How to test it:* {within_sentence(a.test)}." for a in theory.assumptions]
     yield "\n".join(["It rests on these assumptions:\n", *tested])
 
 
@@ -151,7 +151,7 @@ def _moves(card: Measure, indicators: Mapping[str, Indicator]) -> Iterator[str]:
 
 
 def _harm(name: str, why: str | None, indicators: Mapping[str, Indicator]) -> str:
-    return f"- {_named(name, indicators)}: {_lower(why)}." if why else f"- {_named(name, indicators)}."
+    return f"- {_named(name, indicators)}: {within_sentence(why)}." if why else f"- {_named(name, indicators)}."
 
 
 def _named(name: str, indicators: Mapping[str, Indicator], way: str | None = None) -> str:
@@ -188,7 +188,7 @@ def _spill(spillover: Spillover) -> str:
 def _designs(card: Measure) -> Iterator[str]:
     for design in card.designs:
         checks = f", with the checks {', '.join(f'`{c}`' for c in design.checks)}" if design.checks else ""
-        yield f"**`{design.estimator}`** fits here: {_lower(design.when)}{checks}."
+        yield f"**`{design.estimator}`** fits here: {within_sentence(design.when)}{checks}."
 
 
 def _references(references: Iterable[Reference]) -> Iterator[str]:
@@ -209,12 +209,6 @@ def _cell(text: str) -> str:
 
 def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _lower(text: str) -> str:
-    """A sentence's start within a line; names and abbreviations keep their capitals."""
-    first = text.partition(" ")[0]
-    return text if len(first) > 1 and first != first.capitalize() else text[:1].lower() + text[1:]
 
 
 # ---- of a project --------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Outcome(Record):
     column: StrictStr
     """Column of the source."""
     indicator: StrictStr
-    """What it measures: a key of data/indicators/catalogue.csv."""
+    """What it measures: a key or code of data/indicators/catalogue.csv."""
     scale: Literal["level", "log"] = "level"
     """`log` where the column holds logarithms already; nothing is transformed."""
 

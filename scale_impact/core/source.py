@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from scale_impact.core.recipe import Part
+from scale_impact.core.recipe import Keep, Part
 from scale_impact.core.remote import credentials_in, is_url
 from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import SourceError
@@ -92,6 +92,8 @@ class SourceFile(Record):
     """Columns that the file lacks and each of its rows has, such as {year: 2019}."""
     original: str | None = None
     """How the file was made from what lies at the address, where it is not that itself."""
+    values_sha256: str | None = None
+    """Of such a file: digest of its values, by which one that is made anew is known. `data pull` says it."""
 
     @field_validator("file", "address")
     @classmethod
@@ -182,6 +184,8 @@ class Source(Record):
     """For `sql`: other cards, each a table of its name."""
     parts: tuple[Part, ...] = ()
     """For `panel`: what is joined on unit and period."""
+    keep: Keep = "first"
+    """For `panel`: units and periods of the first part, of `all`, or those `common` to all."""
 
     unit: str | None = None
     """Column that names the unit."""
@@ -191,6 +195,8 @@ class Source(Record):
     """Rows that are left out, such as totals."""
     corrections: tuple[Correction, ...] = ()
     """Values put right."""
+    totals: Literal["refuse", "keep"] = "refuse"
+    """Units that are called total, or that are the sum of all others: refused, or kept because they are units."""
     columns: dict[str, Column]
     """The columns that studies may use, with unit and meaning."""
 
@@ -223,6 +229,9 @@ class Source(Record):
     @property
     def pieces(self) -> tuple[SourceFile, ...]:
         """Its files, in order; none where other cards are all that it is made of, or where a query names no file."""
+        if self.parts:
+            found = {one.file: one for part in self.parts for one in part.lookups}
+            return tuple(SourceFile(file=one.file, sha256=one.sha256) for one in found.values())
         if self.files:
             return self.files
         name = self.file or self._stored_name()
@@ -230,7 +239,7 @@ class Source(Record):
 
     def _stored_name(self) -> str | None:
         """What a file is called in the store that the card gives no name: that of its address, or of its query."""
-        if self.kind == "ckan" or (self.is_pulled and self.address is None):
+        if self.kind in ("ckan", "sdmx") or (self.is_pulled and self.address is None):
             return f"{self.kind}-{self.query_key}"
         return (
             None

@@ -184,8 +184,7 @@ class ParquetTable:
         options: dict[str, Any] = {"threads": threads(), **limit}
         con = duckdb.connect(config=options)
         try:
-            if con.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
-                con.execute("SET enable_progress_bar = false")  # a notebook would keep what is printed
+            without_progress(con)
             yield con
         except duckdb.Error as error:
             what = " ".join(str(error).split())
@@ -214,6 +213,12 @@ def bytes_of(memory: str) -> float:
     if unit is None or not number.replace(".", "", 1).isdigit() or float(number) * units[unit] < 2e8:
         raise DataError(f"memory is {memory!r}; write a size of 200MB or more, such as 1GB or 800MB.")
     return float(number) * units[unit]
+
+
+def without_progress(con: DuckDBPyConnection) -> None:
+    """No progress bar, whose text a notebook would keep; where there is none, as in a kernel without widgets, it may not be set."""
+    if con.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
+        con.execute("SET enable_progress_bar = false")
 
 
 def quoted(name: str) -> str:

@@ -63,6 +63,12 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def within_sentence(text: str) -> str:
+    """A name as it stands within a sentence: `unemployment claims`, but `PM2.5` and `NO2` as they are."""
+    first = text.split(" ", 1)[0]
+    return text if len(first) > 1 and first != first.capitalize() else text[:1].lower() + text[1:]
+
+
 def effect_unit(unit: str) -> str:
     """The unit of an effect on an outcome: a share in % changes by percentage points."""
     return "percentage points" if unit == "%" else unit

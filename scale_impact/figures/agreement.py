@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.check import Check
 from scale_impact.core.effect import Estimate
+from scale_impact.core.words import within_sentence
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect", level: float = 0.95) -
     _style.rows(ax, [_style.folded(r["estimator"], 30) for r in rows])
     primary = check.details["primary"]
     _style.unit_label(
-        ax, f"Difference from {primary} ({_style.percent(level)} interval): {unit[:1].lower()}{unit[1:]}", "x"
+        ax, f"Difference from {primary} ({_style.percent(level)} interval): {within_sentence(unit)}", "x"
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scale_impact.core.check import Check
+from scale_impact.core.words import within_sentence
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -81,4 +82,4 @@ def _axes(ax: Axes, top: float, unit: str, alpha: float) -> None:
     at = [0, 100 * alpha, *(p for p in (20, 40, 60, 80, 100) if p > 100 * alpha + 4)]
     ax.set_yticks(at, [f"{p:g}%" for p in at])
     ax.set_ylabel("Placebo worlds in which an effect is found")
-    _style.unit_label(ax, f"True effect, up or down: {unit[:1].lower()}{unit[1:]}" if unit else "True effect", "x")
+    _style.unit_label(ax, f"True effect, up or down: {within_sentence(unit)}" if unit else "True effect", "x")

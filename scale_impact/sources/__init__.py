@@ -4,7 +4,7 @@ Kinds whose files lie in the project, a package or the store have ``locate(sourc
 their files are, unless pulled) and ``parse(path, source) -> DataFrame``. Between the two each file's
 hash is compared with the card's. Derived kinds are computed from other cards and files whenever they
 are read: ``build(source, table, files) -> DataFrame``. Kinds that ask a service have
-``fetch(source, folder) -> Path`` for ``data pull``. Large Parquet files are not read into a frame:
+``fetch(source, folder) -> Fetched`` for ``data pull``. Large Parquet files are not read into a frame:
 ``read`` gives their table, which ``core/assemble.py`` streams.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
@@ -23,10 +23,28 @@ from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import place
 from scale_impact.errors import DataError, SourceError
 from scale_impact.sources._material import Item, cards, digest, files, is_here, items, refuse_changed, unfit
-from scale_impact.sources._rules import refuse_broken_rules
+from scale_impact.sources._others import Others
+from scale_impact.sources._rules import refuse_broken_rules, refuse_broken_streamed
 from scale_impact.sources._tidy import as_in_file, stacked, tidy
 
-__all__ = ["Item", "cards", "digest", "files", "frame_of", "is_here", "items", "names", "read", "unfit"]
+if TYPE_CHECKING:
+    from scale_impact.core.coverage import Coverage
+
+__all__ = [
+    "Item",
+    "cards",
+    "coverage_of",
+    "digest",
+    "explained",
+    "files",
+    "frame_of",
+    "is_here",
+    "items",
+    "names",
+    "oddities_of",
+    "read",
+    "unfit",
+]
 
 
 def names() -> tuple[str, ...]:
@@ -71,6 +89,58 @@ def frame_of(source: Source, root: Path, where: str) -> pd.DataFrame | None:
     return _located(where, lambda: _raw(source, found, root, unchecked))
 
 
+def coverage_of(card: Path, root: Path, unit: str | None = None, period: str | None = None) -> Coverage:
+    """Which values of a card's data there are, and why others are missing.
+
+    Parameters
+    ----------
+    unit, period:
+        Columns of the unit and of the period; default those that the card names.
+
+    Raises
+    ------
+    SourceError
+        As ``read``; nothing says which column is the unit, or the period.
+    """
+    from scale_impact.core.coverage import coverage
+    from scale_impact.sources._explained import labels
+
+    source, where = load_source(card), place(card)
+    data, (units, clock) = read(card, root), _located(where, lambda: labels(source, unit, period))
+    gaps, notes = explained(card, root, units, clock)
+    return _located(where, lambda: coverage(data, units, clock, gaps=gaps, notes=notes))
+
+
+def explained(card: Path, root: Path, unit: str, period: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Missing values with the reason that is known, and what joining left out, in sentences; errors as ``read``.
+
+    Reasons are footnote marks, rows that the card leaves out, and periods of which too little was observed: a table of
+    unit, period, column and reason.
+    """
+    source, where = load_source(card), place(card)
+    if source.kind == "panel":
+        found = items(source, root, where)
+        panel = _located(where, lambda: _derived(source, found, root, read, "assembled"))
+        return panel.gaps, panel.notes
+    from scale_impact.sources._explained import flagged, gaps_of
+
+    raw = frame_of(flagged(source), root, where)
+    return gaps_of(pd.DataFrame() if raw is None else raw, source, unit, period), ()
+
+
+def oddities_of(card: Path, root: Path, unit: str | None = None, period: str | None = None) -> pd.DataFrame:
+    """Values of a card's data that look odd, none of them changed (``core.oddities``); errors as ``coverage_of``."""
+    from scale_impact.core.oddities import oddities
+    from scale_impact.sources._explained import breaks_of, flagged, labels
+
+    source, where = load_source(card), place(card)
+    data, (units, clock) = read(card, root), _located(where, lambda: labels(source, unit, period))
+    if isinstance(data, ParquetTable):
+        raise SourceError(f"{card.stem}: single values are not looked at in data that are streamed.", where=where)
+    raw = frame_of(flagged(source), root, where)
+    return oddities(data, units, clock, breaks=None if raw is None else breaks_of(raw, source, units, clock))
+
+
 # ---- steps ---------------------------------------------------------------------------------------------
 
 Frame = TypeVar("Frame")
@@ -89,7 +159,10 @@ def _read(source: Source, where: str, root: Path, reader: Reader) -> pd.DataFram
     """A card's data; ``reader`` reads the cards that it is made from."""
     found = items(source, root, where)
     table = _streamed(source, found, root)
-    return _framed(source, found, root, reader) if table is None else table
+    if table is None:
+        return _framed(source, found, root, reader)
+    refuse_broken_streamed(table, source, _name(source))
+    return table
 
 
 def _framed(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
@@ -116,14 +189,19 @@ def _raw(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) ->
 
 
 def _built(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
-    """A derived source: its kind is given a way to other cards' data, and its own files by name."""
-
-    def table(name: str) -> pd.DataFrame | ParquetTable:
-        return reader(root / "data" / "sources" / f"{name}.yaml", root)
-
-    own = {item.piece.file: item.path(root) for item in found if item.source is source}
-    frame: pd.DataFrame = keys.load("sources", source.kind, "build")(source, table, own)
+    """The data of a derived source."""
+    frame: pd.DataFrame = _derived(source, found, root, reader, "build")
     return frame
+
+
+def _derived(source: Source, found: tuple[Item, ...], root: Path, reader: Reader, function: str) -> Any:
+    """What a derived kind makes: it is given a way to other cards' data, and its own files by name."""
+    folder = root / "data" / "sources"
+    table = Others(
+        card=lambda name: load_source(folder / f"{name}.yaml"), read=lambda name: reader(folder / f"{name}.yaml", root)
+    )
+    own = {item.piece.file: item.path(root) for item in found if item.source is source}
+    return keys.load("sources", source.kind, function)(source, table, own)
 
 
 def _streamed(source: Source, found: tuple[Item, ...], root: Path) -> ParquetTable | None:

@@ -16,7 +16,7 @@ from scale_impact.core.source import Source, SourceFile, load_source, reading
 from scale_impact.core.words import nearest
 from scale_impact.errors import NotPulledError, SourceError
 from scale_impact.sources._download import DOWNLOADS
-from scale_impact.sources._store import STORE, stored
+from scale_impact.sources._store import STORE, is_converted, stored
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,19 @@ class Item:
         """Whether ``data pull`` fetches it."""
         return self.piece.address is not None or (self.source.is_pulled and not self.source.files)
 
+    @property
+    def may_change(self) -> bool:
+        """Whether it has no hash and needs none: a list of names or boundaries, kept by hand beside its card.
+
+        Results still know its content (``digest``), and are out of date when it changes.
+        """
+        return bool(self.source.parts) and self.piece.sha256 is None
+
     def path(self, root: Path) -> Path:
         """Where it lies; errors as the kind's ``locate``, ``NotPulledError`` where it was not pulled."""
         try:
             if self.is_pulled:
-                return stored(self.source, self.piece, root)
+                return stored(self.source, self.piece, root, Path(self.card).stem)
             one = self.source.model_copy(update={"file": self.piece.file})
             path: Path = keys.load("sources", self.source.kind, "locate")(one, root)
             return path
@@ -66,8 +74,9 @@ def cards(source: Source, root: Path, where: str, chain: tuple[str, ...] = ()) -
     _refuse_unfit(source, where)
     found = {where: source}
     for name in source.components:
-        path = _component(name, root, where, (*chain, source.folder))
-        found |= cards(load_source(path), root, f"data/sources/{name}.yaml", (*chain, source.folder))
+        seen = (*chain, Path(where).stem)  # not the folder of the store, which several cards may share
+        path = _component(name, root, where, seen)
+        found |= cards(load_source(path), root, f"data/sources/{name}.yaml", seen)
     return found
 
 
@@ -134,7 +143,7 @@ def unfit(source: Source, root: Path, where: str, hash_of: Callable[[Path], str]
 
 def _unfit(item: Item, root: Path, hash_of: Callable[[Path], str]) -> Iterator[str]:
     said, file = item.piece.sha256, Path(item.piece.file).name
-    if said is not None and item.is_kept:
+    if item.may_change or (said is not None and item.is_kept):
         return
     seen = _hashed(item, root, hash_of)
     if said is None:
@@ -155,6 +164,8 @@ def refuse_changed(item: Item, root: Path) -> None:
         It is another, cannot be read, or the card has no hash; the hash seen is said.
     """
     path, said = item.path(root), item.piece.sha256
+    if item.may_change:
+        return
     try:
         seen = data_hash(path)
     except OSError as error:
@@ -163,7 +174,7 @@ def refuse_changed(item: Item, root: Path) -> None:
         raise SourceError(
             f"The card has no sha256, so a changed file would not be noticed. Add: sha256: {seen}", where=item.card
         )
-    if seen != said and not _is_allowed(item, path):
+    if seen != said and not is_converted(item.source, item.piece, root, seen) and not _is_allowed(item, path):
         raise SourceError(_changed(item, path, seen), where=item.card)
 
 
@@ -176,7 +187,7 @@ def _is_allowed(item: Item, path: Path) -> bool:
 
 
 def _changed(item: Item, path: Path, seen: str) -> str:
-    said, name = item.piece.sha256, item.source.folder
+    said, name = item.piece.sha256, Path(item.card).stem
     if item.source.is_remote:
         return (
             f"{path.name}, downloaded earlier, is not the file of the card's sha256 any more. Delete {DOWNLOADS}/{said} in "
@@ -184,7 +195,7 @@ def _changed(item: Item, path: Path, seen: str) -> str:
         )
     if item.is_pulled:
         return (
-            f"{path.name} in {STORE}/{name}/{item.source.edition} is not the file that the card describes: sha256 is {seen}, the card "
+            f"{path.name} in {STORE}/{item.source.folder}/{item.source.edition} is not the file that the card describes: sha256 is {seen}, the card "
             f"says {said}. Delete it and get it again: scale-impact data pull {name}"
         )
     return (

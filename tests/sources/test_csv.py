@@ -11,6 +11,7 @@ from scale_impact.errors import SourceError
 from scale_impact.sources import read
 from tests.projects import Place, towns
 
+UNREADABLE = "cannot be read as CSV"
 CODES = {"county": {"unit": "none", "meaning": "FIPS code", "type": "text"}, "y": {"unit": "1", "meaning": "a number"}}
 
 
@@ -43,7 +44,7 @@ def test_columns_without_a_type_are_numbers_where_they_are(place):
 
 def test_codes_that_would_lose_a_zero_need_a_type(place):
     plain = {"county": {"unit": "none", "meaning": "code"}, "y": CODES["y"]}
-    assert "Column 'county' holds '06037', which as a number would lose its zero." in problem(
+    assert "Column 'county' holds '06037', which as a number would lose its zero (line 2)." in problem(
         place, "county,y\n06037,1\n", plain
     )
     numbers = {"county": {**plain["county"], "type": "number"}, "y": CODES["y"]}
@@ -105,36 +106,46 @@ def test_a_file_that_is_not_there_is_refused(place):
 
 
 @pytest.mark.parametrize(
-    ("text", "card"),
+    ("text", "card", "said"),
     [
-        ("", {}),
-        ("county,y\na,1\nb,2,3\n", {}),
-        ('county,y\n"a,1\n', {}),
-        ("county,y\na,1\n", {"encoding": "utf8x"}),
-        ("county,y\na,1\n", {"encoding": "utf-16"}),
-        (b"county,y\n\xe4,1\n", {}),
-        ("county,y\na,1\n", {"separator": ""}),
-        ("county,y\na,1\n", {"decimal": ""}),
-        ("county,y\na,1\n", {"file": "towns.csv.gz"}),
-        (gzip.compress(b"county,y\n" + b"a,1\n" * 9)[:-9], {"file": "towns.csv.gz"}),
-        ("county,y\na,1\n", {"file": "towns.csv.bz2"}),
-        ("county,y\na,1\n", {"file": "towns.csv.zip"}),
-        ("county,y\na,1\n", {"file": "towns.csv.xz"}),
+        ("", {}, "towns.csv is empty."),
+        ("\n \n", {}, "towns.csv is empty."),
+        ("county,y\n", {}, "towns.csv has a header and no rows."),
+        ("county,y\na,1\nb,2,3\n", {}, "the header has 2 cells, other rows have not: line 3 (3 cells). "),
+        ('county,y\nb,2\n"a,1\n', {}, 'a quote (") is opened in line 3 and never closed. '),
+        ("county,y\na,1\n", {"encoding": "utf8x"}, "encoding is 'utf8x', which nobody knows."),
+        ("county,y\na,1\n", {"encoding": "utf-16"}, "towns.csv is no utf-16. "),
+        ("county,y\na,1\n".encode("utf-16"), {}, "towns.csv is UTF-16, the card says utf-8. Add `encoding: utf-16`"),
+        ("county,y\na,1\n", {"separator": ""}, "separator is ''; it is one character"),
+        ("county,y\na,1\n", {"decimal": ""}, "decimal is ''; it is one mark"),
+        ("county,y\na,1\n", {"file": "towns.csv.gz"}, UNREADABLE),
+        (gzip.compress(b"county,y\n" + b"a,1\n" * 9)[:-9], {"file": "towns.csv.gz"}, UNREADABLE),
+        ("county,y\na,1\n", {"file": "towns.csv.bz2"}, UNREADABLE),
+        ("county,y\na,1\n", {"file": "towns.csv.zip"}, UNREADABLE),
+        ("county,y\na,1\n", {"file": "towns.csv.xz"}, UNREADABLE),
     ],
     ids=[
-        "empty", "ragged", "open quote", "unknown encoding", "utf-16", "latin-1", "no separator", "no decimal", "no gzip",
-        "cut gzip", "no bzip2", "no zip", "no xz",
+        "empty", "blank", "header only", "ragged", "open quote", "unknown encoding", "no utf-16", "utf-16", "no separator",
+        "no decimal", "no gzip", "cut gzip", "no bzip2", "no zip", "no xz",
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_read_is_refused_with_advice(place, text, card):
-    found = problem(place, text, **card)
-    assert "cannot be read as CSV" in found
-    assert "Check separator, decimal and encoding in the card." in found
+def test_a_file_that_cannot_be_read_is_refused_with_why(place, text, card, said):
+    assert said in problem(place, text, **card)
 
 
 def test_rows_longer_than_the_header_do_not_shift_the_columns(place):
     # pandas alone takes "a" for an index, county for 1 and y for 9
-    assert "loss of data" in problem(place, "county,y\na,1,9\nb,2,8\n")
+    assert "line 2 (3 cells), line 3 (3 cells)" in problem(place, "county,y\na,1,9\nb,2,8\n")
+
+
+@pytest.mark.parametrize("text", ["county,y\na,1\nb\nc,3\n", 'county,y\n"a",1\nb\nc,3\n'])
+def test_rows_shorter_than_the_header_are_refused_with_their_line(place, text):
+    assert "the header has 2 cells, other rows have not: line 3 (1 cell)." in problem(place, text)
+
+
+def test_rows_whose_last_value_is_missing_are_not_short(place):
+    assert np.isnan(given(place, "county,y\na,1\nb,\n")["y"][1])
+    assert np.isnan(given(place, 'county,y\n"a",1\n"b\n",\n\n')["y"][1])
 
 
 def test_a_separator_at_the_end_of_each_row_is_no_column(place):
@@ -145,3 +156,174 @@ def test_a_wrong_separator_is_recognised(place):
     card = place.data(text="county;y\na;1\n", columns=CODES)
     with pytest.raises(SourceError, match=r"towns\.csv is separated by ';'.*separator: ';'"):
         read(card, place.root)
+
+
+# ---- numbers as offices write them ---------------------------------------------------------------------
+
+NUMBERS = {"county": CODES["county"], "y": {**CODES["y"], "type": "number"}}
+
+
+@pytest.mark.parametrize(
+    ("cells", "card", "values"),
+    [
+        (["1.234.567,5", "1234,5", "12", "-0,5"], {"decimal": ",", "thousands": "."}, [1234567.5, 1234.5, 12, -0.5]),
+        (["1 234", "12\u00a0345", "1\u202f234\u202f567", "7"], {"thousands": " "}, [1234, 12345, 1234567, 7]),
+        (["1'234.5", "1’234’567", "999"], {"thousands": "'"}, [1234.5, 1234567, 999]),
+        (["\u22125", "–2.5", "- 1", "+4"], {}, [-5, -2.5, -1, 4]),
+        (["1.234", "1.5"], {}, [1.234, 1.5]),
+        ([".5", "5.", "1e3", "1E-2"], {}, [0.5, 5, 1000, 0.01]),
+        (["12 %", "7%"], {"markers": {"%": "per cent"}}, [12, 7]),
+        (["(12)", "7"], {"markers": {"()": "uncertain"}}, [12, 7]),
+        (["-999", "-999.0", "1 p"], {"missing": ["-999"], "markers": {"p": "provisional"}}, [np.nan, np.nan, 1]),
+    ],
+)
+@pytest.mark.parametrize("typed", [True, False], ids=["number", "no type"])
+def test_numbers_are_read_as_the_card_says_that_they_are_written(place, cells, card, values, typed):
+    text = "county;y\n" + "".join(f'a;"{c}"\n' for c in cells)
+    frame = given(place, text, NUMBERS if typed else CODES, separator=";", **card)
+    np.testing.assert_array_equal(frame["y"].to_numpy(float), values)
+
+
+def test_whole_numbers_with_marks_between_thousands_stay_whole(place):
+    frame = given(place, 'county,y\na,"1,234"\nb,999\n', thousands=",")
+    assert frame["y"].dtype == "int64"
+    assert frame["y"].tolist() == [1234, 999]
+
+
+@pytest.mark.parametrize(
+    ("decimal", "thousands"), [(",", "."), (",", " "), (".", ","), (".", "'"), (",", "'"), (".", " ")]
+)
+def test_numbers_that_another_program_wrote_come_back_to_the_last_digit(place, decimal, thousands):
+    rng = np.random.default_rng(4)
+    values = [
+        *(rng.normal(size=200) * 10.0 ** rng.integers(-3, 12, 200)).round(6),
+        *map(float, rng.integers(0, 10**9, 50)),
+    ]
+    # Python writes the digits; only the marks are put in their place
+    written = [f"{v:,.6f}".translate(str.maketrans({",": thousands, ".": decimal})) for v in values]
+    text = "county;y\n" + "".join(f"a;{w}\n" for w in written)
+    frame = given(place, text, NUMBERS, separator=";", decimal=decimal, thousands=thousands)
+    assert frame["y"].tolist() == [float(f"{v:.6f}") for v in values]
+
+
+EUROSTAT = {":": "not available", "b": "break in series", "p": "provisional", "e": "estimated", "c": "confidential"}
+
+
+def test_footnote_marks_are_taken_off_and_kept_beside_the_numbers(place):
+    flagged = {**NUMBERS, "y.flag": {"unit": "none", "meaning": "marks", "type": "text"}}
+    text = "county,y\na,12.3 b\nb,:\nc,: c\nd,1e2\ne,1e\nf,4bp\ng,5\n"
+    frame = given(place, text, flagged, markers=EUROSTAT)
+    np.testing.assert_array_equal(frame["y"].to_numpy(), [12.3, np.nan, np.nan, 100, 1, 4, 5])
+    assert [None if pd.isna(f) else f for f in frame["y.flag"]] == ["b", ":", ": c", None, "e", "b p", None]
+
+
+def test_marks_are_no_words_and_stand_apart_from_digits(place):
+    notes = {"1)": "first note", "¹": "first note", "e": "estimated", "p": "provisional"}
+    assert given(place, "county,y\na,12.3 1)\nb,12.3¹\n", NUMBERS, markers=notes)["y"].tolist() == [12.3, 12.3]
+    # 12.31) may be 12.31 or 12.3 with note 1; "pep" is a word
+    found = problem(place, "county,y\na,12.31)\nb,pep\nc,1\n", NUMBERS, markers=notes)
+    assert "'12.31)' (line 2), 'pep' (line 3)" in found
+
+
+def test_every_cell_that_is_no_number_is_named_at_once_with_its_line(place):
+    both = {**NUMBERS, "z": {**CODES["y"], "type": "number"}}
+    text = 'county,y,z\n"a\nb",many,1\n\nc,1,few\n' + "".join(f"d,x{k},1\n" for k in range(6))
+    with pytest.raises(SourceError) as caught:
+        given(place, text, both)
+    first, second = caught.value.problems
+    assert "'y' is of type number and holds 7 cells that are no numbers: 'many' (line 2), 'x0' (line 6)," in first
+    assert first.split(". ")[0].endswith("'x3' (line 9) and 2 more")
+    assert "'z' is of type number and holds 'few' (line 5)" in second
+
+
+@pytest.mark.parametrize(
+    ("cells", "card", "advised"),
+    [
+        (["1,5", "2,25"], {}, "add `decimal: ','` to the card"),
+        (["1.234,5", "999,0"], {}, "add `decimal: ','` and `thousands: '.'` to the card"),
+        (["1,234", "12,345,678"], {}, "add `thousands: ','` to the card"),
+        (["1\u202f234", "2 345"], {}, "add `thousands: ' '` to the card"),
+        (["1.5", "2.5"], {"decimal": ","}, "They look like numbers with a decimal point"),
+        (["1.23.4", "12.34"], {"decimal": ",", "thousands": "."}, "stands where it does not belong"),
+        (["12 %"], {}, "`markers: {'%': per cent}`"),
+        (["12 €"], {}, "name the currency as the column's unit"),
+        (["(12)"], {}, "Parentheses mean a negative number to some"),
+        (["12.3 b"], {}, "add `markers: {'b': what it means}`"),
+        (["12.3²"], {}, "add `markers: {'²': what it means}`"),
+        (["n/a"], {}, "name the text under `missing`"),
+        (["1_000"], {}, "name the text under `missing`"),
+    ],
+)
+def test_other_ways_to_write_numbers_are_recognised_and_refused(place, cells, card, advised):
+    text = "county;y\n" + "".join(f'a;"{c}"\n' for c in cells)
+    if advised.startswith("add `decimal"):
+        assert advised.split("`")[1] in problem(place, text, NUMBERS, separator=";", **card)
+    else:
+        assert advised in problem(place, text, NUMBERS, separator=";", **card)
+
+
+def test_a_column_without_a_type_that_is_mostly_numbers_is_refused_and_one_of_names_is_text(place):
+    assert "If the column holds codes or names, give it `type: text`." in problem(place, "county,y\na,1\nb,2\nc,x\n")
+    assert given(place, "county,y\na,north\nb,south 2\nc,3\n")["y"].tolist() == ["north", "south 2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ({"thousands": "."}, "decimal and thousands are both '.'"),
+        ({"decimal": ","}, "separator and decimal are both ','"),
+        ({"thousands": "--"}, "thousands is '--'; it is one mark"),
+        ({"markers": {"1": "note"}}, "markers: '1' is a number"),
+        ({"markers": {" ": "note"}}, "markers: ' ' is empty"),
+    ],
+)
+def test_marks_that_cannot_be_told_apart_are_refused(place, card, said):
+    assert said in problem(place, "county,y\na,1\n", **card)
+
+
+# ---- what stands around the data -----------------------------------------------------------------------
+
+
+def test_lines_above_and_below_the_data_are_left_out(place):
+    text = 'Population "by town\n\ncounty,y\na,1\nb,x\n\n(1) estimated\nSource: office\n\n'
+    assert "'x' (line 5)" in problem(place, text, NUMBERS, skip=2, footer=2)
+    assert given(place, text.replace("x", "2"), skip=2, footer=2)["y"].tolist() == [1, 2]
+
+
+def test_a_header_further_down_is_found_and_said(place):
+    assert problem(place, "Table 4\n\ncounty,y\na,1\n") == (
+        "towns.csv has its header in line 3. Add `skip: 2` to the card."
+    )
+
+
+def test_notes_below_the_data_are_recognised(place):
+    found = problem(place, "county,y\na,1\nb,2\nSource: office\nMade 2024\n")
+    assert "Add `footer: 2` to the card." in found
+    assert given(place, "county,y\na,1\nb,2\nSource: office\nMade 2024\n", footer=2)["y"].tolist() == [1, 2]
+
+
+def test_a_header_that_is_repeated_is_no_row(place):
+    frame = given(place, "county,y\na,1\ncounty,y\nb,2.5\n", NUMBERS)
+    assert frame.to_dict("list") == {"county": ["a", "b"], "y": [1, 2.5]}
+    assert given(place, "county,y\na,1\ncounty,y\nb,2\n")["y"].tolist() == [1, 2]
+
+
+def test_empty_rows_and_columns_are_no_data(place):
+    frame = given(place, "county,y,,\na,1,,\n,,,\nb,2,,\n,,,\n")
+    assert frame.to_dict("list") == {"county": ["a", "b"], "y": [1, 2]}
+
+
+def test_a_line_break_within_quotes_is_part_of_the_text(place):
+    assert given(place, 'county,y\n"a\nb",1\n')["county"].tolist() == ["a\nb"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(place):
+    for header in ("county", '"county"'):
+        assert given(place, f"\ufeff{header},y\na,1\n")["y"].tolist() == [1]
+        assert given(place, f"\ufeff{header},y\na,1\nnote\n", footer=1)["y"].tolist() == [1]
+
+
+def test_codes_of_a_large_file_are_not_read_in_pieces_of_different_kinds(place):
+    # pandas by itself reads the first 100,000 or so as numbers and the rest as texts
+    text = "county,y\n" + "a,1\n" * 300_000 + "b,many\n"
+    assert "'many' (line 300002)" in problem(place, text)

@@ -10,7 +10,8 @@ import fsspec
 import pytest
 
 from scale_impact.errors import SourceError
-from scale_impact.sources import read
+from scale_impact.sources import _download, read
+from scale_impact.sources._http import Patience
 from tests.projects import Place, sha256, towns, write_yaml
 
 
@@ -45,6 +46,12 @@ def serving(folder):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", server.asked
         server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Servers in trouble are asked again at once."""
+    monkeypatch.setattr(_download, "PATIENCE", Patience(first_wait=0.0))
 
 
 @pytest.fixture

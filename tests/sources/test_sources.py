@@ -3,7 +3,7 @@
 import pytest
 
 from scale_impact.errors import SourceError
-from scale_impact.sources import read
+from scale_impact.sources import names, read
 from tests.projects import COLUMNS, Place, sha256, towns
 
 
@@ -51,7 +51,7 @@ def test_columns_that_the_card_does_not_describe_are_not_given(place):
 def test_an_unknown_kind_offers_the_nearest(place):
     assert problems(place, place.data(towns(), kind="cvs")) == ["kind is 'cvs'. Did you mean 'csv'?"]
     assert problems(place, place.data(towns(), kind="../checks")) == [
-        "kind is '../checks'. Known: csv, package, parquet."
+        f"kind is '../checks'. Known: {', '.join(names())}."
     ]
 
 
