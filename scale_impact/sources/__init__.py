@@ -10,6 +10,7 @@ are read: ``build(source, table, files) -> DataFrame``. Kinds that ask a service
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -270,4 +271,5 @@ def _one_column(header: str, file: str) -> str:
     found = next((s for s in (";", "\t", "|", " ") if s in header), None)
     if found is None:
         return f"{file} has one column, {header!r}. Correct the card's columns, or its `separator`."
-    return f"{file} is separated by {found!r}, the card says otherwise. Add `separator: {found!r}` to the card."
+    shown = json.dumps(found)  # as YAML reads it: a tab is "\\t" in double quotes only
+    return f"{file} is separated by {shown}, the card says otherwise. Add `separator: {shown}` to the card."

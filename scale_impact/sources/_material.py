@@ -18,6 +18,36 @@ from scale_impact.errors import NotPulledError, SourceError
 from scale_impact.sources._download import DOWNLOADS
 from scale_impact.sources._store import STORE, is_converted, stored
 
+TABLES = ("csv", "excel", "package", "url", "ckan")
+"""Kinds that read a table of cells from a file."""
+
+KINDS_OF = {
+    "files": ("csv", "excel", "package", "parquet", "url", "sql"),
+    "address": ("csv", "excel", "parquet", "url", "ckan", "sdmx"),
+    "separator": ("csv", "package", "url", "ckan", "sdmx", "sql"),
+    "encoding": ("csv", "package", "url", "ckan", "sdmx", "sql"),
+    "decimal": TABLES,
+    "thousands": TABLES,
+    "markers": (*TABLES, "sdmx"),
+    "skip": TABLES,
+    "footer": TABLES,
+    "sheet": ("excel", "package", "url", "ckan"),
+    "header": ("excel", "package", "url", "ckan"),
+    "format": ("url", "ckan", "package"),
+    "stream": ("parquet",),
+    "provider": ("sdmx",),
+    "dataflow": ("sdmx",),
+    "dataset": ("ckan",),
+    "resource": ("ckan",),
+    "query": ("sql", "sdmx", "url", "ckan", "package"),
+    "database": ("sql",),
+    "credentials": ("sql",),
+    "tables": ("sql",),
+    "parts": ("panel",),
+    "keep": ("panel",),
+}
+"""Keys of a card that only some kinds take."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -109,8 +139,20 @@ def _refuse_unfit(source: Source, where: str) -> None:
     kinds = keys.names("sources")
     if source.kind not in kinds:
         raise SourceError(f"kind is {source.kind!r}. {nearest(source.kind, kinds)}", where=where)
+    problems = [*_keys_of_other_kinds(source)]
     if not source.pieces and not source.components:
-        raise SourceError("file: this key is missing.", where=where)
+        problems.append("file: this key is missing.")
+    if problems:
+        raise SourceError(problems, where=where)
+
+
+def _keys_of_other_kinds(source: Source) -> Iterator[str]:
+    """Keys that the card's kind would pass over in silence."""
+    set_here = source.model_dump(exclude_defaults=True, include=set(KINDS_OF))
+    for key in set_here:
+        if source.kind not in KINDS_OF[key]:
+            others = ", ".join(KINDS_OF[key])
+            yield f"{key}: cards of kind {source.kind} have no such key; those of {others} do. Leave it out, or correct `kind`."
 
 
 def digest(source: Source, root: Path, where: str, hash_of: Callable[[Path], str] = data_hash) -> str:

@@ -274,14 +274,7 @@ def _asked(source: Source, piece: SourceFile, ways: Ways, folder: Path) -> Fetch
 
 
 def _from_service(source: Source, folder: Path) -> Fetched:
-    try:
-        fetch = keys.load("sources", source.kind, "fetch")
-    except AttributeError as error:
-        named = [key for key in ("provider", "dataflow", "dataset", "resource", "database") if getattr(source, key)]
-        raise SourceError(
-            f"{', '.join(named)}: sources of kind {source.kind} ask no service. Correct `kind`, or leave this out."
-        ) from error
-    fetched: Fetched = fetch(source, folder)
+    fetched: Fetched = keys.load("sources", source.kind, "fetch")(source, folder)
     return fetched
 
 

@@ -22,6 +22,7 @@ def as_in_file(source: Source) -> Source:
 def stacked(frames: Sequence[tuple[SourceFile, pd.DataFrame]], source: Source) -> pd.DataFrame:
     """The files of a card one below the other, with the columns that each is given, named as in the card."""
     named = {c.in_file: name for name, c in source.columns.items() if c.in_file is not None}
+    named |= {f"{old}.flag": f"{new}.flag" for old, new in named.items()}
     ready = [frame.rename(columns=named).assign(**piece.adds) for piece, frame in frames]
     return ready[0] if len(ready) == 1 else pd.concat(ready, ignore_index=True)
 
@@ -45,7 +46,7 @@ def tidy(frame: pd.DataFrame, source: Source, name: str) -> pd.DataFrame:
 def _without(frame: pd.DataFrame, rules: Sequence[Rows], name: str, problems: list[str]) -> pd.DataFrame:
     left_out = pd.Series(False, index=frame.index)
     for k, rule in enumerate(rules):
-        found = _matching(frame, rule.where, f"exclude.{k}", name, problems)
+        found = matching(frame, rule.where, f"exclude.{k}", name, problems)
         left_out |= found
     return frame[~left_out].reset_index(drop=True) if left_out.any() else frame
 
@@ -57,7 +58,7 @@ def _corrected(frame: pd.DataFrame, rules: Sequence[Correction], name: str, prob
     right = frame.copy()
     for k, rule in enumerate(rules):
         where, before = f"corrections.{k}", len(problems)
-        found = _matching(frame, rule.where, where, name, problems)
+        found = matching(frame, rule.where, where, name, problems)
         if rule.column not in frame:
             problems.append(
                 f"{where}.column: there is no column {rule.column!r} in {name}. {nearest(rule.column, frame.columns)}"
@@ -81,7 +82,7 @@ def _put(column: pd.Series[Any], found: pd.Series[bool], value: Any) -> pd.Serie
     return kept
 
 
-def _matching(
+def matching(
     frame: pd.DataFrame, where: Mapping[str, Any], key: str, name: str, problems: list[str]
 ) -> pd.Series[bool]:
     """The rows that a rule means; that there is none is a problem."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,17 @@ import pandas as pd
 
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
+from scale_impact.sources._cells import dialect_of, lost_zeros, typed
+from scale_impact.sources._csv_doubts import (
+    cut,
+    lines_of,
+    opened,
+    other_encoding,
+    refuse_wrong_header,
+    text,
+    uneven,
+    why,
+)
 from scale_impact.sources._download import downloaded, is_remote
 
 FIRST_ROWS = 100_000
@@ -36,37 +48,130 @@ def refuse_outside(file: str) -> str:
 
 
 def parse(path: Path, source: Source) -> pd.DataFrame:
-    """Read as the card says; columns of type text stay text (city codes keep their zeros)."""
-    kinds = {name: column.type for name, column in source.columns.items()}
-    texts = {name: "str" for name, kind in kinds.items() if kind in ("text", "date")}
-    try:
-        frame = _read(path, source, texts)
-    except Exception as error:  # each compression, encoding and separator raises errors of its own
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SourceError(
-            f"{path.name} cannot be read as CSV ({what}). Check separator, decimal and encoding in the card."
-        ) from error
+    """Read as the card says; columns of type text stay text (city codes keep their zeros).
+
+    Raises
+    ------
+    SourceError
+        The file is not written as the card says, or cells are no numbers or dates: with line, value and what to do.
+    """
+    dialect = dialect_of(source)
+    frame = _data_rows(_whole(path, source), path, source)
     _refuse_lost_zeros(path, source, frame)
-    convert = {"date": _dates, "number": _numbers}
-    for name in (n for n, kind in kinds.items() if kind in convert and n in frame):
-        frame[name] = convert[str(kinds[name])](frame[name])
+    return typed(frame, source.columns, dialect, lambda name: lines_of(path, source)).reset_index(drop=True)
+
+
+def text_columns(path: Path, source: Source) -> pd.DataFrame:
+    """Every column of a file as text; errors as ``parse``."""
+    return _data_rows(_whole(path, source, dtype="str"), path, source).reset_index(drop=True)
+
+
+# ---- reading --------------------------------------------------------------------------------------------
+
+
+def _whole(path: Path, source: Source, **more: Any) -> pd.DataFrame:
+    """The file as pandas reads it; why it cannot, as exactly as can be told."""
+    texts = {name: "str" for name, column in source.columns.items() if column.type in ("text", "date")}
+    try:
+        frame = _read(path, source, **({"dtype": texts} | more))
+    except SourceError:
+        raise
+    except Exception as error:  # each compression, encoding and separator raises errors of its own
+        raise SourceError(why(path, source, error)) from error
+    if source.encoding not in ("utf-8", "utf8") and (wrong := other_encoding(path, source)) is not None:
+        raise SourceError(wrong)
     return frame
 
 
-def _read(path: Path, source: Source, texts: dict[str, str]) -> pd.DataFrame:
+def _read(path: Path, source: Source, **more: Any) -> pd.DataFrame:
     """Read with pandas, which would take the first column of rows longer than the header as an index."""
     how: dict[str, Any] = {"sep": source.separator, "encoding": source.encoding, "index_col": False}
-    header = pd.read_csv(path, header=None, nrows=1, dtype="str", keep_default_na=False, **how).iloc[0]
+    header = pd.read_csv(_lines(path, source), header=None, nrows=1, dtype="str", keep_default_na=False, **how).iloc[0]
     if twice := [c for c in source.columns if (header == c).sum() > 1]:
-        raise ValueError(f"column {', '.join(map(repr, twice))} stands there twice")
+        raise SourceError(f"{path.name}: column {', '.join(map(repr, twice))} stands there twice. Which one is meant?")
+    refuse_wrong_header(list(header), path, source)
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         warnings.filterwarnings("ignore", message="The 'float_precision' argument is deprecated")
         frame: pd.DataFrame = pd.read_csv(
-            path, decimal=source.decimal, na_values=list(source.missing), keep_default_na=False, dtype=texts,
-            float_precision="round_trip", **how,
+            _lines(path, source), decimal=source.decimal, na_values=list(source.missing), keep_default_na=False,
+            float_precision="round_trip", low_memory=False, **how, **more,
         )  # fmt: skip
-    return frame
+    return frame[[c for c in frame if c in set(header)]]
+
+
+def _lines(path: Path, source: Source) -> Path | StringIO:
+    """The file, or what is left of it between the lines that the card skips."""
+    return StringIO(cut(text(path, source), source), newline="") if source.skip or source.footer else path
+
+
+# ---- rows that are none ---------------------------------------------------------------------------------
+
+
+def _data_rows(frame: pd.DataFrame, path: Path, source: Source) -> pd.DataFrame:
+    """The rows that hold data; the index keeps their places in the file.
+
+    Raises
+    ------
+    SourceError
+        There is none, or some have fewer cells than the header.
+    """
+    if frame.columns.empty:
+        return frame
+    if frame.empty:
+        raise SourceError(f"{path.name} has a header and no rows.")
+    if frame.iloc[:, -1].isna().any() and _may_be_uneven(path, source) and (wrong := uneven(path, source)) is not None:
+        raise SourceError(wrong)
+    _refuse_nul(frame, path, source)
+    filled = _filled(frame)
+    again = _is_header(filled, source)
+    return filled[~again] if again.any() else filled
+
+
+def _may_be_uneven(path: Path, source: Source) -> bool:
+    """Whether rows may have fewer cells than the header: a count of separators, which is quick, rules it out mostly."""
+    with opened(path) as file:
+        content = file.read()
+    if (
+        b'"' in content
+        or source.skip
+        or source.footer
+        or not source.encoding.lower().startswith(("utf-8", "latin", "cp12"))
+    ):
+        return True
+    mark = source.separator.encode()
+    lines = content.rstrip(b"\r\n").count(b"\n") + 1
+    return content.count(mark) != lines * content[: content.find(b"\n")].count(mark)
+
+
+def _filled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without rows of nothing but separators, as spreadsheets write below their data."""
+    if not frame.iloc[:, 0].isna().any():
+        return frame
+    return frame[~frame.isna().all(axis=1)]
+
+
+def _is_header(frame: pd.DataFrame, source: Source) -> pd.Series[bool]:
+    """Rows that say the header again, as in files that were put together of several."""
+    names = [c for c in source.columns if c in frame] or list(frame.columns)
+    never = pd.Series(False, index=frame.index)
+    if any(pd.api.types.is_numeric_dtype(frame[name]) for name in names):
+        return never
+    again = ~never
+    for name in names:
+        again &= frame[name].astype(object) == name
+        if not again.any():
+            break
+    return again
+
+
+def _refuse_nul(frame: pd.DataFrame, path: Path, source: Source) -> None:
+    for name in (c for c in source.columns if c in frame and not pd.api.types.is_numeric_dtype(frame[c])):
+        seen = pd.unique(frame[name].dropna())
+        if any(isinstance(v, str) and "\0" in v for v in seen):
+            raise SourceError(
+                f"{path.name} holds NUL bytes, which no text has (column {name!r}). Is it damaged, or of another format or encoding?"
+            )
 
 
 def _refuse_lost_zeros(path: Path, source: Source, frame: pd.DataFrame) -> None:
@@ -75,29 +180,11 @@ def _refuse_lost_zeros(path: Path, source: Source, frame: pd.DataFrame) -> None:
     if not whole:
         return
     how: dict[str, Any] = {"sep": source.separator, "encoding": source.encoding, "index_col": False}
-    raw = pd.read_csv(path, usecols=whole, nrows=FIRST_ROWS, dtype="str", keep_default_na=False, **how)
+    raw = pd.read_csv(_lines(path, source), usecols=whole, nrows=FIRST_ROWS, dtype="str", keep_default_na=False, **how)
+    problems = []
     for name in whole:
-        codes = raw[name][raw[name].str.match(r"\s*0\d")]
-        if len(codes):
-            raise SourceError(
-                f"Column {name!r} holds {codes.iloc[0]!r}, which as a number would lose its zero. Give it `type: text` in the "
-                "card, or `type: number` if the zero means nothing."
-            )
-
-
-def _numbers(column: pd.Series[Any]) -> pd.Series[Any]:
-    wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
-    if wrong.any():
-        raise SourceError(
-            f"Column {column.name!r} is of type number and holds {column[wrong].iloc[0]!r} (row {wrong.idxmax()}). Correct "
-            "it, or name the text under `missing` in the card."
-        )
-    return column
-
-
-def _dates(column: pd.Series[Any]) -> pd.Series[Any]:
-    try:
-        return pd.to_datetime(column, format="ISO8601")
-    except (ValueError, OverflowError) as error:
-        what = str(error).split(". ")[0]
-        raise SourceError(f"Column {column.name!r} is of type date: {what}. Write dates as 2024-07-31.") from error
+        codes = raw[name].str.match(r"\s*0\d")
+        if codes.any():
+            problems.append(lost_zeros(raw[name], codes, lines_of(path, source)))
+    if problems:
+        raise SourceError(problems)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
-from scale_impact.sources import csv
+from scale_impact.sources import _formats, csv
 
 
 def locate(source: Source, root: Path) -> Path:
@@ -26,5 +26,5 @@ def locate(source: Source, root: Path) -> Path:
 
 
 def parse(path: Path, source: Source) -> pd.DataFrame:
-    """Read it as CSV (compressed files too)."""
-    return csv.parse(path, source)
+    """Read it as its ending says; as CSV where it says nothing."""
+    return _formats.parse(path, source, fallback="csv")

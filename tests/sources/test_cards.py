@@ -64,7 +64,13 @@ def test_a_value_is_put_right_where_it_is_what_the_card_expects(place):
 def test_a_correction_of_text_is_compared_as_text(place):
     columns = {**COLUMNS, "name": {"unit": "none", "meaning": "Name"}}
     text = "town,year,no2,name\n01,2019,1,Sprinfield\n02,2019,2,Shelbyville\n"
-    rule = {"where": {"town": "01"}, "column": "name", "expects": "Sprinfield", "value": "Springfield", "reason": "typing"}
+    rule = {
+        "where": {"town": "01"},
+        "column": "name",
+        "expects": "Sprinfield",
+        "value": "Springfield",
+        "reason": "typing",
+    }
     assert read(card(place, text, columns=columns, corrections=[rule]), place.root)["name"][0] == "Springfield"
 
 
@@ -174,7 +180,15 @@ def test_another_query_is_another_file_of_the_store(place):
 
 
 def derived(place, name, tables, query="SELECT * FROM towns"):
-    keys = {"title": name, "origin": "x", "licence": "x", "kind": "sql", "tables": tables, "query": query, "columns": COLUMNS}
+    keys = {
+        "title": name,
+        "origin": "x",
+        "licence": "x",
+        "kind": "sql",
+        "tables": tables,
+        "query": query,
+        "columns": COLUMNS,
+    }
     return write_yaml(place.root / f"data/sources/{name}.yaml", keys)
 
 
@@ -203,3 +217,13 @@ def test_the_hash_of_a_derived_card_follows_every_card_and_file_below_it(place):
     card(place, TEXT + "03,2019,1\n", missing=["-"], citation="words only")
     assert digest(top, place.root, where) == seen[-1]
     assert len(set(seen)) == 4
+
+
+# ---- keys of other kinds -------------------------------------------------------------------------------
+
+
+def test_keys_that_the_kind_would_pass_over_are_all_refused(place):
+    assert problems(card(place, sheet="Data", tables=["a"]), place) == [
+        "sheet: cards of kind csv have no such key; those of excel, package, url, ckan do. Leave it out, or correct `kind`.",
+        "tables: cards of kind csv have no such key; those of sql do. Leave it out, or correct `kind`.",
+    ]
