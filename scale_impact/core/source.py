@@ -151,6 +151,8 @@ class Source(Record):
     """Of text files."""
     missing: tuple[str, ...] = ("", "NA", "NaN", "nan")
     """Texts that mean "no value"."""
+    zeros: tuple[str, ...] = ()
+    """Texts that mean exactly 0, such as the `-` of German offices."""
     markers: dict[str, str] = {}
     """Footnote marks beside numbers (`p`) or in place of them (`:`), each with its meaning."""
     skip: Annotated[int, Field(ge=0)] = 0

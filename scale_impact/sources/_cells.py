@@ -70,6 +70,7 @@ class Dialect:
     thousands: str | None
     markers: Mapping[str, str]
     missing: frozenset[str]
+    zeros: frozenset[str] = frozenset()
 
     @cached_property
     def number(self) -> str:
@@ -119,6 +120,8 @@ class Dialect:
         text = content.strip(BLANKS)
         if text == "" or text in self.missing:
             return Cell(None)
+        if text in self.zeros:
+            return Cell(0)
         if "()" in self.markers and text[0] == "(" and text[-1] == ")":
             inner = self._text(text[1:-1])
             return None if inner is None else Cell(inner.value, " ".join(filter(None, ("()", inner.flags))))
@@ -157,7 +160,8 @@ def dialect_of(source: Source) -> Dialect:
     problems = list(_dialect_problems(source))
     if problems:
         raise SourceError(problems)
-    return Dialect(source.decimal, source.thousands, source.markers, frozenset(t.strip(BLANKS) for t in source.missing))
+    missing, zeros = (frozenset(t.strip(BLANKS) for t in texts) for texts in (source.missing, source.zeros))
+    return Dialect(source.decimal, source.thousands, source.markers, missing, zeros)
 
 
 def _dialect_problems(source: Source) -> Iterable[str]:

@@ -28,6 +28,7 @@ KINDS_OF = {
     "encoding": ("csv", "package", "url", "ckan", "sdmx", "sql"),
     "decimal": TABLES,
     "thousands": TABLES,
+    "zeros": TABLES,
     "markers": (*TABLES, "sdmx"),
     "skip": TABLES,
     "footer": TABLES,

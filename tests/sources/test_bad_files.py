@@ -119,3 +119,17 @@ def test_a_tab_is_written_as_yaml_reads_it(place):
 
 def test_a_row_with_more_separators_than_the_others_is_named(place):
     assert "line 3 (5 cells)" in problem(place, "stadt,jahr,no2\nA,2019,1\nB,2019,2,,\n")
+
+
+def test_a_mark_for_exactly_zero_is_zero_where_the_card_says_so_and_no_number_otherwise(place):
+    columns = {
+        "town": {"unit": "none", "meaning": "Code", "type": "text"},
+        "births": {"unit": "births", "meaning": "Births"},
+    }
+    text = "town;births\n01;12\n02;-\n03;–\n04;.\n"
+    card = place.data(text=text, columns=columns, separator=";", zeros=["-", "–"], missing=["", "."])
+    births = read(card, place.root)["births"]
+    assert births[:3].tolist() == [12, 0, 0]
+    assert births.isna().tolist() == [False, False, False, True]
+    with pytest.raises(SourceError, match="line 3"):
+        read(place.data(text=text, columns=columns, separator=";", missing=["", ".", "–"]), place.root)
