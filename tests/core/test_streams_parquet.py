@@ -1,5 +1,6 @@
 """Parquet of any size and order comes down to the moments of the same data in memory, or is refused as they are."""
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import scale_impact as si
 from scale_impact.core import keys, streams_parquet
 from scale_impact.core.cohorts import cohort_moments
+from scale_impact.core.streams_parquet import without_progress
 from scale_impact.errors import DataError, DesignError, StreamedError, UsageError
 from tests.panels import NEVER, drawn
 from tests.streamed import adopters, assert_same, in_memory, same_moments, scattered, with_gaps, write_parquet
@@ -362,3 +364,12 @@ def test_a_check_that_needs_single_units_is_inapplicable(tmp_path):
     found = si.check("leave_one_out", panel, design, lambda p, d: si.estimate("callaway_santanna", p, d))
     assert found.verdict == "inapplicable"
     assert "streamed" in found.reason
+
+
+def test_a_progress_bar_that_is_off_is_left_alone():
+    """A kernel without widgets refuses that the bar is set at all, off included; here the settings are locked."""
+    with duckdb.connect() as con:
+        without_progress(con)
+        con.execute("SET lock_configuration = true")
+        without_progress(con)
+        assert con.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (False,)

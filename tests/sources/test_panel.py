@@ -101,6 +101,16 @@ def test_columns_can_be_renamed_and_one_column_can_give_several(place):
     assert found["workers"].tolist() == [100, 110, 200, 220]
 
 
+@pytest.mark.parametrize(("keep", "towns"), [("first", ["01", "02"]), ("common", ["01"]), ("all", ["01", "02", "03"])])
+def test_a_panel_has_the_rows_of_its_first_part_of_any_or_of_all(place, keep, towns):
+    more = pd.DataFrame({"town": ["01", "03"], "year": [2019, 2019], "trees": [5, 6]})
+    card(place, "trees", more, {"town": "text", "year": None, "trees": None}, unit="town", period="year")
+    columns = {"town": "text", "year": None, "jobs": None, "trees": None}
+    found = read(panel(place, [{"source": "jobs"}, {"source": "trees"}], columns, keep=keep), place.root)
+    assert sorted(found["town"].unique()) == towns
+    assert found.loc[(found["town"] == "01") & (found["year"] == 2019), "trees"].tolist() == [5]
+
+
 def test_years_are_repeated_in_quarters_where_that_is_said(place):
     quarters = {**AIR, "aggregate": {"to": "quarter", "rules": {"no2": "mean"}}}
     columns = {"town": "text", "year": "text", "no2": None, "jobs": None}

@@ -1,0 +1,72 @@
+"""Labels of periods: what they are, when they start, how long they last."""
+
+import pandas as pd
+import pytest
+
+from scale_impact.core import periods
+from scale_impact.core.recipe import Aggregate
+from scale_impact.errors import DataError
+
+
+def series(*labels):
+    return pd.Series(list(labels), name="t")
+
+
+@pytest.mark.parametrize(
+    ("labels", "of"),
+    [
+        ([2019, 2020], "year"), ([1, 2, 3], "number"), ([2019.0, 2020.0], "year"), (["2019", "2020"], "year"), (["2019Q1", "2019-Q2"], "quarter"),
+        (["2019-03", "2019M04"], "month"), (["2019W05", "2019-W06"], "week"), (["2019-03-31"], "day"), (["wave 1"], "text"), (["2019-03", "2019"], "text"),
+        (pd.to_datetime(["2019-03-31"]), "day"), (pd.to_datetime(["2019-03-31 05:00"]), "time"),
+    ],
+)  # fmt: skip
+def test_labels_are_known_by_how_they_are_written(labels, of):
+    assert periods.frequency(series(*labels)) == of
+
+
+@pytest.mark.parametrize(
+    ("label", "start"),
+    [
+        (2019, "2019-01-01"),
+        ("2019Q3", "2019-07-01"),
+        ("2019-03", "2019-03-01"),
+        ("2020W01", "2019-12-30"),
+        ("2019-03-31", "2019-03-31"),
+    ],
+)
+def test_a_period_starts_on_its_first_day(label, start):
+    assert periods.starts(series(label)).tolist() == [pd.Timestamp(start)]
+
+
+def test_a_month_that_is_none_is_refused():
+    with pytest.raises(DataError, match="'2019-13', which is no month"):
+        periods.starts(series("2019-13"))
+    with pytest.raises(DataError, match="holds wave 1, no date, month, quarter or year"):
+        periods.starts(series("wave 1"))
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "every", "n"),
+    [
+        ("2024-02-01", "month", "day", 29), ("2023-02-01", "month", "hour", 672), ("2024-01-01", "year", "day", 366), ("2024-01-01", "year", "month", 12),
+        ("2024-01-01", "quarter", "month", 3), ("2024-01-01", "year", "week", 52), ("2020-01-01", "year", "week", 53), ("2024-02-01", "month", "week", 5),
+        ("2024-01-01", "week", "day", 7), ("2024-01-01", "day", "15 minutes", 96), ("2024-01-01", "year", "quarter", 4),
+    ],
+)  # fmt: skip
+def test_the_calendar_says_how_much_can_be_observed(start, to, every, n):
+    assert periods.expected(series(pd.Timestamp(start)), to, every).tolist() == [n]
+    assert Aggregate(to=to, every=every, rules={"a": "mean"}).every == every
+
+
+@pytest.mark.parametrize(
+    ("of", "to", "label"), [("week", "month", "2024-02"), ("day", "month", "2024-01"), ("week", "week", "2024W05")]
+)
+def test_a_week_belongs_to_the_month_of_its_thursday(of, to, label):
+    monday = series(pd.Timestamp("2024-01-29"))
+    assert periods.labelled(periods.truncated(monday, of, to), to).tolist() == [label]
+
+
+def test_longer_is_said_of_calendars_only():
+    assert periods.longer("year", "month")
+    assert not periods.longer("month", "month")
+    assert not periods.longer("number", "month")
