@@ -132,7 +132,10 @@ def _theory(theory: Theory | None) -> Iterator[str]:
         "outcomes": "Outcomes",
         "impact": "Impact",
     }
-    rows = [f"| {word} | {_cell('; '.join(within_sentence(s) for s in getattr(theory, key)))} |" for key, word in steps.items()]
+    rows = [
+        f"| {word} | {_cell('; '.join(within_sentence(s) for s in getattr(theory, key)))} |"
+        for key, word in steps.items()
+    ]
     yield "\n".join(["| step | what |", "|---|---|", *rows])
     tested = [f"- {a.claim}. *How to test it:* {within_sentence(a.test)}." for a in theory.assumptions]
     yield "\n".join(["It rests on these assumptions:\n", *tested])

@@ -30,9 +30,7 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect", level: float = 0.95) -
     _style.tidy(ax, "x")
     _style.rows(ax, [_style.folded(r["estimator"], 30) for r in rows])
     primary = check.details["primary"]
-    _style.unit_label(
-        ax, f"Difference from {primary} ({_style.percent(level)} interval): {within_sentence(unit)}", "x"
-    )
+    _style.unit_label(ax, f"Difference from {primary} ({_style.percent(level)} interval): {within_sentence(unit)}", "x")
 
 
 def height(check: Check) -> float:
