@@ -22,7 +22,7 @@ from scipy import special
 
 import scale_impact as si
 from scale_impact.core.bands import Draws
-from scale_impact.core.multiple_testing import Joint, adjust, holm, romano_wolf
+from scale_impact.core.profile.multiple_testing import Joint, adjust, holm, romano_wolf
 from scale_impact.estimators import estimate
 from scale_impact.inference import overall_judge
 

@@ -23,6 +23,7 @@ from scale_impact.checks import check as run_check
 from scale_impact.checks import option_names as check_options
 from scale_impact.core import machine
 from scale_impact.core.assemble import checks_of, design_of, options_of, panel_of, refuse_as_primary
+from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
@@ -30,7 +31,6 @@ from scale_impact.core.effect import Effect
 from scale_impact.core.evidence import Origin, check_row, estimate_rows, index_row, specification_row, unanswered_row
 from scale_impact.core.frozen_plan import Adherence, adherence
 from scale_impact.core.given import study_for
-from scale_impact.core.indicator import Indicator
 from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
     from matplotlib.figure import Figure
 
-    from scale_impact.core.coverage import Coverage
+    from scale_impact.core.building.coverage import Coverage
     from scale_impact.core.joint_test import LeftOut
-    from scale_impact.core.profile import Profile
+    from scale_impact.core.profile.profile import Profile
     from scale_impact.core.specifications import SpecificationCurve
     from scale_impact.core.streams_parquet import ParquetTable
     from scale_impact.curve import Candidate, Panels
@@ -159,7 +159,7 @@ class Session:
 
     def question(self) -> Markdown:
         """Title, question, measure and outcome, as text."""
-        from scale_impact.core.measure import load_measure
+        from scale_impact.core.catalogue.measure import load_measure
 
         settings = self.study.settings
         measure = load_measure(self.study.project.measure(settings.measure))
@@ -218,7 +218,7 @@ class Session:
 
     def coverage(self) -> Coverage:
         """Which values of the source there are, unit by unit and period by period, and why others are missing."""
-        from scale_impact.core.coverage import coverage
+        from scale_impact.core.building.coverage import coverage
 
         project, (unit, period) = self.study.project, self._followed()
 
@@ -231,7 +231,7 @@ class Session:
 
     def oddities(self) -> pd.DataFrame:
         """Values of the source that look odd, with the reason; none of them is changed."""
-        from scale_impact.core.oddities import oddities
+        from scale_impact.core.building.oddities import oddities
 
         frame, (unit, period) = self.data(), self._followed()
         if not hasattr(frame, "iloc"):
@@ -287,7 +287,7 @@ class Session:
         Options that are not given are those of the last profile, else of the check ``multiple_testing``. An outcome that cannot be
         estimated keeps its place with the reason.
         """
-        from scale_impact.core.profile_making import ALPHA, DRAWS, Answer, Maker, make_profile
+        from scale_impact.core.profile.making import ALPHA, DRAWS, Answer, Maker, make_profile
 
         given = {k: v for k, v in {"draws": draws, "alpha": alpha}.items() if v is not None}
         usual = {"draws": DRAWS, "alpha": ALPHA} | _options(self.study.settings.checks, PROFILE)
@@ -306,7 +306,7 @@ class Session:
 
     def profile_in_words(self) -> Markdown:
         """What the profile says, as text."""
-        from scale_impact.core.profile_words import sentences
+        from scale_impact.core.profile.words import sentences
 
         return _markdown("\n".join(f"- {said}" for said in sentences(self.profile())))
 
@@ -669,7 +669,7 @@ def _markdown(text: str) -> Markdown:
 
 def _axis(session: Session, outcome: str, values: tuple[Any, ...]) -> str:
     """What an axis shows: the outcome where a figure draws the panel, else the effect on it."""
-    from scale_impact.core.profile import UNIT, Profile
+    from scale_impact.core.profile.profile import UNIT, Profile
 
     if values and isinstance(values[0], Profile):
         return f"Effect, {UNIT}"

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 import scale_impact
 from scale_impact.cli import VERBS
 from scale_impact.core import keys
-from scale_impact.core.indicator import load_indicators
-from scale_impact.core.measure import load_measure
+from scale_impact.core.catalogue.indicator import load_indicators
+from scale_impact.core.catalogue.measure import load_measure
 from scale_impact.core.project import Project
 from scale_impact.core.source import load_source
 from scale_impact.core.study import Study

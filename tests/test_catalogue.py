@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from scale_impact.core.formula import load_formulas, value
-from scale_impact.core.indicator import DIMENSIONS, better, load_indicators, meaning
-from scale_impact.core.indicator_example import load_examples
-from scale_impact.core.indicator_page import PAGE, page_of
+from scale_impact.core.catalogue.formula import load_formulas, value
+from scale_impact.core.catalogue.indicator import DIMENSIONS, better, load_indicators, meaning
+from scale_impact.core.catalogue.indicator_example import load_examples
+from scale_impact.core.catalogue.indicator_page import PAGE, page_of
 from scale_impact.core.project import Project
 from tests.panels import ROOT, shared
 
@@ -195,4 +195,6 @@ def test_shares_in_per_cent_without_a_whole_are_few_and_named():
 
 def test_the_page_is_that_of_the_catalogue():
     written = (ROOT / PAGE).read_text(encoding="utf-8")
-    assert written == page_of(Project(ROOT)), "make it again: .venv/bin/python -m scale_impact.core.indicator_page"
+    assert written == page_of(Project(ROOT)), (
+        "make it again: .venv/bin/python -m scale_impact.core.catalogue.indicator_page"
+    )

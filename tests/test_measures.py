@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scale_impact.core.indicator import load_indicators
-from scale_impact.core.measure import JUDGED, dimensions, load_measures, measure_problems
-from scale_impact.core.measure_page import PAGE, measure_table, page, page_of, section
+from scale_impact.core.catalogue.indicator import load_indicators
+from scale_impact.core.catalogue.measure import JUDGED, dimensions, load_measures, measure_problems
+from scale_impact.core.catalogue.measure_page import PAGE, measure_table, page, page_of, section
 from scale_impact.core.project import Project
 from tests.panels import ROOT
 
@@ -135,7 +135,7 @@ def test_designs_do_not_put_an_estimator_first_that_fails_with_several_dates():
 
 def test_the_page_is_what_the_cards_say():
     assert (ROOT / PAGE).read_text(encoding="utf-8") == page_of(PROJECT), (
-        f"{PAGE} is out of date: run python -m scale_impact.core.measure_page"
+        f"{PAGE} is out of date: run python -m scale_impact.core.catalogue.measure_page"
     )
 
 

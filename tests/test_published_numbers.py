@@ -12,7 +12,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.sources import read
-from scale_impact.sources._pull import pull
+from scale_impact.sources._pulling.pull import pull
 from tests.panels import ROOT, shared
 
 CARDS = (

@@ -8,7 +8,7 @@ import pytest
 from scale_impact.core.source import load_source
 from scale_impact.core.study import StudyFile
 from scale_impact.sources import read
-from scale_impact.sources._pull import pull
+from scale_impact.sources._pulling.pull import pull
 from tests.panels import ROOT, shared
 
 CARDS = {path.stem: load_source(path) for path in sorted((ROOT / "data/sources").glob("*.yaml"))}

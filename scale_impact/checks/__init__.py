@@ -21,7 +21,7 @@ from scale_impact.core.panel import Panel
 from scale_impact.errors import StreamedError, UsageError
 
 if TYPE_CHECKING:
-    from scale_impact.core.profile import Profile
+    from scale_impact.core.profile.profile import Profile
     from scale_impact.core.specifications import SpecificationCurve
 
 Refit = Callable[[Panel, Design], Effect]

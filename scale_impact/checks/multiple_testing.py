@@ -13,9 +13,9 @@ from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Count, Share
-from scale_impact.core.multiple_testing import Adjusted
 from scale_impact.core.panel import Panel
-from scale_impact.core.profile import IndexLine, Line, Profile
+from scale_impact.core.profile.multiple_testing import Adjusted
+from scale_impact.core.profile.profile import IndexLine, Line, Profile
 from scale_impact.core.words import counted
 
 NAME = "multiple_testing"

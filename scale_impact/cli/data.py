@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from scale_impact.core.project import Project
     from scale_impact.errors import ScaleImpactError
-    from scale_impact.sources._listing import Listed
-    from scale_impact.sources._pull import PulledFile, Ways
+    from scale_impact.sources._pulling.pull import PulledFile, Ways
+    from scale_impact.sources._telling.listing import Listed
 
 data = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +36,7 @@ def list_(json_: Annotated[bool, typer.Option("--json", help="The same for progr
     """
     from scale_impact.cli._output import leave_with
     from scale_impact.core.project import Project
-    from scale_impact.sources._listing import listing
+    from scale_impact.sources._telling.listing import listing
 
     found, errors = listing(Project.find())
     if json_:
@@ -75,7 +75,7 @@ def _show(found: tuple[Listed, ...]) -> None:
 
 def _lines(found: tuple[Listed, ...]) -> list[str]:
     """A table of plain text, its head first."""
-    from scale_impact.sources._listing import extent, short_licence, size
+    from scale_impact.sources._telling.listing import extent, short_licence, size
 
     rows = [("source", "units x periods", "size", "kind", "vintage", "licence")]
     rows += [(e.name, extent(e), size(e.bytes), e.kind, e.vintage or "", short_licence(e)) for e in found]
@@ -113,8 +113,8 @@ def pull(
     """
     from scale_impact.cli._output import leave_with
     from scale_impact.core.project import Project
-    from scale_impact.sources._http import Patience
-    from scale_impact.sources._pull import Ways
+    from scale_impact.sources._pulling.http import Patience
+    from scale_impact.sources._pulling.pull import Ways
 
     root = Project.find().root
     cards, errors = _cards(_chosen(names or [], all_), root)
@@ -136,7 +136,7 @@ def _chosen(names: list[str], all_: bool) -> list[str]:
 def _cards(names: list[str], root: Path) -> tuple[list[str], list[ScaleImpactError]]:
     """The cards to pull, each once, with those that they are made from; and what cannot be."""
     from scale_impact.errors import SourceError
-    from scale_impact.sources._pull import cards
+    from scale_impact.sources._pulling.pull import cards
 
     found: list[str] = []
     errors: list[ScaleImpactError] = []
@@ -150,7 +150,7 @@ def _cards(names: list[str], root: Path) -> tuple[list[str], list[ScaleImpactErr
 
 def _pull_one(card: str, root: Path, ways: Ways, *, quiet: bool) -> list[ScaleImpactError]:
     from scale_impact.errors import SourceError
-    from scale_impact.sources._pull import pull_card
+    from scale_impact.sources._pulling.pull import pull_card
 
     try:
         files = pull_card(card, root, ways)
@@ -163,7 +163,7 @@ def _pull_one(card: str, root: Path, ways: Ways, *, quiet: bool) -> list[ScaleIm
 
 
 def _line(file: PulledFile) -> str:
-    from scale_impact.sources._listing import size
+    from scale_impact.sources._telling.listing import size
 
     if file.state == "project":
         return f"{file.card}: {file.file} comes with the project or a package; there is nothing to pull"
@@ -186,7 +186,7 @@ def verify(
     from scale_impact.cli._output import leave_with
     from scale_impact.core.project import Project
     from scale_impact.errors import SourceError
-    from scale_impact.sources._verifying import verify as look
+    from scale_impact.sources._telling.verifying import verify as look
 
     found = look(Project.find(), tuple(names or ()))
     for entry in found:
@@ -209,7 +209,7 @@ def dictionary(
     """
     from scale_impact.core.project import Project
     from scale_impact.errors import UsageError
-    from scale_impact.sources._dictionary import write
+    from scale_impact.sources._telling.dictionary import write
 
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder. Name a file, such as {out / 'data-dictionary.html'}.")

@@ -12,7 +12,7 @@ from scale_impact.core.effect import ROW_FIELDS, Effect, Estimate, flat_row
 from scale_impact.core.study import Outcome, Study
 
 if TYPE_CHECKING:
-    from scale_impact.core.profile import IndexLine
+    from scale_impact.core.profile.profile import IndexLine
     from scale_impact.core.specifications import Specification
 
 SCHEMA = 1
@@ -79,7 +79,7 @@ def specification_row(origin: Origin, specification: Specification, level: float
 
 def index_row(origin: Origin, index: IndexLine, primary: Effect, level: float) -> dict[str, Any]:
     """Row of estimates.jsonl for the summary index of a dimension, by the study's primary estimator; it has no indicator."""
-    from scale_impact.core.profile import UNIT
+    from scale_impact.core.profile.profile import UNIT
 
     effect = index.effect
     sample, inference = (None, "") if effect is None else (effect.sample, effect.inference)

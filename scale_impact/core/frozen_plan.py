@@ -16,9 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.indicator import load_indicators, meaning
+from scale_impact.core.catalogue.indicator import load_indicators, meaning
+from scale_impact.core.catalogue.measure import load_measure, said
 from scale_impact.core.manifest import text_hash
-from scale_impact.core.measure import load_measure, said
 from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, describe
 from scale_impact.core.source import Source, load_source

@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any, get_type_hints
 
 from scale_impact.core import keys
+from scale_impact.core.catalogue.indicator import load_indicators
 from scale_impact.core.changes import scalar_keys
 from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OTHER_NAMES
-from scale_impact.core.indicator import load_indicators
 from scale_impact.core.parameters import Parameter, declared
 from scale_impact.core.project import Project
 from scale_impact.core.settings import FOLDER_NAME, Settings

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from scale_impact.core.recipe import Keep, Part
+from scale_impact.core.building.recipe import Keep, Part
 from scale_impact.core.remote import credentials_in, is_url
 from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import SourceError

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from scale_impact.core.catalogue.indicator import Indicator, load_indicators
 from scale_impact.core.changes import dotted, overlay, scalar_keys, set_scalar
 from scale_impact.core.grid import Combination, Grid, apply, overlaps, own_values, read_grid, value_problems
-from scale_impact.core.indicator import Indicator, load_indicators
 from scale_impact.core.parameters import Parameter, declared, given_problems
 from scale_impact.core.project import Project, study_folder
 from scale_impact.core.settings import Choice, DesignChoices, Outcome, Sample, Settings, Treatment, describe

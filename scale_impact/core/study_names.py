@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from scale_impact.core import keys
-from scale_impact.core.indicator import Indicator, find, load_indicators, nearest_indicator
-from scale_impact.core.measure import load_measure, measure_problems
+from scale_impact.core.catalogue.indicator import Indicator, find, load_indicators, nearest_indicator
+from scale_impact.core.catalogue.measure import load_measure, measure_problems
 from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, as_choice, describe
 from scale_impact.core.source import Source, load_source

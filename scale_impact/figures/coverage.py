@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.coverage import Coverage
+from scale_impact.core.building.coverage import Coverage
 from scale_impact.core.words import counted
 from scale_impact.figures import _style
 

@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.effect import Estimate
-from scale_impact.core.multiple_testing import Adjusted
-from scale_impact.core.profile import UNIT, IndexLine, Line, Profile, Side
+from scale_impact.core.profile.multiple_testing import Adjusted
+from scale_impact.core.profile.profile import UNIT, IndexLine, Line, Profile, Side
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:

@@ -23,13 +23,13 @@ from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import place
 from scale_impact.errors import DataError, SourceError
-from scale_impact.sources._material import Item, cards, digest, files, is_here, items, refuse_changed, unfit
-from scale_impact.sources._others import Others
-from scale_impact.sources._rules import refuse_broken_rules, refuse_broken_streamed
-from scale_impact.sources._tidy import as_in_file, stacked, tidy
+from scale_impact.sources._reading.material import Item, cards, digest, files, is_here, items, refuse_changed, unfit
+from scale_impact.sources._reading.others import Others
+from scale_impact.sources._reading.rules import refuse_broken_rules, refuse_broken_streamed
+from scale_impact.sources._reading.tidy import as_in_file, stacked, tidy
 
 if TYPE_CHECKING:
-    from scale_impact.core.coverage import Coverage
+    from scale_impact.core.building.coverage import Coverage
 
 __all__ = [
     "Item",
@@ -103,8 +103,8 @@ def coverage_of(card: Path, root: Path, unit: str | None = None, period: str | N
     SourceError
         As ``read``; nothing says which column is the unit, or the period.
     """
-    from scale_impact.core.coverage import coverage
-    from scale_impact.sources._explained import labels
+    from scale_impact.core.building.coverage import coverage
+    from scale_impact.sources._reading.explained import labels
 
     source, where = load_source(card), place(card)
     data, (units, clock) = read(card, root), _located(where, lambda: labels(source, unit, period))
@@ -123,7 +123,7 @@ def explained(card: Path, root: Path, unit: str, period: str) -> tuple[pd.DataFr
         found = items(source, root, where)
         panel = _located(where, lambda: _derived(source, found, root, read, "assembled"))
         return panel.gaps, panel.notes
-    from scale_impact.sources._explained import flagged, gaps_of
+    from scale_impact.sources._reading.explained import flagged, gaps_of
 
     raw = frame_of(flagged(source), root, where)
     return gaps_of(pd.DataFrame() if raw is None else raw, source, unit, period), ()
@@ -131,8 +131,8 @@ def explained(card: Path, root: Path, unit: str, period: str) -> tuple[pd.DataFr
 
 def oddities_of(card: Path, root: Path, unit: str | None = None, period: str | None = None) -> pd.DataFrame:
     """Values of a card's data that look odd, none of them changed (``core.oddities``); errors as ``coverage_of``."""
-    from scale_impact.core.oddities import oddities
-    from scale_impact.sources._explained import breaks_of, flagged, labels
+    from scale_impact.core.building.oddities import oddities
+    from scale_impact.sources._reading.explained import breaks_of, flagged, labels
 
     source, where = load_source(card), place(card)
     data, (units, clock) = read(card, root), _located(where, lambda: labels(source, unit, period))

@@ -21,7 +21,7 @@ from scale_impact.core.source import Source
 from scale_impact.core.streams_parquet import MEMORY, quoted, without_progress
 from scale_impact.core.words import nearest, some
 from scale_impact.errors import SourceError
-from scale_impact.sources._fetch import Fetched
+from scale_impact.sources._pulling.fetch import Fetched
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

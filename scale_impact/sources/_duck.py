@@ -17,7 +17,8 @@ from scale_impact.core.source import Source
 from scale_impact.core.streams_parquet import MEMORY, ParquetTable, files_of, quoted, without_progress
 from scale_impact.core.words import nearest, some
 from scale_impact.errors import DataError, SourceError
-from scale_impact.sources import _formats, csv
+from scale_impact.sources import csv
+from scale_impact.sources._reading import formats
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -77,7 +78,7 @@ def table_name(file: str) -> str:
 
 def is_parquet(path: Path) -> bool:
     """Whether a path is Parquet, alone or as a folder or pattern."""
-    return _formats.format_of(path.name) in ("parquet", None)
+    return formats.format_of(path.name) in ("parquet", None)
 
 
 def selected(query: str, tables: Tables, source: Source) -> pd.DataFrame:
@@ -129,9 +130,9 @@ def _material(path: Path, source: Source) -> pd.DataFrame | ParquetTable:
         except DataError as error:
             raise SourceError(error.problems) from error
     bare = source.model_copy(update={"columns": {}})
-    if _formats.format_of(path.name) == "csv":
+    if formats.format_of(path.name) == "csv":
         return csv.text_columns(path, bare)
-    return _formats.parse(path, bare)
+    return formats.parse(path, bare)
 
 
 def _register(

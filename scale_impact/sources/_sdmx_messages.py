@@ -22,8 +22,8 @@ import pandas as pd
 
 from scale_impact.core.words import counted, some
 from scale_impact.errors import SourceError
+from scale_impact.sources._pulling.service import library, message_in
 from scale_impact.sources._sdmx_query import TIME
-from scale_impact.sources._service import library, message_in
 
 VALUE = "OBS_VALUE"
 UPDATED = "LAST UPDATE"

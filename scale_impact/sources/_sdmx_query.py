@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from scale_impact.core.source import Source
 from scale_impact.core.words import counted, nearest, some
 from scale_impact.errors import SourceError
-from scale_impact.sources._service import RefusedError, advice, asked, library
+from scale_impact.sources._pulling.service import RefusedError, advice, asked, library
 
 KEYS = ("key", "params", "columns_from")
 PARAMS = (

@@ -14,9 +14,9 @@ from scale_impact.core.source import Source
 from scale_impact.core.words import counted, nearest, some
 from scale_impact.errors import SourceError
 from scale_impact.sources import csv, url
-from scale_impact.sources._fetch import Fetched
-from scale_impact.sources._first_bytes import HEAD, ending, looks_like
-from scale_impact.sources._service import Session, file_at, library, tell
+from scale_impact.sources._pulling.fetch import Fetched
+from scale_impact.sources._pulling.first_bytes import HEAD, ending, looks_like
+from scale_impact.sources._pulling.service import Session, file_at, library, tell
 
 locate = csv.locate
 

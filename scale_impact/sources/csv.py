@@ -11,8 +11,9 @@ import pandas as pd
 
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
-from scale_impact.sources._cells import dialect_of, lost_zeros, typed
-from scale_impact.sources._csv_doubts import (
+from scale_impact.sources._pulling.download import downloaded, is_remote
+from scale_impact.sources._reading.cells import dialect_of, lost_zeros, typed
+from scale_impact.sources._reading.csv_doubts import (
     cut,
     lines_of,
     opened,
@@ -22,7 +23,6 @@ from scale_impact.sources._csv_doubts import (
     uneven,
     why,
 )
-from scale_impact.sources._download import downloaded, is_remote
 
 FIRST_ROWS = 100_000
 """Rows in which codes with leading zeros are looked for: a whole second reading would double the time."""

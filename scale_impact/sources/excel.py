@@ -22,7 +22,7 @@ from scale_impact.core.source import Column, Source
 from scale_impact.core.words import counted, nearest, some
 from scale_impact.errors import SourceError
 from scale_impact.sources import csv
-from scale_impact.sources._cells import BLANKS, FLAG, Places, dialect_of, typed
+from scale_impact.sources._reading.cells import BLANKS, FLAG, Places, dialect_of, typed
 
 if TYPE_CHECKING:
     from openpyxl.cell import Cell

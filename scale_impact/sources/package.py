@@ -9,7 +9,8 @@ import pandas as pd
 
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
-from scale_impact.sources import _formats, csv
+from scale_impact.sources import csv
+from scale_impact.sources._reading import formats
 
 
 def locate(source: Source, root: Path) -> Path:
@@ -27,4 +28,4 @@ def locate(source: Source, root: Path) -> Path:
 
 def parse(path: Path, source: Source) -> pd.DataFrame:
     """Read it as its ending says; as CSV where it says nothing."""
-    return _formats.parse(path, source, fallback="csv")
+    return formats.parse(path, source, fallback="csv")

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from scale_impact.core.aggregation import Rows, aggregated, labels_of
-from scale_impact.core.crosswalk import crossed, named, units_by_name
-from scale_impact.core.joining import GAPS, Joined, Piece, joined
-from scale_impact.core.recipe import Part
+from scale_impact.core.building.aggregation import Rows, aggregated, labels_of
+from scale_impact.core.building.crosswalk import crossed, named, units_by_name
+from scale_impact.core.building.joining import GAPS, Joined, Piece, joined
+from scale_impact.core.building.recipe import Part
 from scale_impact.core.source import Source
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.words import counted, nearest
 from scale_impact.errors import DataError, SourceError
 from scale_impact.sources import csv
-from scale_impact.sources._others import Others
+from scale_impact.sources._reading.others import Others
 
 Files = Mapping[str, Path]
 

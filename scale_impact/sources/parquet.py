@@ -14,7 +14,7 @@ from scale_impact.core.source import Source
 from scale_impact.core.streams_parquet import ParquetTable, files_of
 from scale_impact.errors import DataError, SourceError
 from scale_impact.sources import csv
-from scale_impact.sources._download import downloaded, is_remote
+from scale_impact.sources._pulling.download import downloaded, is_remote
 
 STREAM_ROWS = 20_000_000
 """Tables with more rows are streamed, unless the card says otherwise (``stream``)."""

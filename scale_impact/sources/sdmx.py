@@ -19,11 +19,11 @@ from scale_impact.core.source import Source
 from scale_impact.core.words import counted, nearest, some
 from scale_impact.errors import SourceError
 from scale_impact.sources import csv
-from scale_impact.sources._cells import FLAG
-from scale_impact.sources._fetch import Fetched
+from scale_impact.sources._pulling.fetch import Fetched
+from scale_impact.sources._pulling.service import RefusedError, advice, asked
+from scale_impact.sources._reading.cells import FLAG
 from scale_impact.sources._sdmx_messages import NARROWER, VALUE, Message, read_message
 from scale_impact.sources._sdmx_query import TIME, Query, address_of, nothing_found, query_of
-from scale_impact.sources._service import RefusedError, advice, asked
 
 locate = csv.locate
 

@@ -16,9 +16,9 @@ from scale_impact.core.source import Source
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.errors import SourceError
 from scale_impact.sources import csv, parquet
-from scale_impact.sources._cells import dialect_of, typed
-from scale_impact.sources._fetch import Fetched
-from scale_impact.sources._formats import format_of
+from scale_impact.sources._pulling.fetch import Fetched
+from scale_impact.sources._reading.cells import dialect_of, typed
+from scale_impact.sources._reading.formats import format_of
 
 
 def locate(source: Source, root: Path) -> Path:

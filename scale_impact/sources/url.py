@@ -14,8 +14,8 @@ import pandas as pd
 from scale_impact.core.source import Source
 from scale_impact.core.words import nearest
 from scale_impact.errors import SourceError
-from scale_impact.sources import _formats
-from scale_impact.sources._packed import readable
+from scale_impact.sources._reading import formats
+from scale_impact.sources._reading.packed import readable
 
 
 def locate(source: Source, root: Path) -> Path:
@@ -34,11 +34,11 @@ def parse(path: Path, source: Source) -> pd.DataFrame:
     asked = _asked(source)
     card = source.model_copy(update={"query": asked.records})
     with readable(path, source.format, asked.file) as table:
-        return _formats.parse(table, card, fallback=_by_address(source))
+        return formats.parse(table, card, fallback=_by_address(source))
 
 
 def _by_address(source: Source) -> str | None:
-    return _formats.format_of(source.address or "")
+    return formats.format_of(source.address or "")
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.indicator import load_indicators, meaning
+from scale_impact.core.catalogue.indicator import load_indicators, meaning
+from scale_impact.core.catalogue.measure import load_measure, said
 from scale_impact.core.manifest import text_hash
-from scale_impact.core.measure import load_measure, said
 from scale_impact.core.source import Source, load_source, reading
 from scale_impact.core.template import read_template
 from scale_impact.sources import digest

@@ -5,11 +5,11 @@ import pytest
 from scale_impact.checks import check as run_check
 from scale_impact.checks import multiple_testing
 from scale_impact.checks.multiple_testing import ONE, of_profile
-from scale_impact.core.common_scale import PerCent, Spread
+from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.effect import Estimate
-from scale_impact.core.indicator import Indicator
-from scale_impact.core.multiple_testing import Adjusted
-from scale_impact.core.profile import Line, Profile
+from scale_impact.core.profile.common_scale import PerCent, Spread
+from scale_impact.core.profile.multiple_testing import Adjusted
+from scale_impact.core.profile.profile import Line, Profile
 from tests.profiles import profile_project, towns
 
 

@@ -84,11 +84,11 @@ def test_the_list_is_there_for_programs_too(few, cli, web):
 
 
 def test_counts_are_remembered_until_the_data_or_the_card_change(few, cli, monkeypatch):
-    from scale_impact.sources import _listing
+    from scale_impact.sources._telling import listing
 
     reads = []
-    read = _listing.read
-    monkeypatch.setattr(_listing, "read", lambda *a: reads.append(a) or read(*a))
+    read = listing.read
+    monkeypatch.setattr(listing, "read", lambda *a: reads.append(a) or read(*a))
     cli("data", "list")
     cli("data", "list")
     assert len(reads) == 1

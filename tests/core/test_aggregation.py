@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.aggregation import Rows, aggregated
-from scale_impact.core.recipe import Aggregate
+from scale_impact.core.building.aggregation import Rows, aggregated
+from scale_impact.core.building.recipe import Aggregate
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.errors import DataError
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.common_scale import (
+from scale_impact.core.effect import Estimate
+from scale_impact.core.profile.common_scale import (
     PerCent,
     Spread,
     distance_to,
@@ -17,7 +18,6 @@ from scale_impact.core.common_scale import (
     scaled,
     spread_of,
 )
-from scale_impact.core.effect import Estimate
 from scale_impact.core.settings import Outcome
 from scale_impact.estimators import estimate
 from tests.panels import BEFORE, NEVER, drawn, panel_of

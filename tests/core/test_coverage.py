@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.coverage import coverage
+from scale_impact.core.building.coverage import coverage
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.errors import DataError
 

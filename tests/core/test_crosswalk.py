@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.crosswalk import INCOMPLETE, crossed, named, units_by_name
-from scale_impact.core.recipe import Crosswalk, Names
+from scale_impact.core.building.crosswalk import INCOMPLETE, crossed, named, units_by_name
+from scale_impact.core.building.recipe import Crosswalk, Names
 from scale_impact.errors import DataError
 
 

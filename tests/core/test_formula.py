@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.formula import Formula, load_formulas, per_of, value
-from scale_impact.core.indicator import Indicator
+from scale_impact.core.catalogue.formula import Formula, load_formulas, per_of, value
+from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.errors import DataError, StudyError
 
 HEAD = "indicator,numerator,denominator,per,bounds,example_numerator,example_denominator,example_value\n"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from scale_impact.core.indicator import (
+from scale_impact.core.catalogue.indicator import (
     DIMENSIONS,
     QUALITIES,
     Indicator,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scale_impact.core.indicator import Indicator
-from scale_impact.core.indicator_example import Example, load_examples
+from scale_impact.core.catalogue.indicator import Indicator
+from scale_impact.core.catalogue.indicator_example import Example, load_examples
 from scale_impact.errors import StudyError
 
 HEAD = "indicator,city_a,value_a,city_b,value_b,better,why\n"

@@ -1,9 +1,9 @@
 """The catalogue as a page and as a table."""
 
-from scale_impact.core.formula import Formula
-from scale_impact.core.indicator import Indicator
-from scale_impact.core.indicator_example import Example
-from scale_impact.core.indicator_page import catalogue_table, page, page_of, write
+from scale_impact.core.catalogue.formula import Formula
+from scale_impact.core.catalogue.indicator import Indicator
+from scale_impact.core.catalogue.indicator_example import Example
+from scale_impact.core.catalogue.indicator_page import catalogue_table, page, page_of, write
 from tests.projects import project
 
 NO2 = Indicator(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.joining import Piece, joined
+from scale_impact.core.building.joining import Piece, joined
 from scale_impact.errors import DataError
 
 

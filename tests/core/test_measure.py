@@ -2,8 +2,8 @@
 
 import pytest
 
-from scale_impact.core.indicator import Indicator
-from scale_impact.core.measure import (
+from scale_impact.core.catalogue.indicator import Indicator
+from scale_impact.core.catalogue.measure import (
     dimensions,
     load_measure,
     load_measures,

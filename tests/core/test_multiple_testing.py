@@ -9,7 +9,7 @@ from scipy import stats
 
 import scale_impact as si
 from scale_impact.core.bands import Draws
-from scale_impact.core.multiple_testing import (
+from scale_impact.core.profile.multiple_testing import (
     Joint,
     adjust,
     benjamini_hochberg,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.oddities import TABLE, oddities
+from scale_impact.core.building.oddities import TABLE, oddities
 
 UNITS, PERIODS = 60, 15
 

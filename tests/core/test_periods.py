@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from scale_impact.core import periods
-from scale_impact.core.recipe import Aggregate
+from scale_impact.core.building import periods
+from scale_impact.core.building.recipe import Aggregate
 from scale_impact.errors import DataError
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.common_scale import spread_of
-from scale_impact.core.profile_words import sentences
+from scale_impact.core.profile.common_scale import spread_of
+from scale_impact.core.profile.words import sentences
 from scale_impact.errors import UsageError
 from scale_impact.session import open_session
 from tests.profiles import INDICATORS, profile_project, towns

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scale_impact.core.small_counts import garwood, pooled
+from scale_impact.core.catalogue.small_counts import garwood, pooled
 from scale_impact.errors import DataError
 
 

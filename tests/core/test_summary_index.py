@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.summary_index import anderson, covariance, group_means, kling_liebman_katz, weighted
+from scale_impact.core.profile.summary_index import anderson, covariance, group_means, kling_liebman_katz, weighted
 
 ALL = np.ones(400, dtype=bool)
 ONE = np.zeros(400, dtype=np.int64)

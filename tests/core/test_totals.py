@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.totals import called_totals, sums_of_others
+from scale_impact.core.building.totals import called_totals, sums_of_others
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scale_impact import figures
-from scale_impact.core.coverage import coverage
+from scale_impact.core.building.coverage import coverage
 from scale_impact.figures.coverage import draw
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.common_scale import PerCent, Spread
+from scale_impact.core.catalogue.indicator import DIMENSIONS, Indicator
 from scale_impact.core.effect import Estimate
-from scale_impact.core.indicator import DIMENSIONS, Indicator
-from scale_impact.core.multiple_testing import Adjusted
-from scale_impact.core.profile import IndexLine, Line, Profile
+from scale_impact.core.profile.common_scale import PerCent, Spread
+from scale_impact.core.profile.multiple_testing import Adjusted
+from scale_impact.core.profile.profile import IndexLine, Line, Profile
 from scale_impact.figures import figure, render
 from scale_impact.figures.holistic_profile import draw, height
 

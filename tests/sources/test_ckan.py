@@ -13,8 +13,9 @@ import pytest
 
 from scale_impact.core.source import Source, load_source
 from scale_impact.errors import SourceError
-from scale_impact.sources import _pull, ckan, read
-from scale_impact.sources._http import Patience
+from scale_impact.sources import ckan, read
+from scale_impact.sources._pulling import pull as pulling
+from scale_impact.sources._pulling.http import Patience
 from tests.projects import Place, sha256, write_yaml
 from tests.sources.web import Answer, serving
 
@@ -36,7 +37,7 @@ HASTE = Patience(sleep=WAITS.append, say=TOLD.append, between=0.5, tries=2)
 
 
 def pull(name, root, mirror=None):
-    return _pull.pull(name, root, mirror, patience=HASTE)
+    return pulling.pull(name, root, mirror, patience=HASTE)
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import fsspec
 import pytest
 
 from scale_impact.errors import SourceError
-from scale_impact.sources import _download, read
-from scale_impact.sources._http import Patience
+from scale_impact.sources import read
+from scale_impact.sources._pulling import download
+from scale_impact.sources._pulling.http import Patience
 from tests.projects import Place, sha256, towns, write_yaml
 
 
@@ -51,7 +52,7 @@ def serving(folder):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Servers in trouble are asked again at once."""
-    monkeypatch.setattr(_download, "PATIENCE", Patience(first_wait=0.0))
+    monkeypatch.setattr(download, "PATIENCE", Patience(first_wait=0.0))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
-from scale_impact.sources import _formats
+from scale_impact.sources._reading import formats
 
 
 def source(columns, **keys):
@@ -17,7 +17,7 @@ def source(columns, **keys):
 
 
 def read(path, columns, **keys):
-    return _formats.parse(path, source(columns, **keys))
+    return formats.parse(path, source(columns, **keys))
 
 
 def problem(path, columns=None, **keys):
@@ -35,7 +35,7 @@ def problem(path, columns=None, **keys):
     ],
 )  # fmt: skip
 def test_the_ending_names_the_format(name, known):
-    assert _formats.format_of(name) == known
+    assert formats.format_of(name) == known
 
 
 def test_a_format_that_nobody_knows_is_refused(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from scale_impact.errors import SourceError
-from scale_impact.sources._http import Patience, download, retry_after
+from scale_impact.sources._pulling.http import Patience, download, retry_after
 from tests.sources.web import Answer, serving
 
 TABLE = b"town,year,no2\n01,2001,41.5\n02,2001,39.0\n"
@@ -246,7 +246,7 @@ def test_a_redirection_to_files_of_this_machine_or_another_protocol_is_refused(w
 
 
 def test_a_redirection_from_https_to_http_is_refused():
-    from scale_impact.sources._http import _Redirects
+    from scale_impact.sources._pulling.http import _Redirects
 
     class Request:
         full_url = "https://data.org/x.csv"

@@ -7,7 +7,7 @@ import pytest
 from scale_impact.core.source import load_source
 from scale_impact.errors import SourceError
 from scale_impact.sources import read
-from scale_impact.sources._material import digest
+from scale_impact.sources._reading.material import digest
 from tests.projects import Place, sha256, write_yaml
 
 SENSORS = {"station": "text", "time": "date", "no2": None}

@@ -12,8 +12,8 @@ import pytest
 
 from scale_impact.errors import NotPulledError, SourceError, UsageError
 from scale_impact.sources import read
-from scale_impact.sources._http import Patience
-from scale_impact.sources._pull import pull
+from scale_impact.sources._pulling.http import Patience
+from scale_impact.sources._pulling.pull import pull
 from tests.panels import shared
 from tests.projects import sha256, write_yaml
 from tests.sources import r_files
@@ -449,7 +449,7 @@ def test_a_table_of_r_is_made_again_and_known_by_its_values(root, web, mirror, w
 
 def test_a_digest_that_no_longer_fits_the_cards_columns_is_told_anew(root, web, mirror):
     from scale_impact.core.project import Project
-    from scale_impact.sources._verifying import verify
+    from scale_impact.sources._telling.verifying import verify
 
     _, content, _ = originals()
     made_card(root, web.address, content, values_sha256="0" * 64)
@@ -516,7 +516,7 @@ def test_without_the_package_that_reads_r_it_is_said_what_to_install(root, web, 
 
 
 def test_dates_moments_and_long_numbers_of_r_are_what_r_writes(tmp_path):
-    from scale_impact.sources._original import _objects
+    from scale_impact.sources._pulling.original import _objects
 
     as_bytes = [struct.unpack(">d", struct.pack(">q", v))[0] for v in (5, 840_999_999_991, -(2**63))]
     zone = {"class": r_files.texts(["POSIXct", "POSIXt"]), "tzone": r_files.texts(["America/New_York"])}
@@ -539,7 +539,7 @@ def test_dates_moments_and_long_numbers_of_r_are_what_r_writes(tmp_path):
 
 def test_rows_in_another_order_and_formats_of_numbers_are_the_same_values(root, tmp_path):
     from scale_impact.core.source import load_source
-    from scale_impact.sources._original import values_sha256
+    from scale_impact.sources._pulling.original import values_sha256
 
     source = load_source(card(root, file="x.csv"))
     texts = (

@@ -11,8 +11,9 @@ import pytest
 
 from scale_impact.core.source import Source, load_source
 from scale_impact.errors import NotPulledError, SourceError
-from scale_impact.sources import _pull, read, sdmx
-from scale_impact.sources._http import Patience
+from scale_impact.sources import read, sdmx
+from scale_impact.sources._pulling import pull as pulling
+from scale_impact.sources._pulling.http import Patience
 from scale_impact.sources._sdmx_messages import read_message
 from scale_impact.sources._sdmx_query import address_of, query_of
 from tests.panels import ROOT
@@ -47,7 +48,7 @@ HASTE = Patience(sleep=WAITS.append, between=0.5, tries=3)
 
 
 def pull(name, root, mirror=None, **options):
-    return _pull.pull(name, root, mirror, patience=HASTE, **options)
+    return pulling.pull(name, root, mirror, patience=HASTE, **options)
 
 
 @pytest.fixture
@@ -529,7 +530,7 @@ def test_the_shipped_card_of_city_populations_reads_an_answer_of_its_shape(tmp_p
     assert shipped.dataflow == "urb_cpop1"
     path = tmp_path / "answer"
     path.write_bytes(CSV)
-    from scale_impact.sources._tidy import as_in_file, stacked
+    from scale_impact.sources._reading.tidy import as_in_file, stacked
 
     frame = stacked([(shipped.pieces[0], sdmx.parse(path, as_in_file(shipped)))], shipped)
     assert set(shipped.columns) <= set(frame.columns)

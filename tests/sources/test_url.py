@@ -11,8 +11,9 @@ import pytest
 
 from scale_impact.core.source import load_source
 from scale_impact.errors import SourceError
-from scale_impact.sources import _packed, read, url
-from scale_impact.sources._pull import pull
+from scale_impact.sources import read, url
+from scale_impact.sources._pulling.pull import pull
+from scale_impact.sources._reading import packed as unpacking
 from tests.projects import write_yaml
 from tests.sources.web import serving
 
@@ -147,7 +148,7 @@ def test_names_within_a_zip_file_lead_nowhere(place, tmp_path):
 
 
 def test_a_table_that_would_fill_the_disk_is_not_unpacked(place, monkeypatch):
-    monkeypatch.setattr(_packed, "LARGEST", 10)
+    monkeypatch.setattr(unpacking, "LARGEST", 10)
     assert "more than 10 bytes unpacked" in problem(place, "a.zip", packed(**{"a.csv": CSV}))
 
 

@@ -1,0 +1,1 @@
+"""Indicators and measures: what the files of ``data/`` say, read whole, and the pages made from them."""

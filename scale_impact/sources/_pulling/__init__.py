@@ -1,0 +1,1 @@
+"""Fetching what lies elsewhere, once, and keeping it as it came."""

@@ -1,0 +1,1 @@
+"""What is told of sources: lists, verdicts and the dictionary."""
