@@ -27,6 +27,17 @@ def shared(name):
     pytest.skip(reason)
 
 
+def with_data(source, root=ROOT):
+    """Get the data of a source into the store of a project, from the shared folder; skipped as ``shared`` is."""
+    from scale_impact.core.source import load_source
+    from scale_impact.sources import is_here
+    from scale_impact.sources._pulling.pull import pull
+
+    card = f"data/sources/{source}.yaml"
+    if not is_here(load_source(root / card), root, card):
+        pull(source, root, shared("data"))
+
+
 def reference(case, entry):
     """Values of one entry of tests/reference/<case>.json."""
     found = json.loads((ROOT / "tests" / "reference" / f"{case}.json").read_text())["results"]

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scale_impact.core.study import StudyFile
 from scale_impact.errors import EstimationError, StudyError, UsageError
 from scale_impact.session import open_session
-from tests.panels import ROOT
+from tests.panels import ROOT, with_data
 from tests.projects import COLUMNS, STUDY, sha256, towns
 
 PUBLISHED = sorted(p.parent for p in (ROOT / "studies").glob("*/study.yaml"))
@@ -203,43 +204,49 @@ def test_figures_of_an_outcome_stay_in_their_folder_whatever_its_column_is_calle
 # ---- what is published is what the code gives ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
-def test_published_estimates_are_recomputed(folder, monkeypatch):
+def published_runs():
+    """Each shipped study, with each of its variants."""
+    for folder in PUBLISHED:
+        for variant in StudyFile.read(folder).by_variant:
+            yield pytest.param(folder, variant, id=f"{folder.name}/{variant}" if variant else folder.name)
+
+
+each_published = pytest.mark.parametrize("folder, variant", list(published_runs()))
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@each_published
+def test_published_estimates_and_checks_are_recomputed(folder, variant, monkeypatch, tmp_path):
     monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
-    session = open_session(str(folder))
-    published = [
-        json.loads(line) for line in (folder / "results/estimates.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    recomputed = [row for o in session.study.outcomes for row in session._estimate_rows(o)]
-    assert len(recomputed) == len(published)
+    session = open_session(str(folder), variant=variant, out=str(tmp_path))
+    with_data(session.study.settings.source)
+    if session.study.settings.template == "holistic_profile":
+        session.profile()
+    session.save()
+    results = folder / "results" / (variant or "")
+    published, recomputed = rows(results / "estimates.jsonl"), rows(tmp_path / "estimates.jsonl")
+    assert len(recomputed) == len(published) > 0
     for old, new in zip(published, recomputed, strict=True):
         where = (old["outcome"], old["estimator"], old["label"])
         assert list(old) == list(new)
-        for key in old:
-            if key == "run_id":
-                continue
+        for key in [k for k in old if k != "run_id"]:
             if isinstance(old[key], float):
                 # 1e-8: other processors and libraries add up in another order
                 assert new[key] == pytest.approx(old[key], rel=1e-8, abs=1e-10), (*where, key)
             else:
                 assert new[key] == old[key], (*where, key)
+    said = ("outcome", "check", "verdict", "reason")
+    found = [[row[k] for k in said] for row in rows(tmp_path / "checks.jsonl")]
+    assert found == [[row[k] for k in said] for row in rows(results / "checks.jsonl")]
 
 
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
-def test_published_checks_are_recomputed(folder, monkeypatch):
-    monkeypatch.delenv("SCALE_IMPACT_ROOT", raising=False)
-    session = open_session(str(folder))
-    published = [
-        json.loads(line) for line in (folder / "results/checks.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    found = [(o, c.check, c.verdict, c.reason) for o in session.outcomes for c in session.check(o)]
-    assert [(r["outcome"], r["check"], r["verdict"], r["reason"]) for r in published] == found
-
-
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
-def test_the_published_manifest_names_the_published_files(folder):
-    results = folder / "results"
+@each_published
+def test_the_published_manifest_names_the_published_files(folder, variant):
+    results = folder / "results" / (variant or "")
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     files = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()} - {"manifest.json"}
     assert manifest["outputs"] == {name: sha256(results / name) for name in files}
-    assert manifest["study"] == folder.name
+    assert (manifest["study"], manifest["variant"]) == (folder.name, variant)

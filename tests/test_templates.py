@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.panels import ROOT
+from scale_impact.core.study import StudyFile
+from tests.panels import ROOT, with_data
 
 TEMPLATES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -32,6 +33,13 @@ def clean(monkeypatch):
     """An environment that says nothing about where results go."""
     for name in [n for n in os.environ if n.startswith("SCALE_IMPACT_")]:
         monkeypatch.delenv(name)
+
+
+def ready(path):
+    """The study that a template runs by default, with its data."""
+    study = defaults(path)["study"]
+    with_data(StudyFile.read(ROOT / "studies" / study).study().settings.source)
+    return study
 
 
 each = pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.stem)
@@ -101,7 +109,7 @@ def test_a_template_ends_by_saving(path):
 
 @each
 def test_a_template_runs_by_plain_papermill_and_a_plain_parameter_reaches_the_results(path, tmp_path, clean):
-    study = defaults(path)["study"]
+    study = ready(path)
     done = subprocess.run(
         [
             sys.executable, "-m", "papermill", f"notebooks/{path.name}", str(tmp_path / "out.ipynb"), "-p", "study",
@@ -123,6 +131,7 @@ def test_a_template_runs_as_in_jupyterlab_and_writes_nothing(path, clean):
     import nbformat
     from nbclient import NotebookClient
 
+    ready(path)
     before = {p: p.stat().st_mtime_ns for p in ROOT.glob("studies/*/results/**/*")} | dict.fromkeys(
         (ROOT / "notebooks").iterdir()
     )

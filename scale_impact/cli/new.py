@@ -22,3 +22,13 @@ def new(
 
     new_study(slug, template, city)
     typer.echo(f"studies/{slug}/study.yaml is written. Next: scale-impact check {slug}, then scale-impact run {slug}.")
+    _say_what_waits(slug)
+
+
+def _say_what_waits(slug: str) -> None:
+    """Say that the data of the example have to be pulled first, where that is so."""
+    from scale_impact.workflow.preflight import waits_for_data
+    from scale_impact.workflow.runs import expand
+
+    for source in dict.fromkeys(run.study.settings.source for run in expand([slug], {})[0] if waits_for_data(run)):
+        typer.echo(f"Its example runs on data that are not here yet: scale-impact data pull {source}")

@@ -11,12 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scale_impact.core.manifest import Manifest
-from scale_impact.core.source import Source
+from scale_impact.core.manifest import Manifest, text_hash
+from scale_impact.core.source import Source, reading
 from scale_impact.core.words import some
 from scale_impact.errors import ScaleImpactError
-from scale_impact.sources import files, frame_of, is_here, items
+from scale_impact.sources import cards, files, frame_of, is_here, items
 from scale_impact.workflow.fingerprint import card_of, card_place, data_of
+from scale_impact.workflow.hashes import hashes_of
 from scale_impact.workflow.runs import Run
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ LARGEST = 50_000_000
 def data_detail(run: Run) -> dict[str, Any]:
     """What a manifest keeps of a run's data: the file from the project, and hashes by column, unit and period where they are small."""
     try:
-        return {"file": _named(run), **_digest(data_of(run), _asked(run))}
+        return {"file": _named(run), **_parts(run), **_digest(data_of(run), _asked(run))}
     except ScaleImpactError:  # the file went away while the run was made; its hash is kept all the same
-        return {"file": _named(run)}
+        return {"file": _named(run), **_parts(run)}
 
 
 def data_changes(run: Run, manifest: Manifest) -> list[str]:
@@ -41,6 +42,7 @@ def data_changes(run: Run, manifest: Manifest) -> list[str]:
     if not isinstance(was, dict) or was.get("file") != file:
         before = was.get("file") if isinstance(was, dict) else None
         return [f"data: {file}, was {before}" if before else f"data: {file} changed"]
+    file = _changed_parts(was, _parts(run)) or file
     try:
         known = _differences(run, was, manifest)
     except ScaleImpactError as error:
@@ -68,6 +70,30 @@ def _differences_of(was: str, seen: str, asked: Asked, earlier: str, commits: tu
         return ()
     before = _earlier(asked, earlier, commits)
     return tuple(differences(json.loads(was), frame, asked.unit, asked.period, before))
+
+
+def _parts(run: Run) -> dict[str, Any]:
+    """Hashes of the files, and of the cards that the data are made from, where there are several."""
+    root, card, where = run.study.project.root, card_of(run), card_place(run)
+    found = items(card, root, where)
+    if len(found) < 2 and not card.components:
+        return {}
+    hash_of = hashes_of(root).data
+    parts = {f"{item.card}, {item.piece.file}": item.hash(root, hash_of) for item in found}
+    parts |= {
+        place: text_hash(json.dumps(reading(c), sort_keys=True))
+        for place, c in cards(card, root, where).items()
+        if place != where
+    }
+    return {"parts": parts}
+
+
+def _changed_parts(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The files and cards that are not as they were; empty where the data are one file, or nothing was kept of them."""
+    before, after = was.get("parts"), now.get("parts")
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return ""
+    return some([part for part in {**before, **after} if before.get(part) != after.get(part)], 8)
 
 
 def _named(run: Run) -> str:

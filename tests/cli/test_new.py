@@ -5,7 +5,9 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
-from tests.panels import ROOT
+from scale_impact.core.source import load_source
+from scale_impact.sources import is_here
+from tests.panels import ROOT, with_data
 
 TEMPLATES = sorted(p.stem for p in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -29,8 +31,12 @@ def test_a_new_study_is_ready_to_run_as_it_stands(shipped, cli, template):
     answer = cli("new", "my-city", "--template", template)
     assert answer.code == 0
     assert "scale-impact check my-city" in answer.out
-    assert cli("check", "my-city").out == "my-city: ready to run\n"
     text, keys = written(shipped, "my-city")
+    card = load_source(shipped.root / f"data/sources/{keys['source']}.yaml")
+    waits = not is_here(card, shipped.root, "card")
+    assert (f"scale-impact data pull {keys['source']}" in answer.out) == waits
+    with_data(keys["source"], shipped.root)
+    assert "my-city: ready to run\n" in cli("check", "my-city").out
     assert keys["template"] == template
     assert keys["title"].endswith("(my city)")
     assert text.startswith("# A study. It runs as it is")
@@ -68,7 +74,7 @@ def test_a_bad_slug_and_an_unknown_template_are_said_at_once(shipped, cli):
     assert answer.code == 2
     assert "'My City' is no name" in answer.err
     assert (
-        "There is no template 'stagered_did'. There are before_after_did, quick, specification_curve, staggered_did."
+        "There is no template 'stagered_did'. There are before_after_did, holistic_profile, quick, specification_curve, staggered_did."
         in answer.err
     )
 
@@ -76,7 +82,9 @@ def test_a_bad_slug_and_an_unknown_template_are_said_at_once(shipped, cli):
 def test_without_a_template_those_there_are_are_named(shipped, cli):
     answer = cli("new", "my-city")
     assert answer.code == 2
-    assert "--template before_after_did or quick or specification_curve or staggered_did" in answer.err
+    assert (
+        "--template before_after_did or holistic_profile or quick or specification_curve or staggered_did" in answer.err
+    )
 
 
 def test_a_template_whose_example_is_not_here_is_refused(place, cli):

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.projects import ran_once, towns
+from tests.projects import COLUMNS, ran_once, sha256, towns, write_yaml
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +137,52 @@ print("loaded:", [name for name in {heavy!r} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=executed.root)
     assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+# ---- data that are made of several files and cards ----------------------------------------------------------
+
+
+def joined(place):
+    """The study on a card that adds up two others."""
+    for name in ("north", "south"):
+        path = place.root / f"data/files/{name}.csv"
+        towns(seed=len(name)).to_csv(path, index=False)
+        columns = {k: COLUMNS[k] for k in ("town", "year", "jobs", "zone")}
+        keys = {
+            "title": name,
+            "origin": "x",
+            "licence": "CC0",
+            "kind": "csv",
+            "file": f"data/files/{name}.csv",
+            "sha256": sha256(path),
+        }
+        write_yaml(place.root / f"data/sources/{name}.yaml", {**keys, "columns": columns})
+    query = "SELECT town, year, n.jobs + s.jobs AS jobs, n.zone FROM north n JOIN south s USING (town, year)"
+    card = {
+        "title": "Both",
+        "origin": "x",
+        "licence": "CC0",
+        "kind": "sql",
+        "tables": ["north", "south"],
+        "query": query,
+    }
+    write_yaml(place.root / "data/sources/both.yaml", {**card, "columns": columns})
+    place.study(template="quick", source="both")
+
+
+def test_of_several_files_and_cards_the_one_that_changed_is_named(place, cli):
+    joined(place)
+    assert cli("run", "towns").code == 0
+    assert "up to date" in cli("plan", "towns").out
+    path, card = place.root / "data/files/south.csv", place.root / "data/sources/south.yaml"
+    before, said = path.read_text(), card.read_text()
+    path.write_text(before.replace("00001,2001,", "00001,2001,9", 1))
+    card.write_text(said.replace(said.split("sha256: ")[1][:64], sha256(path)))
+    out = cli("plan", "towns").out
+    assert "data/sources/south.yaml, data/files/south.csv changed" in out
+    assert "north" not in out
+    path.write_text(before)
+    card.write_text(said.replace("type: text", "type: text\n    complete: true"))
+    out = cli("plan", "towns").out
+    assert "data/sources/south.yaml changed" in out
+    assert "south.csv" not in out
