@@ -151,6 +151,35 @@ def project(root):
     return place
 
 
+def joined(place, **south):
+    """The study `towns` on a card that adds up two others, `north` and `south`; keys of the second may be changed."""
+    columns = {k: COLUMNS[k] for k in ("town", "year", "jobs", "zone")}
+    for name, more in (("north", {}), ("south", south)):
+        path = place.root / f"data/files/{name}.csv"
+        towns(seed=len(name) + len(more)).to_csv(path, index=False)
+        keys = {
+            "title": f"Jobs in the {name}",
+            "origin": "made by a test",
+            "licence": "CC0",
+            "kind": "csv",
+            "file": f"data/files/{name}.csv",
+        }
+        write_yaml(
+            place.root / f"data/sources/{name}.yaml", {**keys, "sha256": sha256(path), **more, "columns": columns}
+        )
+    query = "SELECT town, year, n.jobs + s.jobs AS jobs, n.zone FROM north n JOIN south s USING (town, year)"
+    card = {
+        "title": "Both",
+        "origin": "made by a test",
+        "licence": "CC0",
+        "kind": "sql",
+        "tables": ["north", "south"],
+        "query": query,
+    }
+    write_yaml(place.root / "data/sources/both.yaml", {**card, "columns": columns})
+    place.study(template="quick", source="both")
+
+
 @dataclass(frozen=True)
 class Answer:
     """How a command ended."""

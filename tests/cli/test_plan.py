@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.projects import COLUMNS, ran_once, sha256, towns, write_yaml
+from tests.projects import joined, ran_once, sha256, towns
 
 
 @pytest.fixture(scope="module")
@@ -140,34 +140,6 @@ print("loaded:", [name for name in {heavy!r} if name in sys.modules])
 
 
 # ---- data that are made of several files and cards ----------------------------------------------------------
-
-
-def joined(place):
-    """The study on a card that adds up two others."""
-    for name in ("north", "south"):
-        path = place.root / f"data/files/{name}.csv"
-        towns(seed=len(name)).to_csv(path, index=False)
-        columns = {k: COLUMNS[k] for k in ("town", "year", "jobs", "zone")}
-        keys = {
-            "title": name,
-            "origin": "x",
-            "licence": "CC0",
-            "kind": "csv",
-            "file": f"data/files/{name}.csv",
-            "sha256": sha256(path),
-        }
-        write_yaml(place.root / f"data/sources/{name}.yaml", {**keys, "columns": columns})
-    query = "SELECT town, year, n.jobs + s.jobs AS jobs, n.zone FROM north n JOIN south s USING (town, year)"
-    card = {
-        "title": "Both",
-        "origin": "x",
-        "licence": "CC0",
-        "kind": "sql",
-        "tables": ["north", "south"],
-        "query": query,
-    }
-    write_yaml(place.root / "data/sources/both.yaml", {**card, "columns": columns})
-    place.study(template="quick", source="both")
 
 
 def test_of_several_files_and_cards_the_one_that_changed_is_named(place, cli):
