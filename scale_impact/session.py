@@ -477,7 +477,11 @@ class Session:
 
     def design_note(self, outcome: str | None = None) -> Markdown:
         """Who is treated when, who is compared, and what was left out, as text."""
-        return _markdown(_describe(self.panel(outcome), self.design(outcome)))
+        from scale_impact.core.catalogue.small_counts import advice
+
+        indicator = self.indicator(outcome)
+        small = f"\n- {advice(indicator)}" if indicator.small_count else ""
+        return _markdown(_describe(self.panel(outcome), self.design(outcome)) + small)
 
     def means(self, outcome: str | None = None) -> pd.DataFrame:
         """Mean outcome by cohort and period: what every estimate is made from."""

@@ -116,7 +116,6 @@ def test_goalposts_follow_from_a_definition_or_a_norm():
         "ordinal 0-3": {0, 3},
         "ordinal 0-2": {0, 2},
         "binary": {0, 1},
-        "0-1": {0, 1},
         "share": {0, 1},
         "0-10": {0, 10},
     }
@@ -131,13 +130,20 @@ def test_per_cent_goalposts_are_of_parts_of_a_whole():
             assert FORMULAS[key].bounds == "part", key
 
 
+def test_a_judged_share_has_goalposts_unless_the_page_says_why_not():
+    part = [k for k, f in FORMULAS.items() if f.bounds == "part" and INDICATORS[k].direction in ("+", "-")]
+    without = {k for k in part if INDICATORS[k].worst is None}
+    text = page_of(Project(ROOT)).split("**Goalposts**")[1].split("All else has none")[0]
+    assert without == set(re.findall(r"`(\w+)`", text))
+
+
 def test_the_pay_ratio_alone_is_best_at_a_value():
     assert {k: i.target for k, i in INDICATORS.items() if i.direction == "target"} == {"gender_pay_ratio": 1.0}
 
 
 def test_small_counts_are_rates_of_amounts():
     small = [k for k, i in INDICATORS.items() if i.small_count]
-    assert small == ["traffic_deaths", "disaster_deaths", "maternal_mortality", "cholera_death_rate"]
+    assert small == ["traffic_deaths", "maternal_mortality"]  # disasters and epidemics come together
     assert {FORMULAS[k].bounds for k in small} == {"amount"}
 
 

@@ -102,9 +102,15 @@ def _details(found: Profile, own: Line) -> dict[str, Any]:
     }
     if first:
         details["index_methods"] = dict(found.index_words)
-        details["indices"] = {x.name: _entry(x, found.alpha) | {"weights": x.weights} for x in found.indices}
+        details["indices"] = {x.name: _entry(x, found.alpha) | _of_index(x) for x in found.indices}
         details["missing_dimensions"] = list(found.missing)
     return details
+
+
+def _of_index(index: IndexLine) -> dict[str, Any]:
+    """How an index is made, and what a reader of it has to know."""
+    other = {} if index.every_row is None else {"size_every_row": index.every_row.value}
+    return {"weights": index.weights, **other, "notes": [*index.notes, *index.cautions]}
 
 
 def _entry(line: Line | IndexLine, alpha: float) -> dict[str, Any]:

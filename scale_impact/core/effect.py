@@ -261,6 +261,8 @@ class Effect:
         How the standard errors were made, in words.
     notes:
         What a reader of the number has to know.
+    treated_mean:
+        Mean outcome of the treated as ``overall`` counts them, where ``weights`` is None and it is known all the same.
     """
 
     estimator: str
@@ -278,6 +280,7 @@ class Effect:
     decomposition: pd.DataFrame | None = None
     influence: Influence | None = None
     notes: tuple[str, ...] = ()
+    treated_mean: float | None = None
 
     def families(self) -> list[Family]:
         """The families that this effect has."""

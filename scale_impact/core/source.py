@@ -23,6 +23,10 @@ UNDATED = "undated"
 """Folder of the store for a card without a vintage."""
 
 
+Scalar = bool | int | float | str | None
+"""One value of a table, as a card writes it."""
+
+
 class Column(Record):
     """A column of a source: its unit, what it means, whether codes stay text, and what it may hold."""
 
@@ -71,9 +75,9 @@ class Correction(Record):
     """Which rows: column to value, such as {city: Gary, year: 1984}."""
     column: str
     """The column that is put right."""
-    expects: Any
+    expects: Scalar
     """What the file holds there; anything else is an error. null: nothing."""
-    value: Any
+    value: Scalar
     """What is right. null: nothing."""
     reason: str
     """How that is known."""
@@ -88,8 +92,10 @@ class SourceFile(Record):
     """Where `data pull` fetches it."""
     sha256: str | None = None
     """Hash of the file."""
-    adds: dict[str, Any] = {}
+    adds: dict[str, Scalar] = {}
     """Columns that the file lacks and each of its rows has, such as {year: 2019}."""
+    lacks: tuple[str, ...] = ()
+    """Columns of the card that this file does not have: missing in its rows."""
     original: str | None = None
     """How the file was made from what lies at the address, where it is not that itself."""
     values_sha256: str | None = None
@@ -99,6 +105,11 @@ class SourceFile(Record):
     @classmethod
     def _without_credentials(cls, text: str | None) -> str | None:
         return without_credentials(text)
+
+    @field_validator("sha256")
+    @classmethod
+    def _in_small_letters(cls, sha256: str | None) -> str | None:
+        return None if sha256 is None else sha256.strip().lower()
 
 
 def without_credentials(text: str | None) -> str | None:
@@ -207,6 +218,11 @@ class Source(Record):
     def _without_credentials(cls, text: str | None) -> str | None:
         return without_credentials(text)
 
+    @field_validator("sha256")
+    @classmethod
+    def _in_small_letters(cls, sha256: str | None) -> str | None:
+        return None if sha256 is None else sha256.strip().lower()
+
     @field_validator("folder", "vintage")
     @classmethod
     def _is_a_folder_name(cls, name: str | None) -> str | None:
@@ -224,6 +240,19 @@ class Source(Record):
         ]
         if lost:
             raise ValueError(" ".join(lost))
+        return self
+
+    @model_validator(mode="after")
+    def _names_columns_once(self) -> Source:
+        asked = [c.in_file or name for name, c in self.columns.items()]
+        problems = [
+            f"columns {', '.join(n for n, c in self.columns.items() if (c.in_file or n) == twice)} are all {twice!r} in the file. Keep one."
+            for twice in dict.fromkeys(a for a in asked if asked.count(a) > 1)
+        ]
+        unknown = dict.fromkeys(c for f in self.files for c in (*f.adds, *f.lacks) if c not in self.columns)
+        problems += [f"files: {c!r} is no column here." for c in unknown]
+        if problems:
+            raise ValueError(" ".join(problems))
         return self
 
     # ---- what it is made of -----------------------------------------------------------------
@@ -294,7 +323,9 @@ UNUSED = frozenset(
 def reading(source: Source) -> dict[str, Any]:
     """What a card says that can change a result, as JSON knows it."""
     dumped = source.model_dump(mode="json", exclude=set(UNUSED))
-    return {**dumped, "files": [piece.adds for piece in source.files]}
+    own = {"file": Path(source.file).name} if source.kind == "sql" else {}  # tables are named as their files
+    names = [Path(piece.file).name if source.kind == "sql" else None for piece in source.files]
+    return {**dumped, **own, "files": [[n, p.adds, *p.lacks] for n, p in zip(names, source.files, strict=True)]}
 
 
 def load_source(path: Path) -> Source:

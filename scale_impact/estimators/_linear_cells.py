@@ -78,6 +78,11 @@ class LinearCells:
         """Nothing: all effects could be had."""
         return []
 
+    def treated_mean(self, top: Averages) -> float:
+        """Mean outcome of the treated as an average counts them."""
+        cells = self.cells
+        return float(top.matrix[0] @ self.analysis.moments.means[cells.cohort, cells.period])
+
     def scores(self, averages: Averages) -> Scores:
         """What each unit adds to the error of averages over cells."""
         if averages in self._known:

@@ -37,6 +37,8 @@ class UnitCells:
         What units add to the effects' errors.
     notes:
         Which effects could not be had, and why.
+    treated:
+        Mean outcomes of the cells' treated, weighted as they are in the effects, [C].
     corrected:
         Scores by the corrected formula, where ``scores`` are those of R's ``DRDID``.
     """
@@ -47,6 +49,7 @@ class UnitCells:
     share: Floats
     scores: UnitScores
     notes: tuple[str, ...]
+    treated: Floats
     corrected: UnitScores | None = None
 
     def covariance(self, averages: Averages) -> Floats:
@@ -70,6 +73,12 @@ class UnitCells:
 
     def weights(self, averages: Averages) -> None:
         """There are none: these effects are not linear in cohort means."""
+
+    def treated_mean(self, top: Averages) -> float:
+        """Mean outcome of the treated as an average counts them."""
+        weight = top.matrix[0]
+        used = weight != 0
+        return float(weight[used] @ self.treated[used])
 
     def said_of(self, top: Averages) -> list[str]:
         """Which effects could not be had, and what the corrected formula makes of an average's standard error."""
@@ -107,8 +116,19 @@ def panel_cells(analysis: Analysis, covariates: Sequence[str], method: Method, w
     for fit in fits:
         values[fit.comparison.cells] = fit.values
     weight = np.ones(analysis.panel.n_units) if units.weights is None else units.weights
-    found = Found(cells, values, weight, analysis.design.cohort_codes, lambda: score_blocks(units, fits))
+    treated = _treated(units, cells, weight)
+    found = Found(cells, values, weight, analysis.design.cohort_codes, lambda: score_blocks(units, fits), treated)
     return assembled(analysis, found, refused, Model(tuple(covariates), method))
+
+
+def _treated(units: Units, cells: Cells, weight: Floats) -> Floats:
+    """Weighted mean outcome of each cell's treated units, of those that are observed in both of its periods, [C]."""
+    found = np.full(len(cells), np.nan)
+    for c, (g, t, base) in enumerate(zip(cells.cohort, cells.period, cells.base, strict=True)):
+        rows = units.members[g]
+        rows = rows if units.seen is None else rows[units.seen[rows, t] & units.seen[rows, base]]
+        found[c] = weight[rows] @ units.outcomes[rows, t] / weight[rows].sum() if len(rows) else np.nan
+    return found
 
 
 def _units(analysis: Analysis, covariates: Sequence[str], weights: str | None) -> Units:
@@ -167,7 +187,7 @@ class Found:
     """Effects of all cells (NaN where one was refused), and the rows that scores are of.
 
     ``weight`` is each row's in its cohort's share, ``cohort_codes`` its cohort among the design's,
-    ``make`` makes the blocks of scores (``corrected`` those by another formula).
+    ``make`` makes the blocks of scores (``corrected`` those by another formula), ``treated`` are mean outcomes of the treated.
     """
 
     cells: Cells
@@ -175,6 +195,7 @@ class Found:
     weight: Floats
     cohort_codes: Ints
     make: Callable[[], Iterator[Block]]
+    treated: Floats
     corrected: Callable[[], Iterator[Block]] | None = None
 
 
@@ -207,7 +228,8 @@ def assembled(analysis: Analysis, found: Found, refused: Sequence[Refused], mode
         codes = codes[analysis.panel.unit_codes]
     scores = UnitScores(moved(found.make), len(weight), len(kept), g, weight, codes)
     corrected = None if found.corrected is None else replace(scores, make=moved(found.corrected))
-    return UnitCells(analysis, found.cells.keep(kept), found_values[kept], share, scores, tuple(said), corrected)
+    left, treated = found.cells.keep(kept), found.treated[kept]
+    return UnitCells(analysis, left, found_values[kept], share, scores, tuple(said), treated, corrected)
 
 
 def _cohort_of_rows(analysis: Analysis, codes: Ints) -> Ints:

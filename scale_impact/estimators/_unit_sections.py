@@ -43,8 +43,19 @@ def section_cells(
         values[fit.section.cell] = fit.value
     share = _first_of_each(owner) * (1.0 if each is None else each)
     codes = analysis.design.cohort_codes[owner]
-    found = Found(cells, values, share, codes, lambda: score_blocks(data, fits), corrected)
+    treated = _treated(analysis.panel.values, data, cells)
+    found = Found(cells, values, share, codes, lambda: score_blocks(data, fits), treated, corrected)
     return assembled(analysis, found, refused, Model(tuple(covariates), method))
+
+
+def _treated(values: Floats, data: Sections, cells: Cells) -> Floats:
+    """Weighted mean outcome of each cell's treated observations, [C]."""
+    weight = np.ones(len(values)) if data.weights is None else data.weights
+    found = np.full(len(cells), np.nan)
+    for c, (g, t) in enumerate(zip(cells.cohort, cells.period, strict=True)):
+        rows = data.cells[g][t]
+        found[c] = weight[rows] @ values[rows] / weight[rows].sum() if len(rows) else np.nan
+    return found
 
 
 def _sections(analysis: Analysis, covariates: Sequence[str], weights: Floats | None) -> Sections:

@@ -149,6 +149,9 @@ class Estimated(Protocol):
     def said_of(self, top: Averages) -> list[str]:
         """Which effects could not be had, and what to know of an average."""
 
+    def treated_mean(self, top: Averages) -> float | None:
+        """Mean outcome of the treated as an average counts them; None where ``weights`` say it."""
+
 
 def _estimated(
     analysis: Analysis, covariates: tuple[str, ...], method: Method, weights: str | None, convention: Convention
@@ -213,6 +216,7 @@ class _Maker:
             summaries=summaries,
             influence=found.influence(top),
             notes=(*analysis.notes(), *_notes(analysis, found, top)),
+            treated_mean=found.treated_mean(top),
         )
 
     def words(self) -> str:

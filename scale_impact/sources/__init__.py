@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from scale_impact.core import keys
-from scale_impact.core.source import Source, load_source
+from scale_impact.core.source import Source, SourceFile, load_source
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import place
@@ -26,7 +26,7 @@ from scale_impact.errors import DataError, SourceError
 from scale_impact.sources._reading.material import Item, cards, digest, files, is_here, items, refuse_changed, unfit
 from scale_impact.sources._reading.others import Others
 from scale_impact.sources._reading.rules import refuse_broken_rules, refuse_broken_streamed
-from scale_impact.sources._reading.tidy import as_in_file, stacked, tidy
+from scale_impact.sources._reading.tidy import as_card, as_in_file, in_file, stacked, tidy
 
 if TYPE_CHECKING:
     from scale_impact.core.building.coverage import Coverage
@@ -167,26 +167,32 @@ def _read(source: Source, where: str, root: Path, reader: Reader) -> pd.DataFram
 
 
 def _framed(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
-    frame = _raw(source, found, root, reader)
+    frame = _raw(source, found, root, reader, strictly=True)
     name = _name(source)
-    _refuse_absent(source, [str(c) for c in frame.columns], name)
+    if source.is_derived:
+        _refuse_absent(source, [str(c) for c in frame.columns], name)
     chosen: pd.DataFrame = tidy(frame[list(source.columns)], source, name)
     refuse_broken_rules(chosen, source, name)
     return chosen
 
 
-def _raw(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
-    """What the files or other cards hold, columns named as the card does."""
+def _raw(
+    source: Source, found: tuple[Item, ...], root: Path, reader: Reader, *, strictly: bool = False
+) -> pd.DataFrame:
+    """What the files or other cards hold of a card's columns, named as the card does; ``strictly``: all of them."""
     if source.is_derived:
         return _built(source, found, root, reader)
-    parse = keys.load("sources", source.kind, "parse")
-    own, frames = as_in_file(source), []
+    parse, own = keys.load("sources", source.kind, "parse"), as_in_file(source)
+    frames, problems = [], []
     for item in found:
         path = item.path(root)
         frame = parse(path, own)
         _refuse_one_column(frame, own, path.name)
-        frames.append((item.piece, frame))
-    return stacked(frames, source)
+        problems += _absent_columns(source, item.piece, frame, path.name) if strictly else []
+        frames.append((item.piece, as_card(frame, item.piece, source)))
+    if problems:
+        raise SourceError(problems)
+    return stacked(frames)
 
 
 def _built(source: Source, found: tuple[Item, ...], root: Path, reader: Reader) -> pd.DataFrame:
@@ -244,10 +250,21 @@ def _name(source: Source) -> str:
 
 
 def _refuse_absent(source: Source, there: list[str], name: str) -> None:
-    absent = [(c, source.columns[c].in_file or c) for c in source.columns if c not in there]
-    if absent:
+    if absent := [c for c in source.columns if c not in there]:
         unused = [c for c in there if c not in source.columns]
-        raise SourceError([_absent(c, wanted, name, there, unused) for c, wanted in absent])
+        raise SourceError([_absent(c, c, name, there, unused) for c in absent])
+
+
+def _absent_columns(source: Source, piece: SourceFile, frame: pd.DataFrame, name: str) -> list[str]:
+    """Columns of a card that a file does not have, and that it is neither given nor said to lack."""
+    there = [str(c) for c in frame.columns]
+    wanted = {c: in_file(source, c) for c in source.columns if c not in (*piece.adds, *piece.lacks)}
+    unused = [c for c in there if c not in wanted.values()]
+    absent = {c: w for c, w in wanted.items() if w not in there}
+    found = [_absent(c, w, name, there, unused) for c, w in absent.items()]
+    if not found or len(source.files) < 2:
+        return found
+    return [*found, f"If {name} never had that, add to its entry under `files`: lacks: [{', '.join(absent)}]"]
 
 
 def _absent(column: str, wanted: str, name: str, there: list[str], unused: list[str]) -> str:

@@ -116,7 +116,8 @@ def _piece(part: Part, source: Source, table: Others, files: Files) -> Piece:
     unit, period = str(part.unit or card.unit), None if part.is_constant else str(part.period or card.period)
     columns = _columns(part, source, card)
     names = None if part.names is None else units_by_name(files[part.names.file], part.names, labels_of(data, unit))
-    missing = []
+    missing: list[pd.DataFrame] = []
+    notes: tuple[str, ...] = ()
     if part.aggregate is not None:
         made = aggregated(Rows(data, unit, str(period), columns, names), part.aggregate)
         frame, missing = made.frame, [_as_gaps(made.sparse, part)]
@@ -125,9 +126,9 @@ def _piece(part: Part, source: Source, table: Others, files: Files) -> Piece:
         frame = frame if names is None else named(frame, unit, names)
     if part.crosswalk is not None:
         moved = crossed(frame, unit, period, files[part.crosswalk.file], part.crosswalk)
-        frame, missing = moved.frame, [*missing, moved.gaps]
+        frame, missing, notes = moved.frame, [*missing, moved.gaps], moved.notes
     known = pd.concat(missing, ignore_index=True) if missing else None
-    return Piece(part.source, frame, unit, period, part.repeat, known)
+    return Piece(part.source, frame, unit, period, part.repeat, known, notes)
 
 
 def _chosen(

@@ -226,6 +226,87 @@ def test_times_with_a_zone_need_to_be_told_whose_days_count():
     assert monthly(late, zone="America/New_York")["day"].tolist() == ["2024-01"]
 
 
+def hourly(month, zone, step="h"):
+    """All hours of a month in a place, as instants."""
+    first = pd.Timestamp(f"{month}-01", tz=zone)
+    hours = pd.date_range(first, first + pd.DateOffset(months=1), freq=step, inclusive="left")
+    return pd.DataFrame({"city": "A", "day": hours.tz_convert("UTC"), "no2": 1.0})
+
+
+@pytest.mark.parametrize("repeated", ["refuse", "mean", "pool"])
+@pytest.mark.parametrize(
+    ("month", "zone", "hours"),
+    [
+        ("2024-03", "Europe/Berlin", 743),
+        ("2024-10", "Europe/Berlin", 745),
+        ("2024-07", "Europe/Berlin", 744),
+        ("2024-11", "America/New_York", 721),
+        ("2024-11", "America/Havana", 721),  # midnight comes twice, on the 3rd
+        ("2024-03", "Asia/Beirut", 743),  # there is no midnight on the 31st
+        ("2024-10", "Asia/Kolkata", 744),
+        ("2011-12", "Pacific/Apia", 720),  # the 30th was left out
+    ],
+)
+def test_hours_are_those_that_went_by_where_clocks_are_put_forward_or_back(month, zone, hours, repeated):
+    frame = hourly(month, zone)
+    assert len(frame) == hours
+    whole = monthly(frame, {"no2": "sum"}, every="hour", at_least=1.0, zone=zone, repeated=repeated)
+    assert whole.to_numpy().tolist() == [["A", month, float(hours)]]
+    for lost in (0, 10, hours - 1):
+        short = monthly(frame.drop(index=lost), every="hour", at_least=1.0, zone=zone, repeated=repeated)
+        assert short["no2"].isna().all()
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2024-03-31", 23), ("2024-10-27", 25), ("2024-10-28", 24)])
+def test_days_and_weeks_have_the_hours_that_went_by_in_the_place(day, hours):
+    frame = hourly(day[:7], "Europe/Berlin", "15min")
+    how = {"every": "15 minutes", "at_least": 1.0, "zone": "Europe/Berlin"}
+    days = monthly(frame, {"no2": "count"}, to="day", **how).set_index("day")["no2"]
+    assert days[pd.Timestamp(day)] == 4 * hours
+    assert monthly(frame, {"no2": "mean"}, to="day", **how)["no2"].eq(1.0).all()
+    weeks = monthly(frame, {"no2": "sum"}, to="week", **how)["no2"]
+    assert set(weeks.dropna()) == {4.0 * 168, *([4.0 * 167] if day.startswith("2024-03") else [4.0 * 169])}
+
+
+def test_a_day_on_which_midnight_is_skipped_begins_when_clocks_are_put_forward():
+    frame = hourly("2024-03", "Asia/Beirut")
+    days = monthly(frame, {"no2": "sum"}, to="day", every="hour", at_least=1.0, zone="Asia/Beirut").set_index("day")
+    assert days.loc["2024-03-31", "no2"] == 23
+    assert days["no2"].notna().all()
+
+
+def test_the_hour_that_comes_twice_is_two_hours_and_one_that_stands_twice_is_refused():
+    zone = "Europe/Berlin"
+    times = pd.to_datetime(["2024-10-27 00:30+00:00", "2024-10-27 01:15+00:00"])  # 2:30 and, an hour on, 2:15
+    frame = pd.DataFrame({"city": "A", "day": times, "no2": [1.0, 2.0]})
+    rules = {"first": "first", "last": "last", "n": "count"}
+    assert monthly(frame, rules, every="hour", zone=zone)[list(rules)].to_numpy().tolist() == [[1.0, 2.0, 2]]
+    assert monthly(frame[::-1], rules, repeated="pool", zone=zone)[list(rules)].to_numpy().tolist() == [[1.0, 2.0, 2]]
+    twice = pd.concat([frame, frame.iloc[[1]].assign(day=times[1] + pd.Timedelta(minutes=5))])
+    assert "1 unit and hour have several rows: A at 2024-10-27T02:15:00 (2 rows)" in problem(twice, every="hour", zone=zone)  # fmt: skip
+    assert monthly(twice, {"no2": "sum"}, every="hour", zone=zone, repeated="mean")["no2"].tolist() == [3.0]
+
+
+def test_a_zone_for_times_that_have_none_is_refused():
+    said = problem(daily([1.0, 2.0]), zone="Europe/Berlin")
+    assert "Column 'day' holds times without a time zone, so aggregate.zone means nothing" in said
+
+
+def test_parquet_files_with_a_time_zone_count_hours_like_frames(tmp_path):
+    frame = hourly("2024-10", "Europe/Berlin")
+    frame.to_parquet(tmp_path / "a.parquet")
+    how = {"every": "hour", "at_least": 1.0, "zone": "Europe/Berlin"}
+    found = monthly(ParquetTable.of(tmp_path / "a.parquet"), {"no2": "sum"}, **how)
+    pd.testing.assert_frame_equal(found, monthly(frame, {"no2": "sum"}, **how))
+    assert found["no2"].tolist() == [745.0]
+
+
+def test_first_and_last_of_a_week_are_those_in_time():
+    frame = daily([5.0, 3.0, 9.0, 1.0])  # Monday to Thursday
+    rules = {"first": "first", "last": "last"}
+    assert monthly(frame, rules, every="week", repeated="pool")[list(rules)].to_numpy().tolist() == [[5.0, 1.0]]
+
+
 def test_a_misspelt_column_offers_the_nearest():
     assert "There is no column 'no'. Did you mean 'no2'?" in problem(daily([1.0]), {"x": "mean"}, {"x": "no"})
 

@@ -1,13 +1,14 @@
 """One scale: standard deviations of untreated units and per cent, against plain sums over the data."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.effect import Estimate
+from scale_impact.core.effect import Effect, Estimate, Sample
 from scale_impact.core.profile.common_scale import (
     PerCent,
     Spread,
@@ -17,6 +18,7 @@ from scale_impact.core.profile.common_scale import (
     reference_rows,
     scaled,
     spread_of,
+    treated_mean,
 )
 from scale_impact.core.settings import Outcome
 from scale_impact.estimators import estimate
@@ -139,8 +141,90 @@ def test_no_estimate_stays_none_with_its_reason():
 # ---- per cent ------------------------------------------------------------------------------------------------
 
 
-def share(frame, effect, *, log=False, sd=1.0):
-    return per_cent_of(effect, *built(frame), Spread(sd, 0.0, ""), log=log, level=0.95)
+def effect_of(estimate, frame=None):
+    """An effect that counts all treated observations alike."""
+    treated = None if frame is None else frame[(frame["g"] >= 0) & (frame["t"] >= frame["g"])]["y"].mean()
+    return Effect("any", estimate, Sample(21, 11, 8, 168, 21), "", treated_mean=treated)
+
+
+def share(frame, estimate, *, log=False, sd=1.0):
+    return per_cent_of(effect_of(estimate, frame), *built(frame), Spread(sd, 0.0, ""), log=log, level=0.95)
+
+
+def doubling(dates, weights=False):
+    """Units that double in the last ten years; the measure takes 10 % from each treated one, whenever that is; no noise."""
+    rows = [(u, t, dates[u % 3], (u % 2, t)) for u in range(30) for t in range(2000, 2020)]
+    frame = pd.DataFrame(rows, columns=["id", "t", "g", "which"])
+    late = np.maximum(frame["t"] - 2009, 0) / 10
+    frame["y"] = (1000 + 900 * (frame["id"] % 2) * weights) + 1000 * late
+    frame["w"] = np.where(frame["id"] % 2 == 1, 20.0, 1.0)
+    return frame.assign(y=frame["y"] * np.where((frame["g"] > 0) & (frame["t"] >= frame["g"]), 0.9, 1.0))
+
+
+def per_cent(frame, name, options, **design):
+    panel = si.Panel.from_frame(frame, unit="id", period="t", outcome="y")
+    made = si.Design.from_panel(panel, first_treated="g", **design)
+    found = estimate(name, panel, made, **options)
+    return found, per_cent_of(found, panel, made, spread_of(panel, made), log=False, level=0.95)
+
+
+LINEAR = [
+    ("callaway_santanna", {}), ("callaway_santanna", {"aggregation": "event_time"}), ("stacked", {}), ("event_study", {}),
+    ("callaway_santanna", {"aggregation": "cohort"}), ("callaway_santanna", {"aggregation": "period"}), ("twfe", {}),
+    ("local_projections", {}), ("chaisemartin_dhaultfoeuille", {}), ("imputation", {}), ("two_stage", {}), ("etwfe", {}),
+    ("sun_abraham", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options"), LINEAR)
+def test_ten_per_cent_of_everyone_is_ten_per_cent_whatever_an_estimator_averages_over(name, options):
+    found, share = per_cent(doubling([2005, 2012, 0]), name, options)
+    assert found.overall.value < -90
+    assert share.value == pytest.approx(-10, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["callaway_santanna", "stacked", "imputation"])
+def test_ten_per_cent_is_ten_per_cent_where_nobody_is_never_treated(name):
+    """The last cohort is but a control: its treated years are in no effect."""
+    _, share = per_cent(doubling([2005, 2010, 2015]), name, {}, control="not_yet")
+    assert share.value == pytest.approx(-10, abs=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"weights": "w"}, {"weights": "w", "aggregation": "event_time"}])
+def test_ten_per_cent_is_ten_per_cent_where_units_count_by_weights(options):
+    _, share = per_cent(doubling([2005, 2012, 0], weights=True), "callaway_santanna", options)
+    assert share.value == pytest.approx(-10, abs=1e-6)
+    _, alike = per_cent(doubling([2005, 2012, 0], weights=True), "callaway_santanna", {})
+    assert alike.value == pytest.approx(-10, abs=1e-6)
+    assert share.base > alike.base + 300
+
+
+def test_ten_per_cent_is_ten_per_cent_in_weighted_cross_sections_and_where_pairs_are_compared():
+    frame = doubling([2005, 2005, 0], weights=True).assign(group=lambda f: (f["g"] > 0).astype(int))
+    panel = si.Panel.from_frame(frame, unit=None, period="t", outcome="y")
+    design = si.Design.from_panel(panel, group="group", starts=2005)
+    found = estimate("callaway_santanna", panel, design, weights="w")
+    share = per_cent_of(found, panel, design, Spread(1.0, 0.0, ""), log=False, level=0.95)
+    assert share.value == pytest.approx(-10, abs=1e-6)
+    holes = doubling([2005, 2012, 0]).drop(index=[13, 27, 250, 411])
+    found, share = per_cent(holes, "callaway_santanna", {}, balance="pairwise")
+    assert found.weights is None
+    assert share.value == pytest.approx(-10, abs=1e-6)
+
+
+def test_unknown_weights_give_no_per_cent():
+    frame = doubling([2005, 2012, 0]).assign(x=lambda f: np.sin(f["id"] * f["t"]))
+    found, share = per_cent(frame, "imputation", {"covariates": "x"})
+    assert found.weights is None
+    assert share == PerCent(None, reason="how much each treated observation counts in the effect is not known")
+
+
+def test_weights_that_do_not_give_the_estimate_are_not_believed():
+    found, _ = per_cent(doubling([2005, 2012, 0]), "stacked", {})
+    panel, design = built(doubling([2005, 2012, 0]))
+    assert treated_mean(found, panel, design) is not None
+    assert treated_mean(replace(found, weights=2 * found.weights), panel, design) is None
+    assert treated_mean(replace(found, overall=Estimate(-50.0)), panel, design) is None
 
 
 def test_per_cent_is_of_what_the_treated_would_have_had():

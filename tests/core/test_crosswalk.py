@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.building.crosswalk import INCOMPLETE, crossed, named, units_by_name
+from scale_impact.core.building.crosswalk import INCOMPLETE, NOBODY, VALUELESS, crossed, named, units_by_name
 from scale_impact.core.building.recipe import Crosswalk, Names
 from scale_impact.errors import DataError
 
@@ -52,9 +52,20 @@ def test_a_rate_of_one_old_unit_stays_to_the_last_digit_and_without_people(tmp_p
 
 def test_a_count_of_which_a_part_is_missing_is_missing(tmp_path):
     rows = [("A", 2000, float("nan"), 10.0), ("B", 2000, 100.0, 30.0)]
-    found = cross(tmp_path, rows, SPLIT).frame
-    assert found["people"].isna().all()
-    assert found["jobless"].isna().tolist() == [False, True]
+    found = cross(tmp_path, rows, SPLIT)
+    assert found.frame["people"].isna().all()
+    assert found.frame["jobless"].isna().tolist() == [False, True]
+    assert found.gaps.to_numpy().tolist() == [["Y", 2000, "people", VALUELESS], ["Y", 2000, "jobless", VALUELESS]]
+
+
+def test_a_rate_of_nobody_takes_nothing_away(tmp_path):
+    both = "from,to,weight\nA,Y,1\nB,Y,1\n"
+    rows = [("A", 2000, 0.0, float("nan")), ("B", 2000, 100.0, 5.0)]
+    found = cross(tmp_path, rows, both)
+    assert found.frame.to_numpy().tolist() == [["Y", 2000, 100.0, 5.0]]
+    assert found.gaps.empty
+    nobody = cross(tmp_path, [("A", 2000, 0.0, float("nan")), ("B", 2000, 0.0, 5.0)], both)
+    assert nobody.gaps.to_numpy().tolist() == [["Y", 2000, "jobless", NOBODY]]
 
 
 def test_weights_that_do_not_add_up_to_one_are_refused_unless_that_is_said(tmp_path):
@@ -79,19 +90,110 @@ def test_units_that_the_file_does_not_name_are_refused_or_kept(tmp_path):
 
 
 MERGER = "from,to,weight\nA,C,1\nB,C,1\n"
+SPANS = {"valid_from": "since", "valid_until": "until"}
+DATED = "from,to,weight,since,until\nA,C,1,,2000\nB,C,1,,2000\nC,C,1,2001,\n"
 
 
 def test_two_units_that_became_a_new_one_are_that_one_in_all_years(tmp_path):
     rows = [("A", 2000, 4.0, 10.0), ("B", 2000, 1.0, 20.0), ("C", 2001, 6.0, 11.0)]
-    found = cross(tmp_path, rows, MERGER, unlisted="keep")
+    found = cross(tmp_path, rows, DATED, **SPANS)
     assert found.frame.to_numpy().tolist() == [["C", 2000, 5.0, 12.0], ["C", 2001, 6.0, 11.0]]
     assert found.gaps.empty
+    assert found.notes == ()
 
 
 def test_a_unit_that_swallowed_another_is_the_sum_before(tmp_path):
     rows = [("A", 2000, 4.0, 10.0), ("B", 2000, 1.0, 20.0), ("A", 2001, 6.0, 11.0)]
-    found = cross(tmp_path, rows, "from,to,weight\nB,A,1\n", unlisted="keep")
+    text = "from,to,weight,until\nB,A,1,2000\n"
+    found = cross(tmp_path, rows, text, unlisted="keep", valid_until="until")
     assert found.frame["people"].tolist() == [5.0, 6.0]
+    assert found.gaps.empty
+
+
+@pytest.mark.parametrize("absent", [2016, 2018, 2020])
+@pytest.mark.parametrize("unit", ["A", "B"])
+def test_a_unit_that_reports_late_is_no_loss_at_the_start_in_the_middle_or_at_the_end(tmp_path, unit, absent):
+    amounts = {"A": 50.0, "B": 100.0}
+    rows = [(u, t, n, 1.0) for u, n in amounts.items() for t in range(2016, 2021) if (u, t) != (unit, absent)]
+    for text, more in (("A,B,1\nB,B,1\n", {}), ("A,B,1\n", {"unlisted": "keep"})):
+        found = cross(tmp_path, rows, "from,to,weight\n" + text, **more)
+        people = found.frame.set_index("t")["people"]
+        assert pd.isna(people.pop(absent))
+        assert people.tolist() == [150.0] * 4
+        assert set(found.gaps["reason"]) == {INCOMPLETE}
+        assert set(found.gaps["period"]) == {absent}
+        assert "1 new unit and period is missing because old units have no row where" in found.notes[0]
+        assert f"line in lines.csv holds: {unit} in {absent}. " in found.notes[0]
+        assert "valid_until, valid_from" in found.notes[0]
+
+
+def test_a_unit_of_which_the_file_says_that_it_ended_or_had_not_begun_is_not_missed(tmp_path):
+    rows = [("A", t, 50.0, 1.0) for t in (2016, 2017)] + [("B", t, 100.0, 1.0) for t in (2017, 2018)]
+    text = "from,to,weight,since,until\nA,B,1,,2017\nB,B,1,2017,\n"
+    found = cross(tmp_path, rows, text, **SPANS)
+    assert found.frame["people"].tolist() == [50.0, 150.0, 100.0]
+    assert found.gaps.empty
+
+
+REFORMS = """from,to,weight,since,until
+A,E,1,,2017
+B,E,0.5,,2017
+B,F,0.5,,2017
+C,E,1,2018,2020
+D,F,1,,2020
+B,F,1,2018,2020
+E,E,1,2021,
+F,F,1,2021,
+"""
+
+
+def reform_rows(leave_out=()):
+    """2018: A and half of B become C, the other half stays B. 2021: C becomes E; B and D become F."""
+    amounts = {
+        "A": (30.0, 2016, 2017), "B": (20.0, 2016, 2017), "b": (10.0, 2018, 2020), "C": (40.0, 2018, 2020),
+        "D": (5.0, 2016, 2020), "E": (40.0, 2021, 2022), "F": (15.0, 2021, 2022),
+    }  # fmt: skip
+    rows = [(u.upper(), t, n, 1.0) for u, (n, since, until) in amounts.items() for t in range(since, until + 1)]
+    return [r for r in rows if r[:2] not in leave_out]
+
+
+def test_two_reforms_in_a_row_give_the_units_after_the_last_one_in_all_years(tmp_path):
+    found = cross(tmp_path, reform_rows(), REFORMS, **SPANS)
+    people = found.frame.pivot(index="u", columns="t", values="people")
+    assert people.index.tolist() == ["E", "F"]
+    assert people.loc["E"].tolist() == [40.0] * 7
+    assert people.loc["F"].tolist() == [15.0] * 7
+    assert found.gaps.empty
+    for unit, year, new in (("B", 2017, {"E", "F"}), ("D", 2020, {"F"}), ("B", 2018, {"F"})):
+        late = cross(tmp_path, reform_rows({(unit, year)}), REFORMS, **SPANS)
+        assert set(late.gaps["unit"]) == new
+        assert set(late.gaps["period"]) == {year}
+
+
+def test_a_merger_whose_result_was_merged_again_needs_lines_to_the_last_unit(tmp_path):
+    text = "from,to,weight,since,until\nA,D,1,,2017\nB,D,1,,2017\nC,D,1,2018,2020\nD,D,1,,\n"
+    spans = {"A": (2016, 2017), "B": (2016, 2017), "C": (2018, 2020), "D": (2016, 2022)}
+    rows = [(u, t, 1.0 + (u == "C"), 1.0) for u, (a, b) in spans.items() for t in range(a, b + 1)]
+    found = cross(tmp_path, rows, text, **SPANS)
+    assert found.frame["people"].tolist() == [3.0] * 5 + [1.0] * 2
+    assert found.gaps.empty
+
+
+def test_lines_that_lead_from_one_reform_to_the_next_are_refused(tmp_path):
+    text = REFORMS.replace("A,E,1,,2017\nB,E,0.5", "A,C,1,,2017\nB,C,0.5")
+    said = problem(tmp_path, reform_rows(), text, **SPANS)
+    assert "A, B become C (in 2016), which becomes E (in 2018). Lines are not followed" in said
+    undated = [("A", 2016, 1.0, 1.0), ("C", 2018, 1.0, 1.0)]
+    assert "A becomes C (in 2016), which becomes E" in problem(tmp_path, undated, "from,to,weight\nA,C,1\nC,E,1\n")
+
+
+def test_codes_that_were_exchanged_or_used_again_are_no_chain(tmp_path):
+    rows = [("A", 2016, 1.0, 1.0), ("B", 2016, 2.0, 1.0), ("A", 2017, 1.0, 1.0), ("B", 2017, 2.0, 1.0)]
+    found = cross(tmp_path, rows, "from,to,weight\nA,B,1\nB,A,1\n").frame
+    assert found["people"].tolist() == [2.0, 2.0, 1.0, 1.0]
+    again = "from,to,weight,since,until\nA,X,1,,2016\nA,A,1,2017,\nB,B,1,,\n"
+    found = cross(tmp_path, rows, again, **SPANS).frame
+    assert found["u"].tolist() == ["A", "B", "B", "X"]
 
 
 def test_a_new_unit_of_which_an_old_one_is_missing_is_missing_with_the_reason(tmp_path):

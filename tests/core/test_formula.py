@@ -18,6 +18,16 @@ KNOWN = {
 }
 
 
+def test_an_effect_over_an_effect_may_be_negative_above_and_below():
+    ratio = Formula("voltage", "effect at scale", "effect in the pilot", 1.0, "both_signed", 1.8, 3, 0.6)
+    assert value(ratio, -1.8, -3.0) == pytest.approx(0.6)
+    assert value(ratio, [1.8, -1.8], [-3.0, 3.0]) == pytest.approx([-0.6, -0.6])
+    with pytest.raises(DataError, match="effect in the pilot: the denominator is 0"):
+        value(ratio, -1.8, 0.0)
+    with pytest.raises(DataError, match="the denominator is not above 0"):
+        value(GROWTH, -4, -200)
+
+
 def problems(of):
     with pytest.raises(DataError) as caught:
         of()
@@ -110,7 +120,7 @@ def test_problems_of_lines_are_said_at_once(tmp_path):
     assert refused(tmp_path, lines) == [
         "line 2, meters: numerator is empty.",
         "line 2, meters: example_denominator is 'x'. Write a number, such as 100.",
-        "line 2, meters: bounds is 'half'; it has to be one of part, amount, signed.",
+        "line 2, meters: bounds is 'half'; it has to be one of part, amount, signed, both_signed.",
         "line 3, meters: it has a formula in line 2 already.",
     ]
 

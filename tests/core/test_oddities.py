@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.building.oddities import TABLE, oddities
+from scale_impact.core.building.oddities import TABLE, _tail, oddities
 
 UNITS, PERIODS = 60, 15
 
@@ -52,6 +52,50 @@ def test_in_clean_data_less_than_one_value_in_a_hundred_is_flagged(kind):
     assert np.mean(flagged) < 0.01
     small = [len(found(clean(kind, 30, 8, seed))) / 240 for seed in range(20)]
     assert np.mean(small) < 0.01
+
+
+def rare(mean, n=100, t=20, seed=1, rates=False):
+    """Rare cases: as counts, or as rates of 100,000 people in towns of different size."""
+    rng = np.random.default_rng(seed)
+    people = np.exp(9 + rng.normal(size=(n, 1)) + 0.01 * rng.normal(size=(n, t)).cumsum(axis=1))
+    cases = rng.poisson(mean, (n, t)).astype(float)
+    return np.round(1e5 * cases / people, 2) if rates else cases
+
+
+@pytest.mark.parametrize("rates", [False, True])
+@pytest.mark.parametrize("mean", [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0])
+def test_of_rare_cases_fewer_than_one_value_in_a_thousand_is_flagged(mean, rates):
+    for n, t in ((100, 20), (30, 8), (100, 60)):
+        flagged = [len(found(rare(mean, n, t, seed, rates))) / (n * t) for seed in range(5)]
+        assert np.mean(flagged) < 0.001
+
+
+@pytest.mark.parametrize("rates", [False, True])
+@pytest.mark.parametrize(("mean", "factor"), [(0.05, 10), (0.1, 10), (0.2, 10), (0.3, 10), (1.0, 10), (0.3, 100)])
+def test_a_slip_among_rare_cases_is_found(mean, factor, rates):
+    hits = 0
+    for seed in range(10):
+        y = rare(mean, seed=seed, rates=rates)
+        u = int(np.argmax((y > 0).any(axis=1)))
+        y[u, 9] = factor * y[u, y[u] > 0].max()
+        hits += ("c" + f"{u:03d}", 2009) in [(unit, period) for _, unit, period in kinds(y)]
+    assert hits >= 9
+
+
+def test_a_level_of_cases_that_moves_is_a_shift_and_two_cases_more_are_none():
+    y = rare(0.1)
+    y[4] = [0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 8, 9, 7, 8, 9, 8, 7, 8, 9, 8]
+    assert [k for k in kinds(y) if k[1] == "c004"] == [("shift", "c004", 2010)]
+    y[4] = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+    assert [k for k in kinds(y) if k[1] == "c004"] == []
+
+
+def test_a_number_of_cases_is_held_against_the_others_as_the_negative_binomial_says():
+    stats = pytest.importorskip("scipy.stats")
+    for cases, periods, total, n in ((3, 1, 2, 19), (0, 1, 60, 10), (7, 3, 1, 5)):
+        expected = stats.nbinom(total + 0.5, n / (n + periods))
+        tail = min(expected.sf(cases - 1), expected.cdf(cases))
+        assert _tail(cases, periods, total, n) == pytest.approx(tail, rel=1e-12)
 
 
 def test_an_outlier_is_named_with_row_value_and_neighbours():

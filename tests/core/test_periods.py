@@ -1,5 +1,6 @@
 """Labels of periods: what they are, when they start, how long they last."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -70,3 +71,40 @@ def test_longer_is_said_of_calendars_only():
     assert periods.longer("year", "month")
     assert not periods.longer("month", "month")
     assert not periods.longer("number", "month")
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["Europe/Berlin", "America/St_Johns", "America/Havana", "Asia/Kolkata", "Asia/Beirut", "Australia/Lord_Howe",
+     "Africa/Casablanca", "Pacific/Apia", "America/Sao_Paulo", "UTC"],
+)  # fmt: skip
+def test_clocks_of_a_zone_are_those_of_pandas_at_every_moment(zone):
+    first, last = pd.Timestamp("2004-05-06 07:08"), pd.Timestamp("2026-01-01")
+    found = periods.offsets(first, last, zone)
+    changes = pd.DatetimeIndex([since for since, _ in found[1:]])
+    random = first + pd.to_timedelta(
+        np.random.default_rng(1).integers(0, (last - first) // pd.Timedelta("1s"), 5000), unit="s"
+    )
+    for moments in (random, changes, changes - pd.Timedelta(seconds=1)):
+        local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        at = pd.DatetimeIndex([since for since, _ in found]).searchsorted(moments, side="right") - 1
+        ahead = pd.to_timedelta([found[k][1] for k in at], unit="s")
+        assert (moments + ahead == local).all()
+
+
+def test_days_begin_in_a_zone_at_the_first_moment_that_has_their_date():
+    for zone in ("Europe/Berlin", "America/Havana", "Asia/Beirut", "America/Sao_Paulo", "Australia/Lord_Howe"):
+        days = pd.Series(pd.date_range("2010-01-01", "2020-01-01"))
+        begin = pd.DatetimeIndex(periods.instants(days, zone))
+        at, before = (
+            m.tz_localize("UTC").tz_convert(zone).tz_localize(None) for m in (begin, begin - pd.Timedelta("1s"))
+        )
+        assert (at.normalize() == days).all()
+        assert (before.normalize() == days - pd.Timedelta(days=1)).all()
+
+
+def test_hours_of_a_period_are_those_that_go_by_in_the_zone():
+    months = pd.Series(pd.to_datetime(["2024-03-01", "2024-10-01", "2024-07-01"]))
+    assert periods.expected(months, "month", "hour", "Europe/Berlin").tolist() == [743, 745, 744]
+    assert periods.expected(months, "month", "hour").tolist() == [744, 744, 744]
+    assert periods.expected(months, "month", "day", "Europe/Berlin").tolist() == [31, 31, 31]

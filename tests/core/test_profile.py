@@ -152,8 +152,11 @@ def test_rows_that_rest_on_some_outcomes_are_counted(tmp_path):
     frame = towns()
     frame.loc[(frame["town"] == "00007") & (frame["year"] >= 2005), "air"] = np.nan
     found = session_of(tmp_path, frame, design=DROP).profile(draws=199)
-    assert "6 rows rest on some of its outcomes only." in found.index("environment").notes
-    assert found.index("environment").effect.sample.n_units == 60
+    index, equal = found.index("environment"), found.index("environment", "kling_liebman_katz")
+    assert "6 rows have some of its outcomes only and are left out." in index.notes
+    assert "6 rows rest on some of its outcomes only." in equal.notes
+    assert (index.effect.sample.n_units, equal.effect.sample.n_units) == (59, 60)
+    assert index.every_row is not None
     assert found.line("air").sample.n_units == 59
 
 
@@ -165,7 +168,65 @@ def test_an_outcome_that_comes_or_goes_does_not_move_a_units_index(tmp_path):
     for kind in ("anderson", "kling_liebman_katz"):
         found = session_of(tmp_path / kind, frame, design=DROP).profile(draws=199).index("environment", kind)
         assert abs(found.estimate.value) < 1
-        assert found.effect.sample.n_units == 60
+        assert found.effect.sample.n_units == (59 if kind == "anderson" else 60)
+        assert found.every_row is None or abs(found.every_row.value) < 1
+
+
+def test_a_common_trend_in_one_outcome_moves_no_index_where_the_other_is_missing_for_the_treated(tmp_path):
+    """No effect at all; noise falls everywhere by much, and half of the treated have no air: the paper's rule sees a gain."""
+    frame = towns(effects={"noise": 0.0, "air": 0.0})
+    frame["noise"] -= 20.0 * (frame["year"] >= 2003)
+    frame.loc[frame["town"].isin([f"{u:05d}" for u in range(15)]), "air"] = np.nan
+    lines = dict.fromkeys(("noise", "air"), ("environment", "-"))
+    found = session_of(tmp_path, frame, indicators=lines, design=DROP).profile(draws=199)
+    index = found.index("environment")
+    assert abs(index.estimate.value) < 0.3
+    assert index.every_row.value > 1
+    assert index.side(0.05) == "open"
+    assert index.cautions[0].startswith("Which rows count matters: ")
+    assert index.cautions[1].startswith("By Anderson's rule (+")
+    assert "outside of its outcomes' effects" in index.cautions[1]
+    assert f"Index of environment: {index.cautions[0]}" in sentences(found)
+    row = found.indices_frame().loc["index(environment)"]
+    assert row["size_every_row"] == index.every_row.value
+    assert index.cautions[0] in row["notes"]
+
+
+def test_on_its_own_rows_an_index_is_the_weighted_mean_of_its_outcomes_effects(tmp_path):
+    frame = towns()
+    frame.loc[frame["town"].isin(["00003", "00004", "00050"]), "air"] = np.nan
+    frame.loc[frame["year"] == 2006, "noise"] = np.nan
+    found = session_of(tmp_path, frame, design=DROP).profile(draws=199).index("environment")
+    assert list(found.weights.values()) == pytest.approx([0.5, 0.5])
+    whole = frame[(frame["year"] < 2006) & ~frame["town"].isin(["00003", "00004", "00050"])]
+    each = [by_hand(whole, name) for name in found.weights]
+    sizes = [-effect.overall.value / spread.sd for effect, spread in each]
+    assert found.estimate.value == pytest.approx(np.mean(sizes), rel=1e-9)
+
+
+def test_rows_that_are_nowhere_complete_leave_the_papers_rule_and_say_so(tmp_path):
+    frame = towns()
+    half = frame["town"].astype(int) % 2 == 0
+    frame["noise"], frame["air"] = frame["noise"].where(half), frame["air"].where(~half)
+    found = session_of(tmp_path, frame, design=DROP).profile(draws=199).index("environment")
+    assert "never observed together" in found.estimate.reason
+    assert "Rows that have all its outcomes give no answer" in found.cautions[0]
+
+
+def test_an_outcome_of_small_counts_is_named_in_the_words(tmp_path):
+    made = profile_project(tmp_path)
+    catalogue = tmp_path / "data/indicators/catalogue.csv"
+    text = catalogue.read_text(encoding="utf-8")
+    before = text.splitlines()[0].split(",").index("small_count")
+    (line,) = [found for found in text.splitlines() if found.startswith("p_pool,")]
+    marked = line + "," * (before - line.count(",")) + "yes"
+    catalogue.write_text(text.replace(line, marked), encoding="utf-8")
+    session = open_session(str(made.root / "studies" / "towns"))
+    said = [s for s in sentences(session.profile(draws=99)) if "counts of single years are small" in s]
+    assert len(said) == 1
+    assert said[0].startswith("The pool: ")
+    assert "counts of single years are small" in session.design_note("pool").data
+    assert "counts of single years" not in session.design_note("air").data
 
 
 def test_outcomes_that_repeat_each_other_have_the_equal_index_only(tmp_path):

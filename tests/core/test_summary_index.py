@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.profile.summary_index import anderson, covariance, group_means, kling_liebman_katz, weighted
+from scale_impact.core.profile.summary_index import (
+    anderson,
+    covariance,
+    group_means,
+    kling_liebman_katz,
+    standardised,
+    weighted,
+)
 
 ALL = np.ones(400, dtype=bool)
 ONE = np.zeros(400, dtype=np.int64)
@@ -122,3 +129,21 @@ def test_outcomes_that_are_never_observed_together_are_said():
 def test_weights_that_cancel_in_a_row_give_no_value():
     found = weighted(np.array([[1.0, np.nan], [np.nan, 1.0], [1, 1]]), np.array([1.5, -0.5]))
     assert found.values == pytest.approx([1.0, np.nan, 1.0], nan_ok=True)
+
+
+def test_two_outcomes_weigh_the_same_where_one_has_fewer_periods():
+    """A varies three times as much in the second period, the only one in which B is observed."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 30)
+    a, b = np.repeat([1.0, 3.0], 30) * rng.standard_normal(60), rng.standard_normal(60)
+    b[groups == 0] = np.nan
+    seen = groups == 1
+    z = standardised(np.where(seen[:, None], np.column_stack([a / 2.2, b]), np.nan), seen, groups)
+    assert anderson(z, seen, groups).weights == pytest.approx([0.5, 0.5], rel=1e-12)
+    assert np.nanstd(z[seen], axis=0, ddof=1) == pytest.approx([1, 1], rel=1e-12)
+
+
+def test_an_outcome_that_does_not_vary_stays_as_it_is():
+    z = np.column_stack([np.arange(6.0), np.full(6, 4.0)])
+    found = standardised(z, np.ones(6, dtype=bool), np.zeros(6, dtype=int))
+    assert found[:, 1].tolist() == [4.0] * 6

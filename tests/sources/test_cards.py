@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from scale_impact.core.source import load_source
+from scale_impact.core.source import load_source, reading
 from scale_impact.errors import NotPulledError, SourceError
 from scale_impact.sources import digest, files, frame_of, is_here, read, unfit
 from tests.projects import Place, sha256, write_yaml
@@ -227,3 +227,108 @@ def test_keys_that_the_kind_would_pass_over_are_all_refused(place):
         "sheet: cards of kind csv have no such key; those of excel, package, url, ckan do. Leave it out, or correct `kind`.",
         "tables: cards of kind csv have no such key; those of sql do. Leave it out, or correct `kind`.",
     ]
+
+
+# ---- what used to go wrong in silence ------------------------------------------------------------------
+
+
+def test_a_column_that_one_of_several_files_lacks_is_refused_unless_the_card_says_so(place):
+    path, second = two_years(place)
+    second.write_text("NO2_mean,town,extra\n39,01,x\n31,02,y\n")
+    card = load_source(path).model_dump(mode="json", exclude_defaults=True)
+    card["files"][1]["sha256"] = sha256(second)
+    found = problems(write_yaml(path, card), place)
+    assert found == [
+        "There is no column 'no2' in b.csv; found 'NO2_mean'. If it is the same, give no2 `in_file: NO2_mean` in the card.",
+        "If b.csv never had that, add to its entry under `files`: lacks: [no2]",
+    ]
+    card["files"][1]["lacks"] = ["no2"]
+    frame = read(write_yaml(path, card), place.root)
+    assert frame["no2"].isna().tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize("key", ["adds", "lacks"])
+def test_a_column_that_a_file_has_is_neither_added_nor_lacking(place, key):
+    path, _ = two_years(place)
+    card = load_source(path).model_dump(mode="json", exclude_defaults=True)
+    card["files"][0][key] = {"no2": 1} if key == "adds" else ["no2"]
+    (found,) = problems(write_yaml(path, card), place)
+    assert found == f"data/a.csv has a column 'no2' itself. Leave it out of `{key}` in the card."
+
+
+def test_codes_that_are_text_in_one_file_and_numbers_in_another_are_refused(place):
+    path, second = two_years(place)
+    (place.root / "data/a.csv").write_text("town,no2\nA1,40\nA2,30\n")
+    second.write_text("no2,town\n39,11\n31,12\n")
+    card = load_source(path).model_dump(mode="json", exclude_defaults=True)
+    del card["columns"]["town"]["type"]
+    for k, name in enumerate(("a", "b")):
+        card["files"][k]["sha256"] = sha256(place.root / f"data/{name}.csv")
+    (found,) = problems(write_yaml(path, card), place)
+    assert found.startswith("'town' holds text in data/a.csv and numbers in data/b.csv. Give it `type: text`")
+
+
+def test_columns_are_taken_from_the_file_by_the_cards_word_whatever_else_it_holds(place):
+    columns = {**COLUMNS, "no2": {**COLUMNS["no2"], "in_file": "a"}}
+    frame = read(card(place, "town,year,a,no2\n01,2019,40,-1\n", columns=columns), place.root)
+    assert frame["no2"].tolist() == [40]
+    twice = {**columns, "pm10": {**COLUMNS["no2"], "in_file": "a"}}
+    assert problems(card(place, "town,year,a\n01,2019,40\n", columns=twice), place) == [
+        "columns no2, pm10 are all 'a' in the file. Keep one."
+    ]
+
+
+def test_a_correction_writes_what_the_column_holds_and_each_cell_once(place):
+    text = "town,year,no2\n012,2019,40\n02,2019,30\n"
+    rule = {"where": {"town": "012"}, "column": "town", "expects": "012", "value": 13, "reason": "x"}
+    assert read(card(place, text, corrections=[rule]), place.root)["town"].tolist() == ["13", "02"]
+    number = {"where": {"town": "02"}, "column": "no2", "expects": 30, "value": 31, "reason": "x"}
+    assert problems(card(place, text, corrections=[number, number]), place) == [
+        "corrections.1: another correction puts no2 at town '02' right. Leave one out."
+    ]
+    wrong = [{**number, "value": value} for value in ("n/a", 10**23)]
+    assert [problems(card(place, text, corrections=[w]), place) for w in wrong] == [
+        ["corrections.0.value: no2 holds numbers, and 'n/a' is none. Correct `value`."],
+        [f"corrections.0.value: no2 holds numbers, and '{10**23}' is none. Correct `value`."],
+    ]
+    listed = {**number, "value": [1, 2]}
+    assert any("corrections.0.value" in p for p in problems(card(place, text, corrections=[listed]), place))
+
+
+def test_a_correction_of_a_date_is_a_date(place):
+    columns = {**COLUMNS, "day": {"unit": "date", "meaning": "Day", "type": "date"}}
+    text = "town,year,no2,day\n01,2019,40,2019-02-03\n"
+    rule = {"where": {"town": "01"}, "column": "day", "expects": "2019-02-03", "value": "2019-03-02", "reason": "x"}
+    assert read(card(place, text, columns=columns, corrections=[rule]), place.root)["day"][0] == pd.Timestamp(
+        "2019-03-02"
+    )
+    assert (
+        "the card expects '2024'"
+        in problems(card(place, text, columns=columns, corrections=[{**rule, "expects": 2024}]), place)[0]
+    )
+
+
+def test_rules_that_leave_no_row_are_refused(place):
+    rule = {"where": {"year": [2019, 2020]}, "reason": "x"}
+    assert problems(card(place, exclude=[rule]), place) == [
+        "exclude leaves out all 5 rows of towns.csv. Correct `where`."
+    ]
+
+
+def test_a_hash_may_be_written_in_capitals(place):
+    path = card(place)
+    capitals = {**load_source(path).model_dump(mode="json", exclude_defaults=True)}
+    capitals["sha256"] = capitals["sha256"].upper()
+    assert len(read(write_yaml(path, capitals), place.root)) == 5
+
+
+def test_tables_of_a_query_that_change_places_are_another_run(place):
+    path, _ = two_years(place)
+    source = load_source(path).model_dump(mode="json", exclude_defaults=True)
+    source |= {"kind": "sql", "query": "SELECT * FROM a"}
+    for file in source["files"]:
+        file.pop("adds")
+    one = load_source(write_yaml(path, source))
+    source["files"][0]["file"], source["files"][1]["file"] = "data/b.csv", "data/a.csv"
+    other = load_source(write_yaml(path, source))
+    assert reading(one) != reading(other)

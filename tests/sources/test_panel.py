@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scale_impact.core.building.crosswalk import INCOMPLETE
 from scale_impact.core.source import load_source
 from scale_impact.errors import SourceError
-from scale_impact.sources import read
+from scale_impact.sources import coverage_of, read
 from scale_impact.sources._reading.material import digest
 from tests.projects import Place, sha256, write_yaml
 
@@ -137,6 +138,21 @@ def test_boundaries_and_names_are_changed_by_files_of_the_project(place):
     assert found["jobs"].tolist() == [200, 220, 100, 110]
     assert found["rate"].tolist() == [6, 7, 7, 8]
     assert found["area"].tolist() == [2.5, 2.5, 1.5, 1.5]
+
+
+def test_an_old_unit_without_a_row_is_named_in_the_coverage_of_the_panel(place):
+    jobs = pd.DataFrame([("01", 2019, 100, 5.0), ("02", 2019, 200, 7.0), ("02", 2020, 220, 8.0)], columns=list(JOBS))
+    card(place, "jobs", jobs, JOBS, unit="town", period="year")
+    walk = {"file": lookup(place, "from,to,weight\n01,02,1\n02,02,1\n"), "counts": ["jobs"]}
+    path = panel(
+        place,
+        [{"source": "jobs", "columns": ["jobs"], "crosswalk": walk}],
+        {"town": "text", "year": None, "jobs": None},
+    )
+    found = coverage_of(path, place.root)
+    assert found.by_column.set_index("column").at["jobs", INCOMPLETE] == 1
+    assert any("jobs: 1 new unit and period is missing" in n and "01 in 2020" in n for n in found.notes)
+    assert read(path, place.root)["jobs"].isna().tolist() == [False, True]
 
 
 def test_a_part_can_be_a_panel_itself_and_rules_of_the_card_hold(place):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -165,7 +166,12 @@ def _times(power: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """One aggregation in DuckDB: views ``base`` (u, t, c0, c1 ...) and ``timed`` (with p, the period's first day)."""
+    """One aggregation in DuckDB.
+
+    Views: ``base`` (unit u, time t on the clock of the place, instant x, columns c0, c1 ...), ``placed`` (with
+    p, the period's first day, and k, the number of the step within it) and ``timed`` (one row a step, where that is
+    asked for). Without time zones t and x are the same.
+    """
 
     rows: Rows
     how: Aggregate
@@ -188,7 +194,8 @@ class _Work:
         """Make the views; refuse rows without unit or time, and columns that a rule cannot use."""
         if isinstance(self.rows.data, pd.DataFrame):
             chosen = [self.rows.unit, self.rows.period, *self.sources]
-            self.con.register("given", self.rows.data[list(dict.fromkeys(chosen))])
+            # a copy, as DuckDB reads no columns that run backwards in memory
+            self.con.register("given", self.rows.data[list(dict.fromkeys(chosen))].copy())
         self._make_base()
         if problems := [*self._unlabelled(), *self._misfits(), *self._infinite()]:
             raise DataError(problems)
@@ -198,9 +205,12 @@ class _Work:
         data = self.rows.data
         return f"g.{quoted(column)}" if isinstance(data, pd.DataFrame) else data.value(column)
 
-    def _make_base(self) -> None:
+    @property
+    def _source(self) -> str:
         data = self.rows.data
-        source = "given AS g" if isinstance(data, pd.DataFrame) else f"{data.source} AS g"
+        return "given AS g" if isinstance(data, pd.DataFrame) else f"{data.source} AS g"
+
+    def _make_base(self) -> None:
         cells = [f"{_value(self._cell(c), self._kind(c))} AS {self._alias(c)}" for c in self.sources]
         unit, moment = self._cell(self.rows.unit), self._moment()
         joins = ""
@@ -214,8 +224,9 @@ class _Work:
                 "moments._t",
                 joins + f" LEFT JOIN moments ON moments._label = {self._cell(self.rows.period)}",
             )
-        chosen = ", ".join([f"{unit} AS u", f"{moment} AS t", *cells])
-        self.con.execute(f"CREATE TEMP VIEW base AS SELECT {chosen} FROM {source}{joins}")
+        instant = self._instant if self._is_zoned else moment
+        chosen = ", ".join([f"{unit} AS u", f"{moment} AS t", f"{instant} AS x", *cells])
+        self.con.execute(f"CREATE TEMP VIEW base AS SELECT {chosen} FROM {self._source}{joins}")
 
     @cached_property
     def _kinds(self) -> dict[str, str]:
@@ -227,16 +238,45 @@ class _Work:
     def _kind(self, column: str) -> str:
         return self._kinds[column]
 
+    @property
+    def _is_zoned(self) -> bool:
+        """Whether times are instants, which are at different hours in different places."""
+        return self._kind(self.rows.period) == "TIMESTAMP WITH TIME ZONE"
+
     def _moment(self) -> str | None:
         """The time of a row in SQL; None where it has to be read from a label."""
         kind, cell = self._kind(self.rows.period), self._cell(self.rows.period)
-        if kind == "TIMESTAMP WITH TIME ZONE":
+        if self.how.zone is not None and not self._is_zoned:
+            raise DataError(
+                f"Column {self.rows.period!r} holds times without a time zone, so aggregate.zone means nothing: they are counted as they are written. "
+                "Leave zone out, or give a column with a time zone."
+            )
+        if self._is_zoned:
             if self.how.zone is None:
                 raise DataError(
                     f"Column {self.rows.period!r} holds times with a time zone. Say in whose days they count: aggregate: {{zone: Europe/Berlin}}."
                 )
-            return f"timezone('{self.how.zone.replace(chr(39), '')}', {cell})"
+            return self._local(self.how.zone)
         return f"CAST({cell} AS TIMESTAMP)" if kind.startswith(("DATE", "TIMESTAMP")) else None
+
+    @property
+    def _instant(self) -> str:
+        """The time of a row in UTC, of a column with a time zone."""
+        return f"make_timestamp(epoch_us({self._cell(self.rows.period)}))"
+
+    def _local(self, zone: str) -> str:
+        """The time of a row on the clocks of a zone; ten times as fast as DuckDB's own, which looks up the zone for each row."""
+        ((first, last),) = self.con.execute(
+            f"SELECT min({self._instant}), max({self._instant}) FROM {self._source}"
+        ).fetchall()
+        if first is None:
+            return "CAST(NULL AS TIMESTAMP)"
+        found = periods.offsets(pd.Timestamp(first), pd.Timestamp(last), zone)
+        cases = [
+            f"WHEN {self._instant} < TIMESTAMP '{until}' THEN {seconds}" for (_, seconds), (until, _) in pairwise(found)
+        ]
+        ahead = f"CASE {' '.join(cases)} ELSE {found[-1][1]} END" if cases else str(found[0][1])
+        return f"({self._instant} + to_seconds({ahead}))"
 
     def _register_moments(self) -> None:
         labels = labels_of(self.rows.data, self.rows.period)
@@ -249,33 +289,43 @@ class _Work:
         self.con.register("moments", pd.DataFrame({"_label": labels, "_t": periods.starts(column)}))
 
     def _make_timed(self) -> None:
-        """Rows with the first day of their period; several of a unit in one step made one, where that is asked for."""
-        step, to = self.how.every, self.how.to
-        thursday = "date_trunc('week', t) + INTERVAL 3 DAY" if step == "week" else "t"
+        """Rows with their period and step; several of a unit in one step made one, where that is asked for."""
+        to = self.how.to
+        thursday = "date_trunc('week', t) + INTERVAL 3 DAY" if self.how.every == "week" else "t"
         self.con.execute(f"CREATE TEMP VIEW moved AS SELECT * REPLACE (CAST({thursday} AS TIMESTAMP) AS t) FROM base")
-        table = "moved"
-        if self.how.repeated not in ("refuse", "pool"):
-            table = "once"
-            self._make_once()
         start = f"CAST(date_trunc('{to}', t) AS TIMESTAMP)"
-        self.con.execute(f"CREATE TEMP VIEW timed AS SELECT *, {start} AS p FROM {table}")
+        self.con.execute(f"CREATE TEMP VIEW within AS SELECT *, {start} AS p FROM moved")
+        joins = ""
+        if self._is_zoned:
+            self._register_begins()
+            joins = " JOIN begins USING (p)"
+        self.con.execute(f"CREATE TEMP VIEW placed AS SELECT *, {self._step} AS k FROM within{joins}")
+        if self.how.repeated in ("refuse", "pool"):
+            self.con.execute("CREATE TEMP VIEW timed AS SELECT * FROM placed")
+        else:
+            self._make_once()
+
+    def _register_begins(self) -> None:
+        """The instant at which each period begins in the zone, as ``b``."""
+        (ends,) = self.con.execute(
+            f"SELECT CAST(date_trunc('{self.how.to}', min(t)) AS TIMESTAMP), max(t) FROM moved"
+        ).fetchall()
+        begin = pd.Series(periods.between(pd.Timestamp(ends[0]), pd.Timestamp(ends[1]), self.how.to))
+        self.con.register("begins", pd.DataFrame({"p": begin, "b": periods.instants(begin, str(self.how.zone))}))
 
     def _make_once(self) -> None:
         """One row a unit and step; texts have to agree."""
-        step = self.how.every
-        start = "t" if step == "week" else f"date_trunc('{step}', t)"
-        if step not in LONGEST:
-            start = f"time_bucket(INTERVAL {periods.minutes_of(step)} MINUTE, t)"
-        self._largest("moved")
+        self._largest("placed")
         numbers = {c: _is_number(self._kind(c)) for c in self.sources}
         made = [
-            f"{self._rule(str(self.how.repeated) if number else 'same', self._alias(c), 'moved')} AS {self._alias(c)}"
+            f"{self._rule(str(self.how.repeated) if number else 'same', self._alias(c), 'placed')} AS {self._alias(c)}"
             for c, number in numbers.items()
         ]
-        texts = [self._alias(c) for c, number in numbers.items() if not number]
-        for c, alias in zip([c for c, number in numbers.items() if not number], texts, strict=True):
-            self._refuse_differing("moved", start, alias, c)
-        self.con.execute(f"CREATE TEMP TABLE once AS SELECT u, {start} AS t, {', '.join(made)} FROM moved GROUP BY ALL")
+        for c in (c for c, number in numbers.items() if not number):
+            self._refuse_differing("placed", "p, k", "min(t)", c)
+        self.con.execute(
+            f"CREATE TEMP TABLE timed AS SELECT u, p, k, min(x) AS x, {', '.join(made)} FROM placed GROUP BY u, p, k"
+        )
 
     # ---- what is wrong --------------------------------------------------------------------------------
 
@@ -311,7 +361,7 @@ class _Work:
         if self.how.repeated != "refuse" or bool((found["n_rows"] == found["n_steps"]).all()):
             return
         several = self._ask(
-            f"SELECT u, p, {self._step} AS s, count(*) AS n, min(t) AS t FROM timed GROUP BY u, p, s HAVING n > 1 ORDER BY u, p, s"
+            "SELECT u, p, k, count(*) AS n, min(t) AS t FROM timed GROUP BY u, p, k HAVING n > 1 ORDER BY u, p, k"
         )
         shown = [f"{plain(r.u)} at {plain(r.t)} ({r.n} rows)" for r in several.head(3).itertuples()]
         more = f" and {len(several) - 3:,} more" if len(several) > 3 else ""
@@ -321,17 +371,18 @@ class _Work:
             "units are observed, such as `every: hour`."
         )
 
-    def _refuse_differing(self, table: str, by: str, alias: str, column: str) -> None:
-        """Refuse values that differ where they should be the same."""
+    def _refuse_differing(self, table: str, by: str, shown: str, column: str) -> None:
+        """Refuse values that differ within ``by`` where they should be the same; ``shown`` says since when."""
+        alias = self._alias(column)
         found = self._ask(
-            f"SELECT u, {by} AS k, CAST(min({alias}) AS VARCHAR) AS a, CAST(max({alias}) AS VARCHAR) AS b FROM {table} "
-            f"GROUP BY u, k HAVING min({alias}) IS DISTINCT FROM max({alias}) ORDER BY u, k"
+            f"SELECT u, {shown} AS since, CAST(min({alias}) AS VARCHAR) AS a, CAST(max({alias}) AS VARCHAR) AS b FROM {table} "
+            f"GROUP BY u, {by} HAVING min({alias}) IS DISTINCT FROM max({alias}) ORDER BY u, since"
         )
         if len(found):
             first = found.iloc[0]
             raise DataError(
                 f"Column {column!r} should be the same within a unit and period, and holds {first['a']!r} and {first['b']!r} for {plain(first['u'])} from "
-                f"{plain(first['k'])} on ({counted(len(found), 'case')}). Choose another rule, such as first or last."
+                f"{plain(first['since'])} on ({counted(len(found), 'case')}). Choose another rule, such as first or last."
             )
 
     # ---- rules ----------------------------------------------------------------------------------------
@@ -367,30 +418,31 @@ class _Work:
             return total if rule == "sum" else f"({total} / nullif(count({alias}), 0))"
         if rule in ("first", "last"):
             end = "min" if rule == "first" else "max"
-            return f"(({end}({{'t': t, 'v': {alias}}}) FILTER (WHERE {alias} IS NOT NULL)).v)"
+            return f"(({end}({{'t': x, 'v': {alias}}}) FILTER (WHERE {alias} IS NOT NULL)).v)"
         return f"{'min' if rule == 'same' else rule}({alias})"
 
     @property
     def _step(self) -> str:
-        """Number of the step of a row within its period, in SQL."""
+        """Number of the step of a row within its period, in SQL: by the calendar, or by the time that went by."""
         every = self.how.every
         if every in ("day", "month", "quarter"):
             return f"date_diff('{every}', p, t)"
-        return (
-            "date_diff('day', p, t) // 7"
-            if every == "week"
-            else f"date_diff('minute', p, t) // {periods.minutes_of(every)}"
-        )
+        if every == "week":
+            return "date_diff('day', p, t) // 7"
+        since = "date_diff('minute', b, x)" if self._is_zoned else "date_diff('minute', p, t)"
+        return f"{since} // {periods.minutes_of(every)}"
 
     @property
     def _steps(self) -> int:
-        """Steps in a period, at most."""
+        """Steps in a period, at most; where clocks are put back a day has more than 24 hours."""
         every, to = self.how.every, self.how.to
-        return LONGEST[every][to] if every in LONGEST else DAYS[to] * 24 * 60 // periods.minutes_of(every)
+        if every in LONGEST:
+            return LONGEST[every][to]
+        return (DAYS[to] + self._is_zoned) * 24 * 60 // periods.minutes_of(every)
 
     def _observed(self, condition: str) -> str:
         """Number of steps in which a condition held: a bit for each."""
-        return f"coalesce(bit_count(bitstring_agg({self._step}, 0, {self._steps - 1}) FILTER (WHERE {condition})), 0)"
+        return f"coalesce(bit_count(bitstring_agg(k, 0, {self._steps - 1}) FILTER (WHERE {condition})), 0)"
 
     # ---- the result -----------------------------------------------------------------------------------
 
@@ -398,7 +450,7 @@ class _Work:
         """Apply the rules."""
         for new, old in self.rows.columns.items():
             if self.how.rules[new] == "same":
-                self._refuse_differing("timed", "p", self._alias(old), old)
+                self._refuse_differing("timed", "p", "p", old)
         self._largest("timed")
         pairs = list(enumerate(self.rows.columns.items()))
         made = [f"{self._rule(self.how.rules[new], self._alias(old), 'timed')} AS v{k}" for k, (new, old) in pairs]
@@ -414,10 +466,8 @@ class _Work:
         """With `no_rows: zero`: a row for each unit and period between the first and the last, sums and counts 0."""
         if self.how.no_rows == "missing":
             return found
-        days = pd.date_range(found["p"].min(), found["p"].max(), freq="D").to_series()
-        grid = pd.MultiIndex.from_product(
-            [found["u"].unique(), periods.truncated(days, "day", self.how.to).unique()], names=["u", "p"]
-        )
+        clock = periods.between(found["p"].min(), found["p"].max(), self.how.to)
+        grid = pd.MultiIndex.from_product([found["u"].unique(), clock], names=["u", "p"])
         full = found.set_index(["u", "p"]).reindex(grid).reset_index()
         zero = [f"v{k}" for k, new in enumerate(self.rows.columns) if self.how.rules[new] in ("sum", "count")]
         absent = full["p"].notna() & ~pd.MultiIndex.from_frame(full[["u", "p"]]).isin(
@@ -429,7 +479,7 @@ class _Work:
     def _judged(self, found: pd.DataFrame) -> Aggregated:
         """Values of periods of which too little was observed made missing, and listed."""
         labels = {self.rows.unit: found["u"], self.rows.period: periods.labelled(found["p"], self.how.to)}
-        due = periods.expected(found["p"], self.how.to, self.how.every)
+        due = periods.expected(found["p"], self.how.to, self.how.every, self.how.zone)
         values, lists = {}, []
         for k, (new, old) in enumerate(self.rows.columns.items()):
             values[new] = found[f"v{k}"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,16 @@ MOST_CANDIDATES = 200
 """Names for which near ones are looked up: each takes a while where the file is long."""
 
 INCOMPLETE = "an old unit that belongs to it is missing"
-"""Why a value of a new unit is missing."""
+"""Why values of a new unit are missing: a line holds whose old unit has no row."""
+
+VALUELESS = "a value of an old unit that belongs to it is missing"
+"""Why a value of a new unit is missing: of several old ones, all with a row, one has no value."""
+
+NOBODY = "a rate of nobody: the count that it is a rate of is 0"
+"""Why a rate of several old units is missing that have values all."""
+
+GAPS = ["unit", "period", "column", "reason"]
+"""Columns of the table of values that are missing."""
 
 
 def lookup(path: Path, wanted: Iterable[str]) -> pd.DataFrame:
@@ -98,12 +107,15 @@ class Crossed:
     frame:
         Unit, period and columns as before, in order of unit and period.
     gaps:
-        Values that are missing because not all old units of a new one are there: columns ``unit``,
-        ``period``, ``column``, ``reason``.
+        Values that are missing because not all old units of a new one are there, or have one: columns
+        ``unit``, ``period``, ``column``, ``reason``.
+    notes:
+        Old units without a row where a line holds, and what to write if they ended or had not begun.
     """
 
     frame: pd.DataFrame
     gaps: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def crossed(frame: pd.DataFrame, unit: str, period: str | None, path: Path, how: Crosswalk) -> Crossed:
@@ -119,7 +131,8 @@ def crossed(frame: pd.DataFrame, unit: str, period: str | None, path: Path, how:
     ------
     DataError
         The file is not as it should be (weights that are none or do not add up to 1, lines that stand
-        twice), units are not in it, or columns are neither counts nor rates: all problems at once.
+        twice, lines that lead from one to the next), units are not in it, or columns are neither counts
+        nor rates: all problems at once.
     """
     values = [str(c) for c in frame.columns if c not in (unit, period)]
     if problems := [*_unsaid(values, how), *_unfit(frame, unit, period, how)]:
@@ -130,7 +143,11 @@ def crossed(frame: pd.DataFrame, unit: str, period: str | None, path: Path, how:
     old = frame.assign(_p=frame[period] if period else 0).rename(columns={unit: "old", "_p": "p"})
     pairs = _with_unlisted(pairs, old, path, how)
     _refuse_sums(pairs, path, how)
-    return _summed(_present(pairs, old), unit, period, values, how)
+    met = _met(pairs, old)
+    there = met[met["there"]]
+    _refuse_chains(there, path)
+    found = _summed(there, unit, period, values, how)
+    return replace(found, notes=tuple(_notes(met, path, period is not None)))
 
 
 def _unsaid(values: list[str], how: Crosswalk) -> Iterator[str]:
@@ -257,28 +274,55 @@ def _refuse_sums(pairs: pd.DataFrame, path: Path, how: Crosswalk) -> None:
     ])  # fmt: skip
 
 
-def _present(pairs: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
-    """Lines with the rows of their old units, and whether all that belong to the new unit are there.
+def _met(pairs: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
+    """Lines with the rows of their old units: ``there`` of this one, ``complete`` of all of the new unit in the period.
 
-    An old unit may be absent after its last row where the new unit reports itself, and a new unit
-    before its first one where all the others are there; any other absence leaves the new unit
-    incomplete.
+    Data do not say whether a unit without a row ended or reports late. The file does, by the periods
+    in which a line holds; so each line that holds needs a row.
     """
-    both = pairs.merge(old.assign(there=True), on=["old", "p"], how="left").sort_values(
-        ["new", "p", "old"], ignore_index=True
+    met = pairs.merge(old.assign(there=True), on=["old", "p"], how="left")
+    met = met.sort_values(["new", "p", "old"], ignore_index=True)
+    met["there"] = met["there"].eq(True)
+    met["complete"] = met["there"].groupby([met["new"], met["p"]]).transform("all")
+    return met
+
+
+def _notes(met: pd.DataFrame, path: Path, dated: bool) -> Iterator[str]:
+    """Old units without a row that make a new one incomplete, in a sentence."""
+    keys = [met["new"], met["p"]]
+    short = met[met["there"].groupby(keys).transform("any") & ~met["complete"]]
+    lost = short[~short["there"]]
+    if lost.empty:
+        return
+    spans = [f"{unit}{_span(p) if dated else ''}" for unit, p in lost.groupby("old", sort=True)["p"]]
+    n = len(short.drop_duplicates(["new", "p"]))
+    yield (
+        f"{counted(n, 'new unit and period', 'new units and periods')} {'is' if n == 1 else 'are'} missing because old units have no row where their "
+        f"line in {path.name} holds: {some(spans, 6)}. If these ended, or had not begun, say so in the file (valid_until, valid_from)."
     )
-    both["there"] = both["there"].eq(True)
-    own = both["old"] == both["new"]
-    first, last = old.groupby("old")["p"].min(), old.groupby("old")["p"].max()
-    known = both["old"].isin(first.index)
-    ended = known & (both["p"] > both["old"].map(last).where(known, both["p"]))
-    unborn = known & (both["p"] < both["old"].map(first).where(known, both["p"]))
-    keys = [both["new"], both["p"]]
-    reports = (both["there"] & own).groupby(keys).transform("any")
-    others = (both["there"] | own).groupby(keys).transform("all")
-    excused = (~own & ended & reports) | (own & (unborn | ~known) & others)
-    both["complete"] = (both["there"] | excused).groupby(keys).transform("all")
-    return both[both["there"]]
+
+
+def _span(p: pd.Series[Any]) -> str:
+    return f" in {plain(p.min())}" + (f" to {plain(p.max())}" if p.nunique() > 1 else "")
+
+
+def _refuse_chains(there: pd.DataFrame, path: Path) -> None:
+    """Refuse a unit that others become in some periods and that becomes another itself in the rest.
+
+    Lines are not followed from one to the next, so the panel would change its boundaries on the way.
+    """
+    own = there["old"] == there["new"]
+    made, left = (there.loc[~own.groupby([there[end], there["p"]]).transform("any")] for end in ("new", "old"))
+    made, left = made.set_index(["new", "p"]), left.set_index(["old", "p"])
+    both = set(made.index.unique(0)) & set(left.index.unique(0))
+    chained = sorted(both - set(made.index.intersection(left.index).unique(0)))
+    if chained:
+        raise DataError([
+            f"{path.name}: {some(sorted(set(made.loc[unit, 'old'])), 3)} become{'' if made.loc[unit, 'old'].nunique() > 1 else 's'} {unit} "
+            f"(in {plain(made.loc[unit].index[0])}), which becomes {some(sorted(set(left.loc[unit, 'new'])), 3)} (in {plain(left.loc[unit].index[0])}). "
+            "Lines are not followed from one to the next: let each lead to the units that the panel should have in all periods."
+            for unit in chained
+        ])  # fmt: skip
 
 
 def _summed(both: pd.DataFrame, unit: str, period: str | None, values: list[str], how: Crosswalk) -> Crossed:
@@ -292,11 +336,17 @@ def _summed(both: pd.DataFrame, unit: str, period: str | None, values: list[str]
         elif c in how.counts:
             result[c] = _total(both, both["weight"] * both[c])
         else:
-            share = both["weight"] * both[how.rates[c]]
-            mean = _total(both, share * both[c]) / _total(both, share).replace(0, np.nan)
             only = both[alone].set_index(["new", "p"])[c]
+            mean = _mean(both, both["weight"] * both[how.rates[c]], c)
             result[c] = only.reindex(result.index).where(result.index.isin(only.index), mean)
+    result["_several"] = ~grouped["weight"].size().eq(1)
     return _masked(result, unit, period, values, how)
+
+
+def _mean(both: pd.DataFrame, share: pd.Series[Any], column: str) -> pd.Series[Any]:
+    """Rates averaged by what they are rates of; a rate of nobody (0 of 0) is none and takes nothing away."""
+    cases = (share * both[column]).mask(share == 0, 0.0)
+    return _total(both, cases) / _total(both, share).replace(0, np.nan)
 
 
 def _total(both: pd.DataFrame, parts: pd.Series[Any]) -> pd.Series[Any]:
@@ -322,22 +372,19 @@ def _agreed(grouped: Any, column: str) -> pd.Series[Any]:
 def _masked(result: pd.DataFrame, unit: str, period: str | None, values: list[str], how: Crosswalk) -> Crossed:
     """Counts and rates of incomplete units made missing, and listed."""
     short = ~result.pop("_complete").astype(bool)
-    numbers = [c for c in values if c not in how.same]
-    gaps = [
-        pd.DataFrame(
-            {
-                "unit": result.index[short].get_level_values(0),
-                "period": result.index[short].get_level_values(1),
-                "column": c,
-                "reason": INCOMPLETE,
-            }
-        )
-        for c in numbers
-    ]
-    for c in numbers:
+    several = result.pop("_several").astype(bool)
+    gaps = []
+    for c in (c for c in values if c not in how.same):
+        valueless = result[c].isna() & several & ~short
+        nobody = valueless & (result[how.rates[c]].eq(0) if c in how.rates else False)
         result[c] = result[c].mask(short)
+        reasons = {INCOMPLETE: short, NOBODY: nobody, VALUELESS: valueless & ~nobody}
+        gaps += [_listed(result.index[rows], c, reason) for reason, rows in reasons.items()]
     frame = result.reset_index().rename(columns={"new": unit, **({"p": period} if period else {})})
-    listed = (
-        pd.concat(gaps, ignore_index=True) if gaps else pd.DataFrame(columns=["unit", "period", "column", "reason"])
-    )
+    listed = pd.concat(gaps, ignore_index=True) if gaps else pd.DataFrame(columns=GAPS)
     return Crossed(frame[[unit, *([period] if period else []), *values]], listed)
+
+
+def _listed(at: pd.Index[Any], column: str, reason: str) -> pd.DataFrame:
+    labels = {"unit": at.get_level_values(0), "period": at.get_level_values(1)}
+    return pd.DataFrame({**labels, "column": column, "reason": reason}, columns=GAPS)

@@ -37,6 +37,8 @@ class Piece:
         Whether its longer periods are repeated in the panel's shorter ones.
     gaps:
         Values that are missing for a known reason; columns as ``GAPS``.
+    notes:
+        What is to be said about how it was made, in sentences.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Piece:
     period: str | None
     repeat: bool = False
     gaps: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> list[str]:
@@ -346,7 +349,7 @@ def _placed(piece: Piece, rows: _Rows) -> _Placed:
     frame = piece.frame[piece.columns].reset_index(drop=True)
     if not (len(at) == len(frame) and (at == np.arange(len(frame))).all()):
         frame = frame.reindex(at).reset_index(drop=True)
-    return _Placed(frame, tuple(_notes(piece, rows, at)))
+    return _Placed(frame, (*(f"{piece.name}: {n}" for n in piece.notes), *_notes(piece, rows, at)))
 
 
 def _notes(piece: Piece, rows: _Rows, at: NDArray[np.intp]) -> Iterator[str]:

@@ -6,6 +6,11 @@ flagged. They are taken of changes from period to period, less the usual change 
 period; of a column that is always positive, of changes of its logarithm. The deviation is that of
 the unit or, where this is smaller, the middle one of all units: a few periods tell little about one unit. In
 columns with many zeros it is at least the mean absolute deviation times 1.2533, which takes its place where it is 0.
+
+Rare cases (0, 0, 1, 0, 2) are no normal data: where a column has many zeros, a value is flagged only if it
+is also improbable as a number of cases, given the unit's other values: beyond the 1e-4 tail of what
+a Poisson number is expected to be with Jeffreys' prior (negative binomial; Gelman et al. 2013, Bayesian
+Data Analysis, 2.6). One case of a rate is the unit's least value above 0.
 """
 
 from __future__ import annotations
@@ -37,6 +42,15 @@ RARE = 1e-5
 
 CHANCE = 0.02
 """Pairs of units that would fit each other by chance in a period, up to which they are called swapped."""
+
+TAIL = 1e-4
+"""Chance of a number of cases, or a more extreme one, below which it is flagged in a column with many zeros."""
+
+NEAR = 4
+"""Values around one (as many as there are of these) that a number of cases is held against, beside all of the unit."""
+
+ONE_CASE = 10.0
+"""How often the usual least value above 0 that of a unit is taken for one case, at most: a slip is no case."""
 
 SLIP = 0.12
 """How far, in powers of ten, a value may be from 10, 100 or 1,000 times its neighbours to be called a slip."""
@@ -157,6 +171,26 @@ class _Matrix:
         """Changes from the last value before, less the usual one of the period."""
         return _less_usual(self.scaled - _neighbour(self.scaled, 1))
 
+    @cached_property
+    def cases(self) -> Floats | None:
+        """Values as numbers of cases, where zeros are many and none is negative: rates over what is one case in each unit."""
+        known = self.y[~np.isnan(self.y)]
+        if not self.has_zeros or bool((known < 0).any()) or not bool((known > 0).any()):
+            return None
+        if bool((known == np.round(known)).all()) and known.max() < 2**53:
+            return self.y / float(np.gcd.reduce(known.astype(np.int64)))
+        least = np.nanmin(np.where(self.y > 0, self.y, np.inf), axis=1)
+        usual = float(np.median(least[np.isfinite(least)]))
+        return np.asarray(self.y / np.minimum(least, ONE_CASE * usual)[:, None], dtype=float)
+
+    @cached_property
+    def improbable(self) -> NDArray[np.bool_]:
+        """Numbers of cases that are improbable beside the others of the unit, or those around them; all where zeros are few."""
+        if self.cases is None:
+            return np.ones(self.y.shape, dtype=bool)
+        around = [_neighbours(self.cases, NEAR), _others(self.cases)]
+        return np.asarray(np.any([_tail(self.cases, 1, *seen) < TAIL for seen in around], axis=0))
+
     def z(self, what: Floats) -> Floats:
         """Robust z-scores within units; 0 where there are too few values or nothing varies."""
         centre = _median(what, axis=1)
@@ -215,6 +249,35 @@ def _median(a: Floats, axis: int) -> Floats:
     return np.asarray(pd.DataFrame(a).median(axis=axis).to_numpy(dtype=float))
 
 
+def _others(y: Floats) -> tuple[Floats, Floats]:
+    """For each value the sum and the number of the others of its unit."""
+    known = ~np.isnan(y)
+    return np.nansum(y, axis=1, keepdims=True) - np.nan_to_num(y), known.sum(axis=1, keepdims=True) - known.astype(
+        float
+    )
+
+
+def _neighbours(y: Floats, width: int) -> tuple[Floats, Floats]:
+    """For each value the sum and the number of those in the periods around it, without itself."""
+    table = pd.DataFrame(y.T)
+    window = table.rolling(width + 1, center=True, min_periods=0)
+    total, n = window.sum().to_numpy(dtype=float).T, window.count().to_numpy(dtype=float).T
+    return np.fmax(total - np.nan_to_num(y), 0.0), n - (~np.isnan(y))
+
+
+def _tail(cases: Any, periods: Any, total: Any, n: Any) -> Any:
+    """Chance of as many cases in some periods, or more (or fewer, if that is less), after ``total`` cases in ``n`` others.
+
+    Poisson with a rate of which Gamma(total + 1/2, n) is known: negative binomial. Source: Gelman et al. (2013), 2.6.
+    """
+    from scipy.special import betainc
+
+    shape, stay = total + 0.5, n / (n + periods)
+    with np.errstate(invalid="ignore"):
+        more = np.where(cases > 0, betainc(np.fmax(cases, 1e-300), shape, 1 - stay), 1.0)
+        return np.fmin(more, betainc(shape, cases + 1, stay))
+
+
 def _less_usual(d: Floats) -> Floats:
     """Less the median of all units in the period, where there are enough of them."""
     many = (~np.isnan(d)).sum(axis=0) >= LEAST
@@ -233,7 +296,7 @@ def _both_sides(m: _Matrix, limit: float) -> tuple[NDArray[np.bool_], Floats]:
     inside = (np.minimum(np.abs(a), np.abs(b)) > limit) & (np.sign(a) == np.sign(b))
     ends = (first & (np.abs(b) > SHIFT_LIMIT)) | (last & (np.abs(a) > SHIFT_LIMIT))
     score = np.where(first, b, np.where(last, a, np.where(np.abs(a) < np.abs(b), a, b)))
-    return (inside | ends) & known, score
+    return (inside | ends) & known & m.improbable, score
 
 
 # ---- kinds ---------------------------------------------------------------------------------------------
@@ -324,6 +387,8 @@ def _shifts(m: _Matrix) -> Iterator[dict[str, Any]]:
         moved, noise = float(np.median(after) - np.median(before)), abs(float(m.changes[u, p]))
         if abs(moved) < 0.6 * noise or np.sign(moved) != np.sign(m.changes[u, p]) or _overlap(before, after):
             continue
+        if m.cases is not None and _moved_by_chance(m.cases[u, :p], m.cases[u, p:]):
+            continue
         levels = [number(float(np.median(v))) for v in (_known(m.y[u, :p])[-3:], _known(m.y[u, p:])[:3])]
         yield m.found(
             u,
@@ -335,6 +400,12 @@ def _shifts(m: _Matrix) -> Iterator[dict[str, Any]]:
 
 def _known(y: Floats) -> Floats:
     return y[~np.isnan(y)]
+
+
+def _moved_by_chance(before: Floats, after: Floats) -> bool:
+    """Whether numbers of cases are so low that a few more, or fewer, are nothing unusual."""
+    before, after = _known(before), _known(after)[:3]
+    return bool(_tail(after.sum(), len(after), before.sum(), len(before)) >= TAIL)
 
 
 def _overlap(before: Floats, after: Floats) -> bool:

@@ -7,6 +7,9 @@ belongs to the month, quarter and year of its Thursday (ISO 8601).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -31,6 +34,9 @@ PATTERNS: dict[Frequency, re.Pattern[str]] = {
 }
 YEARS = range(1000, 3000)
 """Whole numbers that are read as years."""
+
+CLOCKS = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-01-01")
+"""Between which moments changes of clocks are looked up."""
 
 LABELS = {"week": "%GW%V", "month": "%Y-%m"}
 """How labels are written where strftime can."""
@@ -102,8 +108,6 @@ def _start(label: str, of: Frequency, column: str) -> np.datetime64:
 
 
 def _first_day(of: Frequency, year: int, rest: list[int]) -> Any:
-    from datetime import date
-
     if of == "week":
         return date.fromisocalendar(year, rest[0], 1)
     if of in ("year", "quarter"):
@@ -142,8 +146,61 @@ def last_days(begin: pd.Series[Any], of: Frequency) -> pd.Series[Any]:
     return _next(begin, of) - pd.Timedelta(microseconds=1)  # type: ignore[arg-type]
 
 
-def expected(begin: pd.Series[Any], to: To, every: str) -> pd.Series[Any]:
-    """How many days (hours, weeks ...) there are in each period, by the calendar."""
+def between(first: pd.Timestamp, last: pd.Timestamp, to: To) -> pd.DatetimeIndex:
+    """First days of all periods from the one of a day to that of another."""
+    days = pd.date_range(first.normalize(), last.normalize(), freq="D").to_series()
+    return pd.DatetimeIndex(truncated(days, "day", to).unique())
+
+
+def offsets(first: pd.Timestamp, last: pd.Timestamp, zone: str) -> list[tuple[datetime, int]]:
+    """What clocks of a zone are ahead of UTC, in seconds, each with the instant (UTC) from which on it holds."""
+    from zoneinfo import ZoneInfo
+
+    place = ZoneInfo(zone)
+
+    def ahead(moment: datetime) -> int:
+        return int((moment.replace(tzinfo=UTC).astimezone(place).utcoffset() or timedelta()).total_seconds())
+
+    ends = [min(max(moment, CLOCKS[0]), CLOCKS[1]).floor("s").to_pydatetime() for moment in (first, last)]
+    days = [ends[0] + timedelta(days=k) for k in range((ends[1] - ends[0]).days + 2)]
+    found = [(ends[0], ahead(ends[0]))]
+    for before, after in pairwise(days):
+        if ahead(after) != found[-1][1]:
+            change = _change(before, after, ahead)
+            found.append((change, ahead(change)))
+    return found
+
+
+def _change(before: datetime, after: datetime, ahead: Callable[[datetime], int]) -> datetime:
+    """The second at which clocks change between two moments."""
+    was = ahead(before)
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=int((after - before).total_seconds()) // 2)
+        before, after = (middle, after) if ahead(middle) == was else (before, middle)
+    return after
+
+
+def instants(begin: pd.Series[Any], zone: str) -> pd.Series[Any]:
+    """When days begin in a time zone, in UTC.
+
+    A midnight that clocks skip is the moment at which they are put forward; of one that comes twice it is the first.
+    """
+    from zoneinfo import ZoneInfo
+
+    place = ZoneInfo(zone)
+    known = {
+        day: day.to_pydatetime().replace(tzinfo=place, fold=0).astimezone(UTC)
+        for day in pd.DatetimeIndex(begin.unique())
+    }
+    found = begin.map({day: moment.replace(tzinfo=None) for day, moment in known.items()})
+    return pd.Series(found.astype("datetime64[us]"))
+
+
+def expected(begin: pd.Series[Any], to: To, every: str, zone: str | None = None) -> pd.Series[Any]:
+    """How many days (hours, weeks ...) there are in each period, by the calendar.
+
+    With a zone hours are those that went by: 743 in a March of 31 days in which clocks are put forward.
+    """
     end = _next(begin, to)
     days = (end - begin).dt.days
     if every in ("day", "week"):
@@ -151,7 +208,9 @@ def expected(begin: pd.Series[Any], to: To, every: str) -> pd.Series[Any]:
     if every in ("month", "quarter", "year"):
         size = {"month": 1, "quarter": 3, "year": 12}
         return pd.Series(size[to] // size[every], index=begin.index)
-    return days * 24 * (60 // minutes_of(every))
+    if zone is None:
+        return days * 24 * (60 // minutes_of(every))
+    return (instants(end, zone) - instants(begin, zone)) // pd.Timedelta(minutes=minutes_of(every))
 
 
 def _next(begin: pd.Series[Any], to: To) -> pd.Series[Any]:

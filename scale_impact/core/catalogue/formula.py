@@ -19,14 +19,15 @@ from scale_impact.errors import DataError, StudyError
 
 WHERE = "data/indicators/formulas.csv"
 
-Bounds = Literal["part", "amount", "signed"]
+Bounds = Literal["part", "amount", "signed", "both_signed"]
 
 BOUNDS: dict[Bounds, str] = {
     "part": "the numerator is a part of the denominator: at least 0, at most the denominator",
     "amount": "the numerator is an amount: at least 0",
-    "signed": "the numerator may be negative: a change, a balance, an effect",
+    "signed": "the numerator may be negative: a change, a balance",
+    "both_signed": "numerator and denominator may be negative: an effect over an effect",
 }
-"""What a numerator may be."""
+"""What numerator and denominator may be; a denominator is above 0 but for the last."""
 
 SLACK = 1e-9
 """By how much of itself a denominator may lie below its part: sums of the same numbers in another order differ so."""
@@ -45,7 +46,7 @@ class Formula:
     per:
         100 for per cent, 100,000 for a rate per 100,000 inhabitants, 1 for a ratio.
     bounds:
-        What the numerator may be: see ``BOUNDS``.
+        What numerator and denominator may be: see ``BOUNDS``.
     example_numerator, example_denominator, example_value:
         One case, computed by hand.
     """
@@ -163,7 +164,7 @@ def value(formula: Formula, numerator: Any, denominator: Any) -> Any:
     Raises
     ------
     DataError
-        A denominator of zero or below, a part that is larger than the whole, a negative amount,
+        A denominator of zero or (unless both may be negative) below, a part that is larger than the whole, a negative amount,
         an infinite value, series with different rows; all problems at once, each with its rows.
     """
     index = _common_index(formula, numerator, denominator)
@@ -210,11 +211,12 @@ def _series(found: NDArray[np.float64], index: Any, name: str) -> Any:
 
 def _impossible(formula: Formula, above: NDArray[np.float64], below: NDArray[np.float64], index: Any) -> Iterator[str]:
     """Rows that cannot be: what is wrong, where, and the first values seen."""
-    part = formula.bounds == "part"
+    part, any_sign = formula.bounds == "part", formula.bounds == "both_signed"
     for wrong, problem in (
         (np.isinf(above) | np.isinf(below), "a value is infinite"),
-        (below <= 0, f"{formula.denominator}: the denominator is not above 0"),
-        ((above < 0) & (formula.bounds != "signed"), f"{formula.numerator}: the numerator is below 0"),
+        ((below <= 0) & (not any_sign), f"{formula.denominator}: the denominator is not above 0"),
+        ((below == 0) & any_sign, f"{formula.denominator}: the denominator is 0"),
+        ((above < 0) & (formula.bounds in ("part", "amount")), f"{formula.numerator}: the numerator is below 0"),
         (part & (above > below * (1 + SLACK)) & (below > 0), f"{formula.numerator}: more than {formula.denominator}"),
     ):
         if wrong.any():

@@ -75,7 +75,7 @@ class Indicator:
     source_hint:
         Where values can be found.
     small_count:
-        Whether counts are so small that years are pooled and intervals are Poisson's.
+        Whether counts of events that happen one by one are so small that pooling years is advised.
     target:
         The best value, for the direction ``target``.
     quality:

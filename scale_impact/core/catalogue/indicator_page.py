@@ -35,11 +35,22 @@ distance to it; context describes a city and is never scored. The example of eac
 - Inputs such as police officers or hospital beds have no direction: more may answer a need or a failure.
 
 **Formula.** `numerator / denominator`, times 100 for per cent; every formula has an example with numbers, which is a test.
-Where a numerator is a part of its denominator, a larger one is refused, and so is any denominator that is not above 0.
+Where a numerator is a part of its denominator, a larger one is refused, and so is any denominator that is not above 0; the
+voltage ratio alone, an effect over an effect, takes any that is not 0 (-1.8 over -3 is 0.6).
 
-**Goalposts** (worst to best) put values on a scale from 0 to 1. They are given only where the definition has ends that a city
-can aim at (0 and 100 % covered) or a norm gives them, and are never taken from the cities at hand. Elsewhere there are none:
-the share of ICT jobs, of car trips or of open data ends at 100 %, but that is no aim, and unemployment does not fall to 0.
+**Goalposts** (worst to best) put values on a scale from 0 to 1. They are never taken from the cities at hand. Scores, ordinals
+and yes or no have the ends of their own definition, particles and NO2 those of a norm. A *share of a whole* that is judged has 0 and
+100 %, unless one of these stands against its better end:
+
+- turnover, physics or where a city lies leave a rest that no city can bring to nothing: `unemployment`, `youth_unemployment`,
+  `it_vacancies`, `water_loss`, `waste_recycled`, `exposed_population`;
+- for some of the whole the opposite is right or wished, such as personal data, deliveries, care at home or what one office does
+  best alone: `open_share_of_city_data`, `cross_department_delivery`, `evaluated_measures`, `participatory_budget_share`,
+  `car_mode_share`, `active_and_transit_share`, `pedestrian_streets`, `child_care`, `full_time_employment`;
+- the other parts of a mix have their use: `ict_jobs`, `professional_staff_share`;
+- it counts what happens in a year, not how things stand: `naturalisation_rate`.
+
+All else has none: counts, rates, ratios, amounts, and the Gini coefficient, because equal incomes for all are nobody's aim.
 Ozone has none, because a yearly mean and a peak-season mean are not held against the same guideline.
 
 **Quality** is a property of a value. Where a source says nothing, the usual quality of published values is taken (named in the
@@ -47,8 +58,10 @@ last column), and `not traceable` where the catalogue names none:
 
 {qualities}
 
-**Small counts** (deaths on the roads) are pooled over years, and their interval is exact for a Poisson count (Garwood 1936).
-That is too short where events come together, such as the deaths of one flood.
+**Small counts** are marked where events happen one by one (deaths on the roads, of mothers): pooling years is advised, and
+the design note and the profile of a study say so; nothing is pooled by itself. `small_counts.pooled` gives the rate over years with
+an exact interval for a Poisson count (Garwood 1936). Deaths from disasters and from cholera are rare too and not marked: they come
+together, in one flood or one outbreak, so that this interval would be too short and pooling years hides what happened.
 
 **Codes** of U4SSC, ISO 37120:2014 and the UN goals name the same quantity elsewhere. Beside each stands by what it was
 checked: *itu* the ITU's own page, *repo* a public repository that uses the codes, *repo+direction* also with the same

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.words import some
 from scale_impact.errors import DataError
 
@@ -42,6 +43,14 @@ class PooledRate:
     years: NDArray[np.int64]
     per: float
     level: float
+
+
+def advice(indicator: Indicator) -> str:
+    """What is advised for an outcome whose counts are small: nothing pools its years by itself."""
+    return (
+        f"{indicator.name}: counts of single years are small. Pool years before they are compared (a panel card's `aggregate`, or "
+        "`small_counts.pooled` with exact intervals); single years are taken here as they come."
+    )
 
 
 def garwood(count: Any, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Estimate, Judgement
+from scale_impact.core.effect import Effect, Estimate, Judgement
 from scale_impact.core.panel import Panel
 from scale_impact.core.settings import Outcome
 from scale_impact.core.words import counted, number, plain
@@ -28,6 +28,12 @@ NEAR_ZERO = 0.1
 
 LARGEST_LOG = 700.0
 """exp has no larger number beyond."""
+
+AGREES = 1e-6
+"""How far, as a share, weights may miss what they have to give before they are not taken for those of the estimate."""
+
+UNWEIGHTED = "how much each treated observation counts in the effect is not known"
+"""Why there is no base, and so no per cent."""
 
 
 # ---- an estimate times a number ----------------------------------------------------------------------------
@@ -183,7 +189,7 @@ class PerCent:
     value, low, high:
         In per cent; an end is None where there is no interval.
     base:
-        Mean of the treated without the measure, in the outcome's unit; None for logarithms.
+        Mean of the treated without the measure, each counted as in the effect, in the outcome's unit; None for logarithms.
     reason:
         Why there is none.
     """
@@ -195,14 +201,14 @@ class PerCent:
     reason: str | None = None
 
 
-def per_cent_of(
-    estimate: Estimate, panel: Panel, design: Design, spread: Spread, *, log: bool, level: float
-) -> PerCent:
+def per_cent_of(effect: Effect, panel: Panel, design: Design, spread: Spread, *, log: bool, level: float) -> PerCent:
     """An effect in per cent.
 
-    Of a level: of the mean outcome of treated observations less the effect, taken as known. Of logarithms: exp(effect) - 1, the
-    change of the geometric mean. A base that may be negative or lies near zero gives no per cent.
+    Of a level: of the mean outcome of the treated less the effect, taken as known; observations count there as they do in the
+    effect, so that a change of everybody by 10 % is 10 %. Of logarithms: exp(effect) - 1, the change of the geometric mean. A base
+    that may be negative, lies near zero or has unknown weights gives no per cent.
     """
+    estimate = effect.overall
     if estimate.value is None:
         return PerCent(None, reason=estimate.reason)
     if log:
@@ -211,7 +217,10 @@ def per_cent_of(
         return PerCent(None, reason="the data were streamed: whether the outcome can be negative is not known")
     if float(panel.values.min()) < 0:
         return PerCent(None, reason="the outcome can be negative")
-    base = _treated_mean(panel, design) - estimate.value
+    treated = treated_mean(effect, panel, design)
+    if treated is None:
+        return PerCent(None, reason=UNWEIGHTED)
+    base = treated - estimate.value
     if base <= NEAR_ZERO * (spread.sd or 0.0):
         return PerCent(None, reason=f"the mean without the measure ({number(base)}) is too near zero")
     low, high = (None if e is None else 100 * e / base for e in _ends(estimate, level))
@@ -234,15 +243,25 @@ def _ends(estimate: Estimate, level: float) -> tuple[float | None, float | None]
     return tuple(e if e is not None and math.isfinite(e) else None for e in (low, high))  # type: ignore[return-value]
 
 
-def _treated_mean(panel: Panel, design: Design) -> float:
-    """Mean outcome of the treated observations that enter."""
-    codes = design.cohort_codes[panel.unit_codes]
-    if design.treatment is not None:
-        on = design.treatment[panel.unit_codes, panel.period_codes] & (codes >= 0) & (design.starts[codes] > 0)
-    else:
-        starts = design.starts[codes]
-        on = (codes >= 0) & (starts > 0) & (panel.period_codes >= starts)
-    return float(panel.values[on].mean())
+def treated_mean(effect: Effect, panel: Panel, design: Design) -> float | None:
+    """Mean outcome of the treated, each counted as in the effect; None where that is not known.
+
+    Weights on cohorts' means are believed where they give the estimate itself and those of treated cells add up to 1: less the
+    effect, the mean is then what the same weights make of the untreated.
+    """
+    weights = effect.weights
+    if weights is None or design.treatment is not None:
+        return effect.treated_mean
+    names = [design.cohort_name(g) for g in range(len(design.starts))]
+    if not set(weights.index) <= set(names) or weights.shape[1] != design.n_periods:
+        return effect.treated_mean
+    rows = [names.index(name) for name in weights.index]
+    means, weight = cohort_moments(panel, design).means[rows], weights.to_numpy(dtype=float)
+    parts = np.where(weight != 0, weight * means, 0.0)
+    on = np.arange(design.n_periods) >= design.starts[rows][:, None]
+    level = float(np.abs(parts).sum())
+    agree = abs(float(parts.sum()) - (effect.overall.value or 0.0)) <= AGREES * level
+    return float(parts[on].sum()) if agree and abs(float(weight[on].sum()) - 1) <= AGREES else effect.treated_mean
 
 
 # ---- which way is better ----------------------------------------------------------------------------------------

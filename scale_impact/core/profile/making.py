@@ -33,7 +33,13 @@ from scale_impact.core.profile.common_scale import (
 )
 from scale_impact.core.profile.multiple_testing import Adjusted, adjust, row_labels
 from scale_impact.core.profile.profile import JUDGED, IndexLine, Kind, Line, Profile, with_tests
-from scale_impact.core.profile.summary_index import SummaryIndex, anderson, group_means, kling_liebman_katz
+from scale_impact.core.profile.summary_index import (
+    SummaryIndex,
+    anderson,
+    group_means,
+    kling_liebman_katz,
+    standardised,
+)
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.study import Outcome, Study
 from scale_impact.core.words import counted, some
@@ -48,6 +54,9 @@ DRAWS, ALPHA = 9_999, 0.05
 
 CANNOT = (DataError, DesignError, EstimationError, StreamedError)
 """Why an outcome has no answer while others have; all else is wrong with the study as a whole."""
+
+WITHIN = 1e-9
+"""By how much of a standard deviation rounding may carry an index beyond its outcomes' effects."""
 
 NO_MEMBER = "no outcome of this dimension can be put on the common scale"
 
@@ -175,7 +184,8 @@ def _line(maker: Maker, outcome: Outcome) -> Line:
         return _without(outcome, indicator, unit, _said(error))
     spread = spread_of(found.panel, found.design)
     own = found.effect.overall
-    share = per_cent_of(own, found.panel, found.design, spread, log=outcome.scale == "log", level=maker.level)
+    log = outcome.scale == "log"
+    share = per_cent_of(found.effect, found.panel, found.design, spread, log=log, level=maker.level)
     line = Line(outcome.column, indicator, unit, own, own, own, spread, share, found.effect, None, own.reason)
     if own.value is None:
         return line
@@ -244,7 +254,8 @@ def _of_dimension(maker: Maker, dimension: str, lines: Sequence[Line]) -> list[I
     if reason is None:
         try:
             rows = _rows(maker, members)
-            return [_index(maker, dimension, kind, rows, notes) for kind in kinds]
+            found = [_index(maker, dimension, kind, rows, notes) for kind in kinds]
+            return [_cautioned(maker, index, rows, members) for index in found]
         except CANNOT as error:
             reason = _said(error)
     return [IndexLine(k, dimension, {}, Estimate(None, reason=reason), notes=tuple(notes)) for k in kinds]
@@ -266,6 +277,9 @@ class _Rows:
         Which rows are untreated.
     notes:
         Periods that are left out.
+
+    Outcomes are in standard deviations of those of the untreated rows in which they have a value here: with two outcomes both
+    then have the same weight, also where one is observed in fewer periods.
     """
 
     names: tuple[str, ...]
@@ -275,6 +289,18 @@ class _Rows:
     group: Ints
     reference: Bools
     notes: tuple[str, ...]
+
+    @property
+    def whole(self) -> Bools:
+        """Which rows have all outcomes, [n]."""
+        return np.asarray(np.isfinite(self.z).all(axis=1))
+
+    @cached_property
+    def complete(self) -> _Rows:
+        """The same with the rows alone that have all outcomes."""
+        whole = self.whole
+        z = np.where(whole[:, None], self.z, np.nan)
+        return replace(self, z=standardised(z, self.reference & whole, self.period), reference=self.reference & whole)
 
 
 def _rows(maker: Maker, members: Sequence[Line]) -> _Rows:
@@ -292,10 +318,16 @@ def _rows(maker: Maker, members: Sequence[Line]) -> _Rows:
     if isinstance(reference, str):
         raise DesignError(f"no index: {reference}")
     group = np.where(codes < 0, len(design.starts), codes) * panel.n_periods + period
+    used = reference & shared[period]
     return _Rows(
-        tuple(line.outcome for line in members), np.where(shared[period][:, None], z, np.nan), labels, period,
-        np.unique(group, return_inverse=True)[1].ravel(), reference & shared[period], _said_of_periods(panel, shared),
-    )  # fmt: skip
+        tuple(line.outcome for line in members),
+        standardised(np.where(shared[period][:, None], z, np.nan), used, period),
+        labels,
+        period,
+        np.unique(group, return_inverse=True)[1].ravel(),
+        used,
+        _said_of_periods(panel, shared),
+    )
 
 
 def _standardised(maker: Maker, line: Line, frame: pd.DataFrame) -> Floats:
@@ -330,24 +362,53 @@ def _said_of_periods(panel: Panel, shared: Any) -> tuple[str, ...]:
 
 
 def _index(maker: Maker, dimension: str, kind: Kind, rows: _Rows, notes: Sequence[str]) -> IndexLine:
-    """An index as an outcome of its own, through the study's primary estimator."""
-    by_group = kind == "kling_liebman_katz"
-    made = kling_liebman_katz(rows.z, rows.group) if by_group else anderson(rows.z, rows.reference, rows.period)
+    """An index as an outcome of its own, through the study's primary estimator.
+
+    Anderson's is judged on rows that have all its outcomes. In others his rule makes it another index, and one that differs between
+    treated and untreated where other outcomes are missing: parallel trends of each outcome then give no parallel trends of the
+    index. Kling, Liebman and Katz's imputation keeps the differences between groups.
+    """
+    if kind == "kling_liebman_katz":
+        return _estimated(maker, dimension, kind, rows, kling_liebman_katz(rows.z, rows.group), notes)
+    paper = _estimated(maker, dimension, kind, rows, anderson(rows.z, rows.reference, rows.period), notes)
+    if rows.whole.sum() == np.isfinite(rows.z).any(axis=1).sum():
+        return paper
+    some_only = _on_complete_rows(maker, dimension, rows, notes)
+    if some_only.estimate.value is None:
+        caution = f"Rows that have all its outcomes give no answer ({some_only.estimate.reason}): also those with some of them count."
+        return replace(paper, cautions=(caution,))
+    return replace(some_only, every_row=paper.estimate, cautions=_apart(some_only.estimate, paper.estimate))
+
+
+def _on_complete_rows(maker: Maker, dimension: str, rows: _Rows, notes: Sequence[str]) -> IndexLine:
+    kept = rows.complete
+    gone = int(np.isfinite(rows.z).any(axis=1).sum() - rows.whole.sum())
+    said = f"{counted(gone, 'row')} {'has' if gone == 1 else 'have'} some of its outcomes only and {'is' if gone == 1 else 'are'} left out."
+    if not kept.reference.any():
+        reason = "no untreated row before treatment has all its outcomes"
+        return IndexLine("anderson", dimension, {}, Estimate(None, reason=reason), notes=(*notes, said))
+    made = anderson(kept.z, kept.reference, kept.period)
+    return _estimated(maker, dimension, "anderson", kept, made, (*notes, said))
+
+
+def _estimated(
+    maker: Maker, dimension: str, kind: Kind, rows: _Rows, made: SummaryIndex | str, notes: Sequence[str]
+) -> IndexLine:
     if isinstance(made, str):
         return IndexLine(kind, dimension, {}, Estimate(None, reason=f"no index: {made}"), notes=tuple(notes))
     weights = dict(zip(rows.names, map(float, made.weights), strict=True))
     said = (*notes, *rows.notes, *_said_of_index(made, weights))
     try:
-        effect = _effect(maker, made, rows)
+        effect = _effect(maker, made.values, rows)
     except CANNOT as error:
         return IndexLine(kind, dimension, weights, Estimate(None, reason=_said(error)), notes=said)
     return IndexLine(kind, dimension, weights, effect.overall, effect, notes=said)
 
 
-def _effect(maker: Maker, made: SummaryIndex, rows: _Rows) -> Effect:
+def _effect(maker: Maker, values: Floats, rows: _Rows) -> Effect:
     assert isinstance(maker.frame, pd.DataFrame)
     name = "summary index"
-    frame = maker.frame.assign(**{name: pd.Series(made.values, index=rows.labels)})
+    frame = maker.frame.assign(**{name: pd.Series(values, index=rows.labels)})
     return maker.on(frame, maker.study.outcomes[0].model_copy(update={"column": name})).effect
 
 
@@ -362,3 +423,56 @@ def _said_of_index(made: SummaryIndex, weights: Mapping[str, float]) -> list[str
             f"{some(below)} {'has' if len(below) == 1 else 'have'} a negative weight: an improvement there lowers the index."
         )
     return said
+
+
+# ---- what a reader of an index has to know -----------------------------------------------------------------
+
+
+def _apart(own: Estimate, other: Estimate) -> tuple[str, ...]:
+    """That the index differs in sign, or by more than a standard error, from what the paper's rule gives."""
+    if own.value is None or other.value is None:
+        return ()
+    far = own.std_error is not None and abs(own.value - other.value) > own.std_error
+    if own.value * other.value >= 0 and not far:
+        return ()
+    return (
+        f"Which rows count matters: {_sd(own.value)} SD in those that have all its outcomes, {_sd(other.value)} SD where those with some "
+        "count too (Anderson's rule, by which an outcome that stands alone is the whole index).",
+    )
+
+
+def _cautioned(maker: Maker, index: IndexLine, rows: _Rows, members: Sequence[Line]) -> IndexLine:
+    """The index with a caution where it lies outside of its outcomes' effects, and what these are in its own rows."""
+    sizes = [line.size.value for line in members if line.size.value is not None]
+    value, other = index.estimate.value, index.every_row
+    if other is not None and other.value is not None and not min(sizes) - WITHIN <= other.value <= max(sizes) + WITHIN:
+        said = f"By Anderson's rule ({_sd(other.value)} SD) it lies outside of its outcomes' effects ({_range(sizes)})."
+        index = replace(index, cautions=(*index.cautions, said))
+    if value is None or min(sizes) - WITHIN <= value <= max(sizes) + WITHIN:
+        return index
+    kept = rows.complete if index.every_row is not None else rows
+    own = ", ".join(f"{name} {_alone(maker, z, kept)}" for name, z in zip(kept.names, kept.z.T, strict=True))
+    said = (
+        f"It lies outside of its outcomes' effects ({_range(sizes)}), which rest on other rows than it or count rows in another way; in "
+        f"its own rows they are: {own}."
+        if min(index.weights.values()) >= 0
+        else f"It lies outside of its outcomes' effects ({_range(sizes)}): a weight is negative."
+    )
+    return replace(index, cautions=(*index.cautions, said))
+
+
+def _alone(maker: Maker, z: Floats, rows: _Rows) -> str:
+    """One outcome's effect in the rows of an index, in words."""
+    try:
+        value = _effect(maker, z, rows).overall.value
+    except CANNOT:
+        value = None
+    return "without an answer" if value is None else f"{_sd(value)} SD"
+
+
+def _range(sizes: Sequence[float]) -> str:
+    return f"{_sd(min(sizes))} to {_sd(max(sizes))} SD"
+
+
+def _sd(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")

@@ -124,13 +124,18 @@ class IndexLine:
     weights:
         Of each outcome (by column), which add up to 1; empty where there is no index.
     estimate:
-        Effect of the study's primary estimator on the index, in standard deviations; positive is better.
+        Effect of the study's primary estimator on the index, in standard deviations; positive is better. Anderson's rests on
+        rows in which all its outcomes are observed.
     effect:
         What it belongs to; None where there is none.
     adjusted:
         Its p-value among those of all dimensions' indices of this kind.
     notes:
-        Outcomes that are not part of it; cells that rest on some of its outcomes.
+        Outcomes that are not part of it; rows in which some of its outcomes are missing.
+    every_row:
+        Anderson's by the paper's rule, also on rows that have some of the outcomes only; None where all rows have all.
+    cautions:
+        Where the two differ much, and where the index lies outside of its outcomes' effects.
     """
 
     kind: Kind
@@ -140,6 +145,8 @@ class IndexLine:
     effect: Effect | None = None
     adjusted: Adjusted | None = None
     notes: tuple[str, ...] = ()
+    every_row: Estimate | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -264,7 +271,8 @@ def _index_row(line: IndexLine, level: float, alpha: float) -> dict[str, Any]:
         "verdict": line.side(alpha),
         "weights": "; ".join(f"{name} {weight:.2f}" for name, weight in line.weights.items()),
         "n_units": None if effect is None else effect.sample.n_units,
-        "notes": " ".join(line.notes),
+        "size_every_row": None if line.every_row is None else line.every_row.value,
+        "notes": " ".join((*line.notes, *line.cautions)),
         "why_not": line.estimate.reason,
     }
 

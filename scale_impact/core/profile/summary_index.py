@@ -2,7 +2,8 @@
 
 Outcomes come standardised, with the sign that makes more better. Two indices: Anderson's weights what is new
 (an outcome that repeats others counts less), Kling, Liebman and Katz's counts all alike. Both are weighted means of
-standardised outcomes, so that an effect on an index is in standard deviations: the weighted mean of the outcomes' effects.
+standardised outcomes, so that an effect on an index is in standard deviations. It is the weighted mean of the outcomes' effects
+where all are observed in the same rows and the estimator counts rows alike whatever the outcome.
 """
 
 from __future__ import annotations
@@ -64,6 +65,14 @@ def covariance(z: Floats, groups: Ints) -> Floats:
     present = (np.stack([np.bincount(groups, s) for s in seen.T], axis=1) > 0).astype(float)
     free = both - present.T @ present
     return np.asarray(np.where(free > 0, deviation.T @ deviation / np.maximum(free, 1), np.nan))
+
+
+def standardised(z: Floats, reference: Bools, groups: Ints) -> Floats:
+    """Outcomes [n, K] in standard deviations within groups of some rows; one that does not vary there stays as it is."""
+    rows = z[reference]
+    found = covariance(rows, np.unique(groups[reference], return_inverse=True)[1].ravel())
+    variances = np.diagonal(found)
+    return np.asarray(z / np.sqrt(np.where(variances > 0, variances, 1.0)))
 
 
 def anderson(z: Floats, reference: Bools, groups: Ints) -> SummaryIndex | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from scale_impact.core.catalogue.small_counts import advice
 from scale_impact.core.effect import Estimate
 from scale_impact.core.profile.profile import IndexLine, Line, Profile
 from scale_impact.core.words import counted
@@ -25,6 +26,7 @@ def sentences(profile: Profile) -> list[str]:
         *(said for side in HEADS if (said := _of_side(profile, side))),
         *_only_alone(profile),
         *_of_indices(profile),
+        *_small_counts(profile),
         *_missing(profile),
         _testing(profile),
     ]
@@ -92,12 +94,19 @@ def _of_indices(profile: Profile) -> list[str]:
     reasons = [
         f"No index of {i.dimension}: {(i.estimate.reason or '').removeprefix('no index: ').rstrip('.')}." for i in none
     ]
-    return [f"**Dimensions as one** (Anderson's index): {'; '.join(said)}.", *reasons] if said else reasons
+    cautions = [f"Index of {i.dimension}: {caution}" for i in several if i not in none for caution in i.cautions]
+    told = [f"**Dimensions as one** (Anderson's index): {'; '.join(said)}."] if said else []
+    return [*told, *cautions, *reasons]
 
 
 def _mark(index: IndexLine, alpha: float) -> str:
     words = {"gain": ", a gain", "harm": ", a harm"}
     return words.get(index.side(alpha), "")
+
+
+def _small_counts(profile: Profile) -> list[str]:
+    """The outcomes of which a year by itself says little."""
+    return [advice(line.indicator) for line in profile.lines if line.indicator.small_count]
 
 
 def _missing(profile: Profile) -> list[str]:
