@@ -633,8 +633,11 @@ class Session:
 
 def _whence(source: Source) -> str:
     """A source in a sentence: title, origin, licence, and that it must not be handed on."""
-    closed = "" if source.redistribute else " The data themselves are not published here."
-    return f"**{source.title.strip()}.** {source.origin.strip()}. Licence: {source.licence.strip()}{closed}"
+    said = [f"**{source.title.strip().rstrip('.')}.**", f"{source.origin.strip().rstrip('.')}."]
+    said += [f"Vintage: {source.vintage}."] if source.vintage else []
+    said += [f"Licence: {source.licence.strip().rstrip('.')}."]
+    said += [] if source.redistribute else ["The data themselves are not published here."]
+    return " ".join(said)
 
 
 def _selected(where: Mapping[str, Any]) -> str:

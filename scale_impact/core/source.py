@@ -314,18 +314,17 @@ class Source(Record):
         return self.vintage or UNDATED
 
 
-UNUSED = frozenset(
-    {"accessed", "address", "citation", "file", "folder", "package", "redistribute", "sha256", "vintage"}
-)
+UNUSED = frozenset({"accessed", "address", "citation", "file", "folder", "package", "sha256"})
 """Keys of a card that change no result: whence and where its file is; the file's content is an input of its own."""
 
 
 def reading(source: Source) -> dict[str, Any]:
-    """What a card says that can change a result, as JSON knows it."""
-    dumped = source.model_dump(mode="json", exclude=set(UNUSED))
+    """What a card says that can change a result, as JSON knows it; without defaults, so that new keys change no old card."""
+    dumped = source.model_dump(mode="json", exclude=set(UNUSED), exclude_defaults=True)
     own = {"file": Path(source.file).name} if source.kind == "sql" else {}  # tables are named as their files
     names = [Path(piece.file).name if source.kind == "sql" else None for piece in source.files]
-    return {**dumped, **own, "files": [[n, p.adds, *p.lacks] for n, p in zip(names, source.files, strict=True)]}
+    files = [[n, p.adds, *p.lacks] for n, p in zip(names, source.files, strict=True)]
+    return {**dumped, **own, **({"files": files} if files else {})}
 
 
 def load_source(path: Path) -> Source:

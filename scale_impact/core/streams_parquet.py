@@ -184,7 +184,7 @@ class ParquetTable:
         options: dict[str, Any] = {"threads": threads(), **limit}
         con = duckdb.connect(config=options)
         try:
-            without_progress(con)
+            made_alike(con)
             yield con
         except duckdb.Error as error:
             what = " ".join(str(error).split())
@@ -213,6 +213,12 @@ def bytes_of(memory: str) -> float:
     if unit is None or not number.replace(".", "", 1).isdigit() or float(number) * units[unit] < 2e8:
         raise DataError(f"memory is {memory!r}; write a size of 200MB or more, such as 1GB or 800MB.")
     return float(number) * units[unit]
+
+
+def made_alike(con: DuckDBPyConnection) -> None:
+    """Let the same query give the same answer everywhere: moments are those of universal time, whatever the machine's zone."""
+    con.execute("SET TimeZone = 'UTC'")
+    without_progress(con)
 
 
 def without_progress(con: DuckDBPyConnection) -> None:

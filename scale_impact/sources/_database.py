@@ -18,7 +18,7 @@ import pandas as pd
 
 from scale_impact.core.remote import without_secrets
 from scale_impact.core.source import Source
-from scale_impact.core.streams_parquet import MEMORY, quoted, without_progress
+from scale_impact.core.streams_parquet import MEMORY, made_alike, quoted
 from scale_impact.core.words import nearest, some
 from scale_impact.errors import SourceError
 from scale_impact.sources._pulling.fetch import Fetched
@@ -229,7 +229,7 @@ def _written(query: str, connection: Connection, source: Source, path: Path) -> 
     with tempfile.TemporaryDirectory(prefix="scale-impact-") as scratch:
         con = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY, "temp_directory": scratch})
         try:
-            without_progress(con)
+            made_alike(con)
             con.execute("SET pandas_analyze_sample = 0")
             con.execute(f"CREATE TABLE answer ({', '.join(f'{quoted(n)} VARCHAR' for n in names)})")
             for rows in result.partitions(ROWS):

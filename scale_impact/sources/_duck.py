@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scale_impact.core.source import Source
-from scale_impact.core.streams_parquet import MEMORY, ParquetTable, files_of, quoted, without_progress
+from scale_impact.core.streams_parquet import MEMORY, ParquetTable, files_of, made_alike, quoted
 from scale_impact.core.words import nearest, some
 from scale_impact.errors import DataError, SourceError
 from scale_impact.sources import csv
@@ -28,6 +28,14 @@ GENERATORS = frozenset({"range", "generate_series", "unnest"})
 
 HARMLESS = frozenset({"error"})
 """Of the functions that DuckDB calls volatile, those that change no result."""
+
+UNSTEADY = frozenset(
+    {
+        "ago", "current_localtime", "current_localtimestamp", "current_setting", "format_type", "getvariable",
+        "pg_conf_load_time", "pg_get_constraintdef", "pg_get_viewdef", "pg_postmaster_start_time", "reservoir_quantile", "version",
+    }
+)  # fmt: skip
+"""Functions that say the time, how this machine is set up, or what a sample says, and that DuckDB calls steady."""
 
 CLOCKS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 """What gives the time without being called."""
@@ -107,7 +115,7 @@ def _connected(tables: Tables, scratch: str) -> Iterator[DuckDBPyConnection]:
     config: dict[str, Any] = {"threads": 1, "memory_limit": MEMORY, "temp_directory": scratch}
     con = duckdb.connect(config=config)
     try:
-        without_progress(con)
+        made_alike(con)
         con.execute("SET python_enable_replacements = false; SET pandas_analyze_sample = 0")
         for name, data in tables.cards.items():
             _register(con, name, data)
@@ -197,10 +205,17 @@ def _unknown_tables(nodes: list[dict[str, Any]], tables: Tables) -> Iterator[str
     """Tables that the card does not name; what the query itself calls so (WITH) is none of them."""
     own = {entry["key"].lower() for n in nodes for entry in (n.get("cte_map") or {}).get("map", ())}
     known = {name.lower() for name in tables.names}
-    asked = dict.fromkeys(n["table_name"] for n in nodes if n.get("type") == "BASE_TABLE")
-    for name in asked:
-        if name.lower() not in own | known:
+    asked = [n for n in nodes if n.get("type") == "BASE_TABLE"]
+    # with a schema in front it is a table of DuckDB itself, whatever the query calls so
+    foreign = {".".join(parts) for n in asked if len(parts := _parts(n)) > 1}
+    for name in dict.fromkeys(".".join(_parts(n)) for n in asked):
+        if name in foreign or name.lower() not in own | known:
             yield f"query: there is no table {name!r}. {nearest(name, tables.names)} Tables are the card's `tables` and `files`."
+
+
+def _parts(node: dict[str, Any]) -> list[str]:
+    """A table's name as the query writes it: catalogue and schema, where they are said, before its own."""
+    return [node[key] for key in ("catalog_name", "schema_name", "table_name") if node.get(key)]
 
 
 def _file_functions(nodes: list[dict[str, Any]], tables: Tables) -> Iterator[str]:
@@ -217,14 +232,23 @@ def _unsteady(nodes: list[dict[str, Any]], con: DuckDBPyConnection) -> Iterator[
     rows = con.execute(
         "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
     ).fetchall()
-    unsteady = {name for (name,) in rows} - HARMLESS
+    unsteady = {name for (name,) in rows} - HARMLESS | UNSTEADY
     called = [n["function_name"] for n in nodes if "function_name" in n]
     # what stands without parentheses looks like a column until it is bound
     bare = [n["column_names"][0].lower() for n in nodes if len(n.get("column_names") or ()) == 1]
     for name in dict.fromkeys([c for c in called if c in unsteady] + [b for b in bare if b in CLOCKS]):
-        yield f"query: {name} gives another value each time. Write the value, such as DATE '2024-07-31'."
+        yield (
+            f"query: {name} gives another value at another time or on another machine. Write the value, such as DATE '2024-07-31'."
+        )
+    if any(_is_age(n) for n in nodes):
+        yield "query: age(x) counts to today, which is another day each time. Write the day: age(DATE '2024-07-31', x)."
     if any(n.get("sample") for n in nodes):
         yield "query: a sample is another each time. Choose rows by their values."
+
+
+def _is_age(node: dict[str, Any]) -> bool:
+    """Whether a node is ``age`` with one argument, which counts to today; with two it is steady."""
+    return node.get("function_name") == "age" and len(node.get("children") or ()) == 1
 
 
 # ---- the answer ----------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scale_impact.core.manifest import Manifest, text_hash
-from scale_impact.core.source import Source, reading
+from scale_impact.core.manifest import Manifest
+from scale_impact.core.source import Source
 from scale_impact.core.words import some
 from scale_impact.errors import ScaleImpactError
 from scale_impact.sources import cards, files, frame_of, is_here, items
@@ -30,9 +30,9 @@ LARGEST = 50_000_000
 def data_detail(run: Run) -> dict[str, Any]:
     """What a manifest keeps of a run's data: the file from the project, and hashes by column, unit and period where they are small."""
     try:
-        return {"file": _named(run), **_parts(run), **_digest(data_of(run), _asked(run))}
+        return {"file": _named(run), **_editions(run), **_parts(run), **_digest(data_of(run), _asked(run))}
     except ScaleImpactError:  # the file went away while the run was made; its hash is kept all the same
-        return {"file": _named(run), **_parts(run)}
+        return {"file": _named(run)}
 
 
 def data_changes(run: Run, manifest: Manifest) -> list[str]:
@@ -73,23 +73,30 @@ def _differences_of(was: str, seen: str, asked: Asked, earlier: str, commits: tu
 
 
 def _parts(run: Run) -> dict[str, Any]:
-    """Hashes of the files, and of the cards that the data are made from, where there are several."""
+    """Hashes of the files, where there are several."""
     root, card, where = run.study.project.root, card_of(run), card_place(run)
     found = items(card, root, where)
     if len(found) < 2 and not card.components:
         return {}
     hash_of = hashes_of(root).data
-    parts = {f"{item.card}, {item.piece.file}": item.hash(root, hash_of) for item in found}
-    parts |= {
-        place: text_hash(json.dumps(reading(c), sort_keys=True))
-        for place, c in cards(card, root, where).items()
-        if place != where
-    }
-    return {"parts": parts}
+    return {"parts": {f"{item.card}, {item.piece.file}": item.hash(root, hash_of) for item in found}}
+
+
+def _editions(run: Run) -> dict[str, Any]:
+    """Which edition of which source the numbers are of: for each card vintage, when and whence it was fetched, and hashes."""
+    found = cards(card_of(run), run.study.project.root, card_place(run))
+    kept = {place: _edition(card) for place, card in found.items() if card.pieces}
+    return {"sources": kept} if kept else {}
+
+
+def _edition(card: Source) -> dict[str, Any]:
+    said = {key: getattr(card, key) for key in ("vintage", "accessed", "citation") if getattr(card, key)}
+    files = {p.file: {k: v for k, v in {"sha256": p.sha256, "address": p.address}.items() if v} for p in card.pieces}
+    return {**said, "files": files}
 
 
 def _changed_parts(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """The files and cards that are not as they were; empty where the data are one file, or nothing was kept of them."""
+    """The files that are not as they were; empty where the data are one file, or nothing was kept of them."""
     before, after = was.get("parts"), now.get("parts")
     if not isinstance(before, dict) or not isinstance(after, dict):
         return ""

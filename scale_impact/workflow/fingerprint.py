@@ -23,7 +23,7 @@ from scale_impact.core.catalogue.measure import load_measure, said
 from scale_impact.core.manifest import text_hash
 from scale_impact.core.source import Source, load_source, reading
 from scale_impact.core.template import read_template
-from scale_impact.sources import digest
+from scale_impact.sources import cards, digest
 from scale_impact.workflow.cells import cells_of
 from scale_impact.workflow.hashes import entries, hashes_of
 from scale_impact.workflow.modules import local_modules
@@ -107,7 +107,15 @@ def _shared(run: Run) -> dict[str, Any]:
         "measure": _content(_measure, project.measure(settings.measure)),
         "indicators": {name: catalogue[name] for name in _indicator_names(run)},
         "source": _content(_source, project.source(settings.source)),
+        "made_of": _made_of(run),
     }
+
+
+def _made_of(run: Run) -> dict[str, dict[str, Any]]:
+    """How the cards are read that the source is made from, by name."""
+    root, where = run.study.project.root, card_place(run)
+    below = [card for card in cards(card_of(run), root, where) if card != where]
+    return {Path(card).stem: _content(_component, root / card) for card in below}
 
 
 def _modules(template: Path, root: Path) -> dict[str, str]:
@@ -144,6 +152,14 @@ def _indicators(path: Path, text: bytes) -> dict[str, dict[str, Any]]:
 @lru_cache(maxsize=256)
 def _source(path: Path, text: bytes) -> dict[str, Any]:
     return reading(load_source(path))
+
+
+@lru_cache(maxsize=256)
+def _component(path: Path, text: bytes) -> dict[str, Any]:
+    """What a card below says that can change a result: the meaning of its columns is shown nowhere."""
+    found = reading(load_source(path))
+    columns = {name: {k: v for k, v in c.items() if k != "meaning"} for name, c in found["columns"].items()}
+    return {**found, "columns": columns}
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,19 @@ CARDS = {"measure": "data/measures/{}.yaml", "source": "data/sources/{}.yaml"}
 LONG = 60
 """Letters of a text that are shown."""
 
-ORDER = ("study", "data", "template", "modules", "measure", "indicators", "source", "plan", "package", "versions")
+ORDER = (
+    "study",
+    "data",
+    "template",
+    "modules",
+    "measure",
+    "indicators",
+    "source",
+    "made_of",
+    "plan",
+    "package",
+    "versions",
+)
 """Parts in the order in which they are said: what a user changes most comes first."""
 
 MOST = 8
@@ -102,6 +114,16 @@ def _source(run: Run, was: Any, now: Any) -> Iterator[str]:
     yield from (f"{CARDS['source'].format(run.study.settings.source)}: {s}" for s in _mapping(was, now))
 
 
+def _made_of(run: Run, was: Any, now: Any) -> Iterator[str]:
+    """Cards that the source is made from."""
+    for name in {**was, **now}:
+        card = CARDS["source"].format(name)
+        if name not in now or name not in was:
+            yield f"{card}: the source is {'not made of it any more' if name in was else 'made of it too'}"
+        else:
+            yield from (f"{card}: {s}" for s in _mapping(was[name], now[name]))
+
+
 def _indicators(run: Run, was: Any, now: Any) -> Iterator[str]:
     yield from (f"data/indicators/catalogue.csv: {s}" for s in _mapping(was, now))
 
@@ -126,7 +148,8 @@ def _files(was: Any, now: Any) -> Iterator[str]:
 
 
 DETAILED = {
-    "study": _study, "template": _template, "modules": _modules, "measure": _measure, "indicators": _indicators, "source": _source, "package": _package,
+    "study": _study, "template": _template, "modules": _modules, "measure": _measure, "indicators": _indicators, "source": _source,
+    "made_of": _made_of, "package": _package,
 }  # fmt: skip
 
 

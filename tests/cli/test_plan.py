@@ -156,5 +156,6 @@ def test_of_several_files_and_cards_the_one_that_changed_is_named(place, cli):
     path.write_text(before)
     card.write_text(said.replace("type: text", "type: text\n    complete: true"))
     out = cli("plan", "towns").out
-    assert "data/sources/south.yaml changed" in out
+    assert "data/sources/south.yaml: columns.town.complete: true, was not there" in out
     assert "south.csv" not in out
+    assert "data:" not in out

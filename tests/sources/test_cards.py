@@ -203,20 +203,15 @@ def test_an_unknown_card_that_another_is_made_from_offers_the_nearest(place):
     assert problems(derived(place, "a", ["twons"]), place) == ["There is no source 'twons'. Did you mean 'towns'?"]
 
 
-def test_the_hash_of_a_derived_card_follows_every_card_and_file_below_it(place):
+def test_the_hash_of_a_derived_card_follows_every_file_below_it(place):
     card(place)
     derived(place, "middle", ["towns"])
     top, where = load_source(derived(place, "top", ["middle"])), "data/sources/top.yaml"
-    seen = [digest(top, place.root, where)]
+    before = digest(top, place.root, where)
+    card(place, TEXT, citation="words only", missing=["-", ""])
+    assert digest(top, place.root, where) == before
     card(place, TEXT + "03,2019,1\n")
-    seen.append(digest(top, place.root, where))
-    derived(place, "middle", ["towns"], query="SELECT * FROM towns WHERE year > 2019")
-    seen.append(digest(top, place.root, where))
-    card(place, TEXT + "03,2019,1\n", missing=["-"])
-    seen.append(digest(top, place.root, where))
-    card(place, TEXT + "03,2019,1\n", missing=["-"], citation="words only")
-    assert digest(top, place.root, where) == seen[-1]
-    assert len(set(seen)) == 4
+    assert digest(top, place.root, where) != before
 
 
 # ---- keys of other kinds -------------------------------------------------------------------------------

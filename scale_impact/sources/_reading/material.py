@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from scale_impact.core import keys
 from scale_impact.core.manifest import data_hash, text_hash
 from scale_impact.core.project import CHANGED_DATA_VARIABLE
-from scale_impact.core.source import Source, SourceFile, load_source, reading
+from scale_impact.core.source import Source, SourceFile, load_source
 from scale_impact.core.words import nearest
 from scale_impact.errors import NotPulledError, SourceError
 from scale_impact.sources._pulling.download import DOWNLOADS
@@ -157,19 +156,15 @@ def _keys_of_other_kinds(source: Source) -> Iterator[str]:
 
 
 def digest(source: Source, root: Path, where: str, hash_of: Callable[[Path], str] = data_hash) -> str:
-    """Hash of a card's data: of its file; of several those of all; of a derived one also how each other card is read.
+    """Hash of a card's data: of its file; of several files, its own and of the cards below, one of all their hashes.
 
     Raises
     ------
     SourceError
         A file is not there or cannot be read.
     """
-    found = items(source, root, where)
-    hashes = [_hashed(item, root, hash_of) for item in found]
-    if len(hashes) == 1 and not source.is_derived:
-        return hashes[0]
-    read_as = {card: reading(s) for card, s in cards(source, root, where).items() if card != where}
-    return text_hash(json.dumps([hashes, read_as], sort_keys=True))
+    hashes = [_hashed(item, root, hash_of) for item in items(source, root, where)]
+    return hashes[0] if len(hashes) == 1 else text_hash("\n".join(hashes))
 
 
 def _hashed(item: Item, root: Path, hash_of: Callable[[Path], str]) -> str:
