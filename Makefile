@@ -60,6 +60,7 @@ rooms: setup
 database:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'PostgreSQL is not here: installing it by apt-get, for the tests that start one'; \
 	    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends postgresql; } >/dev/null 2>&1 || \
 	    echo 'PostgreSQL could not be installed by apt-get: the tests that start one are skipped'; \
 	  else echo 'PostgreSQL (initdb, pg_ctl) is not here: the tests that start one are skipped'; fi; }

@@ -133,4 +133,4 @@ def _write(root: Path, name: str, keys: Mapping[str, Any], columns: Mapping[str,
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(0 if main() else 1)

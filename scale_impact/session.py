@@ -34,9 +34,9 @@ from scale_impact.core.given import study_for
 from scale_impact.core.panel import Panel
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
-from scale_impact.core.source import Source, load_source
+from scale_impact.core.source import Source, load_source, repairs
 from scale_impact.core.study import Choice, Outcome, Study, describe
-from scale_impact.core.words import effect_unit, plain, some, within_sentence
+from scale_impact.core.words import effect_unit, some, within_sentence
 from scale_impact.errors import UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
@@ -187,7 +187,9 @@ class Session:
         source, *others = self._cards()
         rows = "\n".join(f"| `{name}` | {c.unit} | {c.meaning} |" for name, c in source.columns.items())
         made_of = "".join(f"\n\nMade from: {_whence(other)}" for other in others)
-        repaired = "".join(f"\n\n{said}" for each in (source, *others) for said in _repairs(each))
+        repaired = "".join(
+            f"\n\n- The source `{each.folder}` {said}." for each in (source, *others) for said in repairs(each)
+        )
         table = f"\n\n| column | unit | meaning |\n|---|---|---|\n{rows}"
         return _markdown(f"{_whence(source)}{made_of}{repaired}{table}")
 
@@ -638,21 +640,6 @@ def _whence(source: Source) -> str:
     said += [f"Licence: {source.licence.strip().rstrip('.')}."]
     said += [] if source.redistribute else ["The data themselves are not published here."]
     return " ".join(said)
-
-
-def _selected(where: Mapping[str, Any]) -> str:
-    """The rows that a rule of a card means, in words."""
-    return ", ".join(f"{column} {plain(value)}" for column, value in where.items())
-
-
-def _repairs(source: Source) -> list[str]:
-    """What a card leaves out and puts right, each with its reason."""
-    out = [f"Left out of {source.folder}: {_selected(rows.where)} ({rows.reason.strip()})." for rows in source.exclude]
-    right = [
-        f"Put right in {source.folder}: {c.column} at {_selected(c.where)} is {c.value}, not {c.expects} ({c.reason.strip()})."
-        for c in source.corrections
-    ]
-    return out + right
 
 
 def _options(choices: Sequence[Choice], name: str) -> dict[str, Any]:

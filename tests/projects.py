@@ -175,6 +175,7 @@ def joined(place, **south):
         "kind": "sql",
         "tables": ["north", "south"],
         "query": query,
+        "redistribute": south.get("redistribute", True),
     }
     write_yaml(place.root / "data/sources/both.yaml", {**card, "columns": columns})
     place.study(template="quick", source="both")

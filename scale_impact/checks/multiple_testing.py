@@ -22,6 +22,8 @@ NAME = "multiple_testing"
 
 ONE = "The study has one outcome with a p-value, so that there is nothing to adjust."
 
+CONTEXT = "The indicator is context: it describes a city, is never scored and is none of the outcomes that are counted"
+
 Refit = Callable[[Panel, Design], Effect]
 
 
@@ -34,7 +36,7 @@ def run(
     draws: Count = 9_999,
     alpha: Share = 0.05,
 ) -> Check:
-    """Adjust the outcome's p-value for all outcomes of the study.
+    """Adjust the outcome's p-value for all outcomes of the study that are counted: all but context.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def run(
     -------
     Check with the outcome's adjusted p-value (of a target: of the distance to it). It fails where the p-value is at most ``alpha`` by
     itself and not among all outcomes: what is reported as a finding may be chance. It passes where both are, and where neither
-    is: nothing is claimed then. The details of the primary outcome's check hold all outcomes, and the indices of dimensions.
+    is: nothing is claimed then. Context is not counted; its own check is inapplicable. The details of the primary outcome's check hold all outcomes, and the indices of dimensions.
 
     Source: Romano and Wolf (2005), (2016); Benjamini and Hochberg (1995); Anderson (2008).
     """
@@ -66,6 +68,8 @@ def of_profile(found: Profile, outcome: str) -> Check:
     """The check of one outcome (a column) of a profile."""
     line, alpha = found.line(outcome), found.alpha
     details = _details(found, line)
+    if line.context:
+        return Check(NAME, "inapplicable", f"{CONTEXT}{_by_itself(line)}.", details=details)
     if sum(x.adjusted is not None for x in found.lines) < 2:
         return Check(NAME, "inapplicable", ONE, details=details)
     if line.adjusted is None:
@@ -73,6 +77,10 @@ def of_profile(found: Profile, outcome: str) -> Check:
     verdict, why = _judged(line.adjusted, alpha)
     reason = f"{_numbers(line.adjusted, found)} {why}"
     return Check(NAME, verdict, reason, None, line.adjusted.stepdown, details)
+
+
+def _by_itself(line: Line) -> str:
+    return f" (p = {line.p_value:.3f} by itself)" if line.p_value is not None else ""
 
 
 def _why(line: Line) -> str:
@@ -122,5 +130,5 @@ def _entry(line: Line | IndexLine, alpha: float) -> dict[str, Any]:
     reason = (line.why_not or size.reason) if isinstance(line, Line) else size.reason
     entry = {"size": size.value, "std_error": size.std_error, **numbers, "verdict": line.side(alpha), "reason": reason}
     if isinstance(line, Line):
-        entry |= {"untreated_sd": line.spread.sd, "per_cent": line.per_cent.value, "no_per_cent": line.per_cent.reason}
+        entry |= {"p_value": line.p_value, "untreated_sd": line.spread.sd, "per_cent": line.per_cent.value, "no_per_cent": line.per_cent.reason}
     return entry

@@ -21,7 +21,7 @@ from scale_impact.core.catalogue.measure import load_measure, said
 from scale_impact.core.manifest import text_hash
 from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, describe
-from scale_impact.core.source import Source, load_source
+from scale_impact.core.source import Source, load_source, repairs
 from scale_impact.core.study import Study
 from scale_impact.core.template import read_template
 from scale_impact.core.words import plain, some
@@ -309,11 +309,16 @@ FIRST_KEYS = {"redistribute", "kind", "package", "file", "separator", "decimal",
 def _source(card: Source) -> dict[str, Any]:
     """What a card says; ``reading`` is what decides how the file becomes numbers."""
     raw = card.model_dump(mode="json")
-    set_later = card.model_dump(mode="json", exclude_defaults=True, exclude=FIRST_KEYS)
+    set_later = card.model_dump(mode="json", exclude_defaults=True, exclude=FIRST_KEYS | {"exclude", "corrections"})
     kinds = {name: [c.type, c.unit, *([c.in_file] if c.in_file else [])] for name, c in card.columns.items()}
     reading = {k: v for k, v in {**{k: raw[k] for k in FIRST_KEYS}, **set_later}.items() if k not in WORDS_OF_CARDS}
     shown = {k: raw[k] for k in ("title", "origin", "licence", "citation", "kind", "columns")}
-    return {**shown, "file": _file(card), "reading": text_hash(canonical({**reading, "columns": kinds}))}
+    return {
+        **shown,
+        "file": _file(card),
+        "repairs": repairs(card),
+        "reading": text_hash(canonical({**reading, "columns": kinds})),
+    }
 
 
 def code_hash(template: Path) -> str | None:
@@ -434,6 +439,18 @@ def _changes(study: Study, plan: FrozenPlan, wanted: Settings) -> Iterator[str]:
     for key in [*then, *(k for k in now if k not in then)]:
         if (is_now := now.get(key, "none")) != (was := then.get(key, "none")):
             yield f"{key}: {is_now}, planned {was}"
+    yield from _other_rows(study, plan)
+
+
+def _other_rows(study: Study, plan: FrozenPlan) -> Iterator[str]:
+    """What cards leave out, put right or compute otherwise than planned: that chooses the rows, as ``sample`` does."""
+    then, now = plan.last.plan["sources"], surroundings(study.project, [study.settings])["sources"]
+    for name in [n for n in now if n in then]:
+        is_now, was = now[name]["repairs"], then[name].get("repairs", [])
+        yield from (f"source {name} {said}: not planned" for said in is_now if said not in was)
+        yield from (f"planned and no longer so: source {name} {said}" for said in was if said not in is_now)
+        if now[name]["kind"] in ("sql", "panel") and now[name]["reading"] != then[name]["reading"]:
+            yield f"source {name} is computed in another way than planned"
 
 
 def _axes(settings: Settings) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from scale_impact.core.building.recipe import Keep, Part
 from scale_impact.core.remote import credentials_in, is_url
+from scale_impact.core.words import plain
 from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import SourceError
 
@@ -48,6 +50,8 @@ class Column(Record):
     """Regular expression that each text has to match whole."""
     complete: bool = False
     """Whether no value may be missing."""
+    quality: Literal["measured", "calculated", "sampled", "modelled", "stated", "not traceable"] | None = None
+    """How good the values are, in the catalogue's six steps; default the indicator's usual one."""
 
     @field_validator("pattern")
     @classmethod
@@ -325,6 +329,21 @@ def reading(source: Source) -> dict[str, Any]:
     names = [Path(piece.file).name if source.kind == "sql" else None for piece in source.files]
     files = [[n, p.adds, *p.lacks] for n, p in zip(names, source.files, strict=True)]
     return {**dumped, **own, **({"files": files} if files else {})}
+
+
+def repairs(card: Source) -> list[str]:
+    """What a card leaves out and puts right, each with its reason."""
+    out = [f"leaves out {_selected(rows.where)} ({rows.reason.strip()})" for rows in card.exclude]
+    right = [
+        f"puts {c.column} at {_selected(c.where)} right: {plain(c.value)}, not {plain(c.expects)} ({c.reason.strip()})"
+        for c in card.corrections
+    ]
+    return out + right
+
+
+def _selected(where: Mapping[str, Any]) -> str:
+    """The rows that a rule of a card means."""
+    return ", ".join(f"{column} {plain(value)}" for column, value in where.items())
 
 
 def load_source(path: Path) -> Source:

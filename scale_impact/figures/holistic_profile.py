@@ -1,7 +1,7 @@
 """Gains and harms of a measure by dimension, all outcomes on one scale, and the dimensions that nobody looked at.
 
 One row an outcome: a dot with its interval in standard deviations of untreated units, right of zero is better. Filled dots stay
-when all outcomes of the study are counted, hollow ones do not. A diamond is the index of a dimension with several outcomes. What
+when all outcomes of the study are counted (all but context), hollow ones do not. A diamond is the index of a dimension with several outcomes. What
 has no direction that is better is a square: its side says nothing.
 """
 
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 ROW, ENDS = 0.205, 1.75
 """Inches of a row, and of legend, axis and source."""
 
-NAMES = {"environment": "sustainability (environment)", "scale-up": "scale-up", "context": "context (not judged)"}
+NAMES = {"environment": "sustainability (environment)", "scale-up": "scale-up", "context": "context (not judged, not counted)"}
 """Dimensions that are shown by another name."""
 
 NOTHING = "no outcome in this study"
 
 COLOURS: dict[Side, str] = {
-    "gain": _style.BLUE, "harm": _style.VERMILLION, "changed": _style.DARK, "open": _style.GREY, "unknown": _style.GREY,
+    "gain": _style.BLUE, "harm": _style.VERMILLION, "changed": _style.DARK, "open": _style.GREY, "context": _style.GREY,
+    "unknown": _style.GREY,
 }  # fmt: skip
 
 CHANGE, TESTED = 52.0, 92.0

@@ -7,16 +7,20 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
 from scale_impact.sources._pulling.download import downloaded, is_remote
+from scale_impact.sources._pulling.store import refuse_unprintable
 from scale_impact.sources._reading.cells import dialect_of, lost_zeros, typed
 from scale_impact.sources._reading.csv_doubts import (
+    bytes_alike,
+    counts,
     cut,
+    first_lines,
     lines_of,
-    opened,
     other_encoding,
     refuse_wrong_header,
     text,
@@ -42,6 +46,7 @@ def locate(source: Source, root: Path) -> Path:
 
 def refuse_outside(file: str) -> str:
     """The file's name, where it says nothing about folders that other machines do not have."""
+    refuse_unprintable(file)
     if Path(file).is_absolute() or ".." in Path(file).parts:
         raise SourceError(f"file is {file!r}; it has to be a path within the project or package, without `..`.")
     return file
@@ -130,18 +135,10 @@ def _data_rows(frame: pd.DataFrame, path: Path, source: Source) -> pd.DataFrame:
 
 def _may_be_uneven(path: Path, source: Source) -> bool:
     """Whether rows may have fewer cells than the header: a count of separators, which is quick, rules it out mostly."""
-    with opened(path) as file:
-        content = file.read()
-    if (
-        b'"' in content
-        or source.skip
-        or source.footer
-        or not source.encoding.lower().startswith(("utf-8", "latin", "cp12"))
-    ):
+    if source.skip or source.footer or not bytes_alike(source):
         return True
-    mark = source.separator.encode()
-    lines = content.rstrip(b"\r\n").count(b"\n") + 1
-    return content.count(mark) != lines * content[: content.find(b"\n")].count(mark)
+    found = counts(path, source.separator.encode())
+    return found is None or found.marks != found.lines * found.in_first
 
 
 def _filled(frame: pd.DataFrame) -> pd.DataFrame:
@@ -177,7 +174,7 @@ def _refuse_nul(frame: pd.DataFrame, path: Path, source: Source) -> None:
 def _refuse_lost_zeros(path: Path, source: Source, frame: pd.DataFrame) -> None:
     """Codes such as 06037 read as numbers are other codes; the card has to say what they are."""
     whole = [n for n, c in source.columns.items() if c.type is None and n in frame and frame[n].dtype.kind == "i"]
-    if not whole:
+    if not whole or not _may_have_codes(path, source):
         return
     how: dict[str, Any] = {"sep": source.separator, "encoding": source.encoding, "index_col": False}
     raw = pd.read_csv(_lines(path, source), usecols=whole, nrows=FIRST_ROWS, dtype="str", keep_default_na=False, **how)
@@ -188,3 +185,18 @@ def _refuse_lost_zeros(path: Path, source: Source, frame: pd.DataFrame) -> None:
             problems.append(lost_zeros(raw[name], codes, lines_of(path, source)))
     if problems:
         raise SourceError(problems)
+
+
+def _may_have_codes(path: Path, source: Source) -> bool:
+    """Whether a cell of the first rows may start with 0 and a digit, which a look at the bytes rules out mostly."""
+    if not bytes_alike(source):
+        return True
+    content = first_lines(path, FIRST_ROWS + source.skip + 1)
+    if b'"' in content:  # cells may then have line breaks, and these lines be fewer rows
+        return True
+    held = np.frombuffer(content, dtype=np.uint8)
+    starts = np.zeros(256, dtype=bool)
+    starts[list(b" \t\r\n\v\f" + source.separator.encode())] = True
+    digits = np.zeros(256, dtype=bool)
+    digits[list(b"0123456789")] = True
+    return bool((starts[held[:-2]] & (held[1:-1] == ord("0")) & digits[held[2:]]).any())

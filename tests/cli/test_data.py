@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -339,3 +340,10 @@ def test_the_dictionary_says_all_problems_of_cards_and_writes_nothing(few, cli):
     assert "data/sources/bad.yaml" in answer.err
     assert "data/sources/worse.yaml" in answer.err
     assert not (few.root / "data-dictionary.html").exists()
+
+
+def test_a_source_that_a_grid_tries_is_used(place, cli):
+    place.study(grid={"source": ["towns", "other"]})
+    shutil.copy(place.root / "data/sources/towns.yaml", place.root / "data/sources/other.yaml")
+    found = {entry["name"]: entry["used_by"] for entry in json.loads(cli("data", "list", "--json").out)}
+    assert found["other"] == ["towns"]

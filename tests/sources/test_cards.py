@@ -327,3 +327,10 @@ def test_tables_of_a_query_that_change_places_are_another_run(place):
     source["files"][0]["file"], source["files"][1]["file"] = "data/b.csv", "data/a.csv"
     other = load_source(write_yaml(path, source))
     assert reading(one) != reading(other)
+
+
+def test_what_is_made_from_data_that_must_not_be_handed_on_must_not_either(place):
+    card(place, redistribute=False)
+    assert problems(derived(place, "top", ["towns"]), place) == [
+        "redistribute: it is made from towns, which must not be handed on. Write: redistribute: false"
+    ]

@@ -9,7 +9,7 @@ from scale_impact.workflow.crate import opened
 from scale_impact.workflow.crate.export import export
 from scale_impact.workflow.fingerprint import inputs_of, run_id
 from scale_impact.workflow.runs import expand
-from tests.projects import command, joined
+from tests.projects import command, joined, towns
 
 
 def runs_of(root):
@@ -84,3 +84,28 @@ def test_a_frozen_plan_holds_the_cards_below_and_notices_when_their_data_change(
     said = command("check", "towns", cwd=place.root)
     assert "the data file of source south is another than at the time of freezing" in said.out
     assert "north" not in said.out
+
+
+def test_rows_that_a_card_leaves_out_or_puts_right_after_freezing_are_deviations_from_the_plan(place):
+    assert command("freeze", "towns", cwd=place.root).code == 0
+    out = {"where": {"town": "00001"}, "reason": "odd"}
+    right = {
+        "where": {"town": "00002", "year": 2001},
+        "column": "start",
+        "expects": 2003,
+        "value": 2004,
+        "reason": "late",
+    }
+    place.data(towns(), exclude=[out], corrections=[right])
+    said = command("check", "towns", cwd=place.root).out
+    assert "This run deviates: source towns leaves out town 00001 (odd): not planned" in said
+    assert "source towns puts start at town 00002, year 2001 right: 2004, not 2003 (late): not planned" in said
+
+
+def test_a_query_that_was_changed_after_freezing_is_a_deviation_from_the_plan(place):
+    joined(place)
+    assert command("freeze", "towns", cwd=place.root).code == 0
+    path = place.root / "data/sources/both.yaml"
+    path.write_text(path.read_text().replace("USING (town, year)", "USING (town, year) WHERE town <> '00001'"))
+    said = command("check", "towns", cwd=place.root).out
+    assert "This run deviates: source both is computed in another way than planned" in said

@@ -131,7 +131,7 @@ def make_profile(maker: Maker) -> Profile:
     _check_ways(maker.draws, maker.alpha)
     draws = Draws(maker.draws, seed=maker.study.settings.seed)
     lines = [_line(maker, outcome) for outcome in maker.study.outcomes]
-    together = adjust([_p_value(i) for i in lines], [_influence(i) for i in lines], draws)
+    together = adjust([_counted(i) for i in lines], [_influence(i) for i in lines], draws)
     indices, words = _tested_indices(_indices(maker, lines), draws)
     tested = with_tests(lines, together.adjusted)
     return Profile(tested, indices, maker.level, maker.alpha, together.words, words)
@@ -159,8 +159,9 @@ def _tested_indices(found: Sequence[IndexLine], draws: Draws) -> tuple[tuple[Ind
     return with_tests(found, [adjusted[i.name] for i in found]), words
 
 
-def _p_value(line: Line) -> float | None:
-    return line.judged.p_value
+def _counted(line: Line) -> float | None:
+    """The p-value with which an outcome is one of the family; context is none of it: nothing is claimed of it."""
+    return None if line.context else line.judged.p_value
 
 
 def _influence(line: Line | IndexLine) -> Any:
@@ -234,7 +235,7 @@ def _distance(maker: Maker, outcome: Outcome, indicator: Indicator) -> Answer | 
 
 def _indices(maker: Maker, lines: Sequence[Line]) -> list[IndexLine]:
     """Both indices of each dimension with an outcome that is judged."""
-    judged = [line for line in lines if line.indicator.judged and line.dimension != "context"]
+    judged = [line for line in lines if line.indicator.judged and not line.context]
     present = dict.fromkeys(line.dimension for line in judged)
     ordered = [*(d for d in JUDGED if d in present), *(d for d in present if d not in JUDGED)]
     return [i for d in ordered for i in _of_dimension(maker, d, [x for x in judged if x.dimension == d])]

@@ -25,8 +25,9 @@ JUDGED = tuple(d for d in DIMENSIONS if d != "context")
 UNIT = "standard deviations of untreated units"
 """Unit of the common scale."""
 
-Side = Literal["gain", "harm", "changed", "open", "unknown"]
-"""What is said of an outcome: better, worse, another value that nobody judges, not told apart from no effect, no number."""
+Side = Literal["gain", "harm", "changed", "open", "context", "unknown"]
+"""What is said of an outcome: better, worse, another value that nobody judges, not told apart from no effect, none of the outcomes
+that are counted, no number."""
 
 Kind = Literal["anderson", "kling_liebman_katz"]
 
@@ -64,7 +65,7 @@ class Line:
     effect:
         What ``judged`` belongs to; None where there is none.
     adjusted:
-        Its p-value among those of all outcomes; None where it has none.
+        Its p-value among those of all outcomes that are counted; None where it has none, and of context.
     why_not:
         Why there is no estimate, or none that can be judged; the others go on.
     """
@@ -87,6 +88,16 @@ class Line:
         return self.indicator.dimension
 
     @property
+    def context(self) -> bool:
+        """Whether it describes a city: never scored, and none of the outcomes that are counted."""
+        return "context" in (self.indicator.direction, self.dimension)
+
+    @property
+    def p_value(self) -> float | None:
+        """By itself."""
+        return self.judged.p_value if self.adjusted is None else self.adjusted.p_value
+
+    @property
     def sample(self) -> Sample | None:
         """What the effect rests on."""
         return None if self.effect is None else self.effect.sample
@@ -94,6 +105,8 @@ class Line:
     def side(self, alpha: float) -> Side:
         """Gain, harm or neither, after the adjustment for all outcomes."""
         value = self.size.value if self.size.value is not None else self.judged.value
+        if value is not None and self.context:
+            return "context"
         if value is None or self.adjusted is None:
             return "unknown"
         if self.adjusted.stepdown > alpha:
@@ -251,6 +264,7 @@ def _row(line: Line, level: float, alpha: float) -> dict[str, Any]:
         "untreated_sd": line.spread.sd,
         "untreated": line.spread.words,
         **_tests(line.adjusted),
+        "p_value": line.p_value,
         "verdict": line.side(alpha),
         "n_units": None if sample is None else sample.n_units,
         "n_treated": None if sample is None else sample.n_treated,

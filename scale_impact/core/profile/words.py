@@ -15,6 +15,7 @@ HEADS = {
     "harm": "Harms",
     "changed": "Changes that nobody judges",
     "open": "Not told apart from no effect",
+    "context": "Context, which is not counted",
     "unknown": "Without an answer",
 }
 
@@ -56,6 +57,8 @@ def _outcome(line: Line, level: float) -> str:
     name = f"{line.indicator.name} ({line.dimension})"
     if line.judged.value is None:
         return f"{name}: {(line.why_not or line.judged.reason or 'no reason is given').rstrip('.')}"
+    if line.context and line.p_value is not None:
+        return f"{name} {_size(line.size, level)}, p = {line.p_value:.3f} by itself"
     if line.adjusted is None:
         return f"{name}: {_size(line.size, level)}, no p-value ({(line.judged.reason or 'none was made').rstrip('.')})"
     near = " nearer to the target" if line.indicator.direction == "target" and (line.size.value or 0) > 0 else ""
@@ -123,7 +126,7 @@ def _testing(profile: Profile) -> str:
     """How all outcomes were counted, and what the share of false findings is among those with a small q."""
     known = [line.adjusted for line in profile.lines if line.adjusted]
     if not known:
-        return "No outcome has a p-value."
+        return "No outcome that is counted has a p-value."
     by_q = sum(a.q_value <= profile.alpha for a in known)
     by_p = sum(a.stepdown <= profile.alpha for a in known)
     return (

@@ -77,10 +77,19 @@ def _kind_of_text(head: bytes) -> str:
     return "xml" if text.startswith(b"<?xml") else "csv"
 
 
+TAGS = (
+    b"html|head|body|title|meta|link|base|style|script|noscript|div|span|p|br|hr|pre|center|main|section|article|header|footer|nav|"
+    b"form|table|iframe|font|img|ul|ol|h[1-6]|b|strong|em"
+)
+"""With what pages start, also those that a server makes in a hurry."""
+
+PAGE = re.compile(rb"(?:\s|<!--.*?-->)*(?:<!doctype html|<(?:" + TAGS + rb")(?:\s[^<]*)?/?>)", re.DOTALL)
+
+
 def _is_page(head: bytes) -> bool:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return text.startswith((b"<!doctype html", b"<html")) or (
-        text.startswith((b"<?xml", b"<!--", b"<!doctype", b"<head")) and b"<html" in text
+    return PAGE.match(text) is not None or (
+        text.startswith((b"<?xml", b"<!--", b"<!doctype", b"<head", b"<html")) and b"<html" in text
     )
 
 

@@ -36,6 +36,9 @@ AGAIN = frozenset({202, 408, 425, 429, 500, 502, 503, 504})
 
 LOCAL = ("file", "local")
 
+LONGEST = 365 * 86_400.0
+"""Seconds above which it is of no use to say how much longer a server asks to wait."""
+
 LARGEST = 20 * 1024**3
 """Bytes of a file above which somebody should know what they do: a mirror takes any size."""
 
@@ -167,6 +170,8 @@ def _wait(broken: _BrokenError, tried: int, patience: Patience, end: float, what
 
 
 def _duration(seconds: float) -> str:
+    if seconds >= 2 * 86_400:
+        return counted(round(seconds / 86_400), "day")
     return counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
 
 
@@ -177,13 +182,13 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """
     text = (value or "").strip()
     if text.isdecimal():
-        return float(text)
+        return min(float(text), LONGEST)
     try:
         until = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    return min(max(0.0, (until - (now or datetime.now(UTC))).total_seconds()), LONGEST)
 
 
 # ---- one request ---------------------------------------------------------------------------------------

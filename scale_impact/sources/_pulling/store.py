@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -57,11 +58,21 @@ def edition_folder(source: Source, root: Path) -> Path:
 def refuse_climbing(file: str) -> str:
     """The name of a file in the store, where it stays there on every system."""
     posix, windows = PurePosixPath(file), PureWindowsPath(file)
+    refuse_unprintable(file)
     climbs = posix.is_absolute() or bool(windows.anchor) or ".." in (*posix.parts, *windows.parts)
     if climbs or not posix.parts or posix.name == RECORD or any(part.startswith(".") for part in posix.parts):
         raise SourceError(
             f"file is {file!r}; pulled files lie in {STORE}, so it has to be a plain name such as panel.csv, without `..`, a drive or "
             f"a dot in front, and not {RECORD}."
+        )
+    return file
+
+
+def refuse_unprintable(file: str) -> str:
+    """The name of a file, where it has no line breaks and other characters that steer a terminal, or that no system takes."""
+    if found := [c for c in file if unicodedata.category(c) in ("Cc", "Zl", "Zp")]:
+        raise SourceError(
+            f"file is {file!r}; it has a control character ({found[0]!r}), which no file's name should have. Correct `file`."
         )
     return file
 

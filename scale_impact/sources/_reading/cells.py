@@ -7,6 +7,7 @@ number is named with its place and value, and with what the card would have to s
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scale_impact.core.source import Column, Source
 from scale_impact.core.words import counted
@@ -105,7 +107,14 @@ class Dialect:
     def no_values(self) -> frozenset[float]:
         """Numbers that stand for "no value", such as -999."""
         found = (self._plain(m) for m in self.missing if re.fullmatch(self.number, m))
-        return frozenset(float(v) for v in found)
+        endless = (m for m in self.missing if re.fullmatch(r"[+-]?inf(inity)?", m, flags=re.IGNORECASE))
+        return frozenset(float(v) for v in (*found, *endless))
+
+    @cached_property
+    def no_moments(self) -> frozenset[pd.Timestamp]:
+        """Dates that stand for "no value", such as 9999-12-31."""
+        found = (_date(m) for m in self.missing if re.match(r"[0-9]{4}-", m))
+        return frozenset(d for d in found if d is not None)
 
     def read(self, content: object) -> Cell | None:
         """A cell's content as a number; None where it is none."""
@@ -113,7 +122,9 @@ class Dialect:
             return Cell(int(content))
         if isinstance(content, (int, float, np.number)):
             value = content.item() if isinstance(content, np.number) else content
-            return Cell(None if float(value) in self.no_values else value)
+            if float(value) in self.no_values:
+                return Cell(None)
+            return None if math.isinf(value) else Cell(value)
         return self._text(content) if isinstance(content, str) and len(content) <= LONGEST else None
 
     def _text(self, content: str) -> Cell | None:
@@ -135,7 +146,9 @@ class Dialect:
         flags = " ".join(dict.fromkeys(marks)) or None
         if found["number"] is not None:
             value = self._plain(found["number"])
-            return Cell(None if value in self.no_values else value, flags)
+            if value in self.no_values:
+                return Cell(None, flags)
+            return None if math.isinf(value) else Cell(value, flags)
         # without a number, marks that are all letters and stand together are a word, not marks
         apart = found[0].split() == marks or any(not m.isalpha() for m in marks)
         return Cell(None, flags) if apart else None
@@ -234,15 +247,49 @@ def typed(
         if name not in frame or (name.endswith(FLAG) and name.removesuffix(FLAG) in frame):
             continue
         column = frame[name]
-        values, flags = _column(column, about, dialect, places(name), problems)
+        values, flags = _column(emptied(column, dialect), about, dialect, places(name), problems)
         if values is not column:
             found[name] = values
-        if flagged and flags is not None:
-            found[name + FLAG] = flags
+        if flagged and about.type in (None, "number") and (flags is not None or _is_stored(values)):
+            found[name + FLAG] = _unflagged(column) if flags is None else flags
     if problems:
         raise SourceError(problems)
     # not `assign`: a column may be called "self"
     return pd.DataFrame({**{name: frame[name] for name in frame}, **found}, index=frame.index) if found else frame
+
+
+def emptied(column: pd.Series[Any], dialect: Dialect) -> pd.Series[Any]:
+    """A stored column of numbers or dates without those that the card names as "no value"; of texts see ``Dialect.read``."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return _masked(column, [d for d in dialect.no_moments if (d.tzinfo is None) == (column.dt.tz is None)])
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column
+    wanted = np.array(sorted(dialect.no_values))
+    return _masked(column, wanted.astype(np.float32) if column.dtype == np.float32 else wanted)
+
+
+def without_missing(column: pd.Series[Any], dialect: Dialect) -> pd.Series[Any]:
+    """A stored column of any type without what the card names as "no value"."""
+    found = emptied(column, dialect)
+    held_as_text = found.dtype == object or isinstance(found.dtype, pd.StringDtype)
+    return _masked(found, sorted(dialect.missing)) if held_as_text else found
+
+
+def _masked(column: pd.Series[Any], wanted: Sequence[Any] | NDArray[Any]) -> pd.Series[Any]:
+    if not len(wanted):
+        return column
+    found = column.isin(wanted)
+    return column.mask(found) if found.any() else column
+
+
+def _is_stored(column: pd.Series[Any]) -> bool:
+    """Whether a column holds numbers or moments, and no texts that may become such."""
+    return bool(pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column))
+
+
+def _unflagged(column: pd.Series[Any]) -> pd.Series[Any]:
+    """The footnote marks of a column that has none."""
+    return pd.Series([None] * len(column), index=column.index, dtype=object)
 
 
 def _column(
@@ -250,11 +297,12 @@ def _column(
 ) -> tuple[pd.Series[Any], pd.Series[Any] | None]:
     """One column's values, and its footnote marks where it is one of numbers."""
     if about.type == "date":
-        return dates(column, places, problems), None
+        return dates(_without(column, dialect), places, problems), None
     if about.type == "text":
-        return texts(column), None
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return _stored(column, about, places, problems)
+        return _without(texts(column), dialect), None
+    if _is_stored(column):
+        _refuse_unfit(column, about, places, problems)
+        return column, None
     read = numbers(column, dialect)
     filled = column.notna()
     if about.type is None and (read.wrong.any() or not filled.any()) and _stays_text(column[filled], dialect):
@@ -266,14 +314,22 @@ def _column(
     return read.values, read.flags
 
 
-def _stored(
-    column: pd.Series[Any], about: Column, places: Places, problems: list[str]
-) -> tuple[pd.Series[Any], pd.Series[Any]]:
-    """A column that the file stores as numbers or as dates."""
+def _without(column: pd.Series[Any], dialect: Dialect) -> pd.Series[Any]:
+    """A column of texts without those that mean "no value"; readers of text files have left them out already."""
+    return column if pd.api.types.is_datetime64_any_dtype(column) else _masked(column, sorted(dialect.missing))
+
+
+def _refuse_unfit(column: pd.Series[Any], about: Column, places: Places, problems: list[str]) -> None:
+    """Say what is wrong with a column that the file stores as numbers or as dates."""
     if about.type == "number" and pd.api.types.is_datetime64_any_dtype(column):
         where = _shown(column[column.notna()], places)
         problems.append(f"Column {column.name!r} is of type number and holds dates: {where}. {_DATES}")
-    return column, pd.Series([None] * len(column), index=column.index, dtype=object)
+    elif column.dtype.kind == "f" and (endless := np.isinf(np.asarray(column, dtype=float))).any():
+        where = _shown(column[endless], places)
+        problems.append(
+            f"Column {column.name!r} holds what is infinite or too large for a number: {where}. If it means that there is no value, name "
+            "the text under `missing` in the card; a correction can then say the right one."
+        )
 
 
 _DATES = "Spreadsheets make dates of numbers such as 1.2: get the column as it was, or give it `type: date`."
@@ -330,13 +386,17 @@ def _as_text(value: Any) -> str:
 
 
 def dates(column: pd.Series[Any], places: Places, problems: list[str]) -> pd.Series[Any]:
-    """A column as dates; those that could be read in two ways or in none become problems."""
+    """A column as dates; those that could be read in two ways or in none become problems.
+
+    Moments with their distance from universal time become those of universal time.
+    """
     if pd.api.types.is_datetime64_any_dtype(column):
         return column
     try:
         if all(isinstance(v, str) for v in column.head(100).dropna()):
-            return pd.to_datetime(column, format="ISO8601")
-    except (ValueError, TypeError, OverflowError):
+            found = pd.to_datetime(column, format="ISO8601")  # of distances that differ, ValueError
+            return found if found.dt.tz is None else found.dt.tz_convert("UTC")
+    except (ValueError, TypeError, OverflowError, AttributeError):
         pass  # which ones, is found below
     written = {v: _date(v) for v in pd.unique(column[column.notna()])}
     wrong = column.notna() & column.map({v: d is None for v, d in written.items()}).fillna(False).astype(bool)
@@ -344,8 +404,22 @@ def dates(column: pd.Series[Any], places: Places, problems: list[str]) -> pd.Ser
         problems.append(
             f"Column {column.name!r} is of type date: {_shown(column[wrong], places)}. Write dates as 2024-07-31."
         )
-    found = column.map({v: d for v, d in written.items() if d is not None})
-    return pd.to_datetime(found, errors="coerce")
+    read = {v: d for v, d in written.items() if d is not None}
+    zoned = {v: d.tzinfo is not None for v, d in read.items()}
+    if len(set(zoned.values())) > 1:
+        problems.append(_two_clocks(column, zoned, places))
+        read = {}
+    return pd.to_datetime(column.map(read), utc=any(zoned.values()))
+
+
+def _two_clocks(column: pd.Series[Any], zoned: Mapping[Any, bool], places: Places) -> str:
+    """That some moments say how far they are from universal time, and others do not."""
+    says = column.map(zoned)
+    with_, without = (_shown(column[says.eq(kind)], places) for kind in (True, False))
+    return (
+        f"Column {column.name!r} is of type date and holds moments with a time zone: {with_}; and others without: {without}. One cannot tell "
+        "how far they are apart. Write all of them with their zone, such as 2024-07-31T12:00:00+02:00, or none."
+    )
 
 
 def _date(value: Any) -> pd.Timestamp | None:

@@ -6,9 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 from scale_impact.core.source import Source
 from scale_impact.core.words import counted, some
@@ -60,6 +63,57 @@ def records(path: Path, source: Source) -> Iterator[tuple[int, list[str]]]:
         if row and not (len(row) == 1 and not row[0].strip()):
             yield before + 1, row
         before = source.skip + reader.line_num
+
+
+# ---- bytes, which are quicker than text -------------------------------------------------------------------
+
+PIECE = 1 << 18
+"""Bytes that are counted at once: what fits into a processor's cache is counted several times as fast."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of a file without quotes: its lines, the separators of all of them, and those of the first."""
+
+    lines: int
+    marks: int
+    in_first: int
+
+
+def bytes_alike(source: Source) -> bool:
+    """Whether separators, digits and line ends are in the card's encoding the bytes that they are in ASCII."""
+    name = source.encoding.lower().replace("_", "-")
+    return name.startswith(("utf-8", "utf8", "latin", "iso-8859", "cp12", "ascii")) and source.separator.isascii()
+
+
+def counts(path: Path, mark: bytes) -> Counts | None:
+    """Lines and separators of a file; None where it has quotes, within which they may be part of a cell."""
+    lines = marks = 0
+    first, last = b"", b""
+    with opened(path) as file:
+        while piece := file.read(PIECE):
+            if b'"' in piece:
+                return None
+            held = np.frombuffer(piece, dtype=np.uint8)
+            lines += int(np.count_nonzero(held == ord("\n")))
+            marks += int(np.count_nonzero(held == ord(mark)))
+            first = first if b"\n" in first else first + piece
+            last = (last + piece)[-PIECE:]
+    empty = last[len(last.rstrip(b"\r\n")) :].count(b"\n")  # at the end they are no rows
+    return Counts(lines - empty + 1, marks, first.partition(b"\n")[0].count(mark))
+
+
+def first_lines(path: Path, wanted: int) -> bytes:
+    """The first bytes of a file, with at least so many lines where it has them."""
+    pieces, lines = [], 0
+    with opened(path) as file:
+        while lines <= wanted and (piece := file.read(1 << 20)):
+            pieces.append(piece)
+            lines += piece.count(b"\n")
+    return b"".join(pieces)
+
+
+# ---- rows, by their lines ---------------------------------------------------------------------------------
 
 
 def lines_of(path: Path, source: Source) -> Places:

@@ -14,7 +14,7 @@ from scale_impact.core import keys
 from scale_impact.core.source import Source
 from scale_impact.core.words import nearest, some
 from scale_impact.errors import SourceError
-from scale_impact.sources._reading.cells import dialect_of, typed
+from scale_impact.sources._reading.cells import Dialect, dialect_of, typed, without_missing
 
 ENDINGS = {
     "csv": "csv", "tsv": "csv", "txt": "csv", "raw": "csv", "dat": "csv", "xlsx": "excel", "xlsm": "excel", "xls": "excel",
@@ -74,11 +74,25 @@ def _stata(path: Path, source: Source, asked: str) -> pd.DataFrame:
     for name in texts:
         if isinstance(labelled[name].dtype, pd.CategoricalDtype):
             frame[name] = labelled[name].astype(object)
+    return as_stored(_without_empty(frame), source, dialect_of(source))
+
+
+def as_stored(frame: pd.DataFrame, source: Source, dialect: Dialect) -> pd.DataFrame:
+    """Columns of a file that has types of its own: as stored, without what means "no value", and converted where the card has a type.
+
+    Raises
+    ------
+    SourceError
+        Cells are not what the card says, all at once with their rows.
+    """
+    bare = [name for name, about in source.columns.items() if about.type is None and name in frame]
+    for name in bare:
+        frame[name] = without_missing(frame[name], dialect)
     declared = {name: about for name, about in source.columns.items() if about.type is not None}
-    return typed(_emptied(frame), declared, dialect_of(source), lambda name: _rows)
+    return typed(frame, declared, dialect, lambda name: rows)
 
 
-def _emptied(frame: pd.DataFrame) -> pd.DataFrame:
+def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:
     """Stata has no missing text but the empty one."""
     for name in (c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])):
         frame[name] = frame[name].mask(frame[name].astype(object) == "")
@@ -99,7 +113,7 @@ def _json(path: Path, source: Source, asked: str) -> pd.DataFrame:
     missing = set(source.missing)
     held = frame.map(lambda v: None if isinstance(v, str) and v in missing else v)
     _refuse_nested(held, source, path.name)
-    return typed(held, source.columns, dialect_of(source), lambda name: _rows)
+    return typed(held, source.columns, dialect_of(source), lambda name: rows)
 
 
 def _refuse_nested(frame: pd.DataFrame, source: Source, name: str) -> None:
@@ -143,7 +157,7 @@ def _lists(content: Any, at: str = "") -> Iterator[tuple[str, list[dict[str, Any
 # ---- messages ------------------------------------------------------------------------------------------
 
 
-def _rows(positions: Sequence[int]) -> list[str]:
+def rows(positions: Sequence[int]) -> list[str]:
     """Rows by their number, for files without lines."""
     return [f"row {p + 1}" for p in positions]
 

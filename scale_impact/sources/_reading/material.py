@@ -107,6 +107,12 @@ def cards(source: Source, root: Path, where: str, chain: tuple[str, ...] = ()) -
         seen = (*chain, Path(where).stem)  # not the folder of the store, which several cards may share
         path = _component(name, root, where, seen)
         found |= cards(load_source(path), root, f"data/sources/{name}.yaml", seen)
+    closed = [Path(card).stem for card, c in found.items() if not c.redistribute]
+    if source.redistribute and closed:
+        raise SourceError(
+            f"redistribute: it is made from {', '.join(closed)}, which must not be handed on. Write: redistribute: false",
+            where=where,
+        )
     return found
 
 

@@ -174,6 +174,8 @@ def _column(name: str, column: Column) -> dict[str, str]:
 def _rules(column: Column) -> Iterator[str]:
     if column.in_file is not None:
         yield f"in the file: {column.in_file}"
+    if column.quality is not None:
+        yield f"quality: {column.quality}"
     if column.minimum is not None:
         yield f"at least {plain(column.minimum)}"
     if column.maximum is not None:

@@ -132,6 +132,8 @@ def _sight(
         counts = _known(remembered, mark) or _count(name, root, paths, unit, period)
     except ScaleImpactError as error:
         return _Sight(here=True, counts=Counts(problem=error.problems[0]))
+    except Exception as error:  # what nobody expected of one card must not hide the others
+        return _Sight(here=True, counts=Counts(problem=f"cannot be read ({type(error).__name__}: {error})"))
     return _Sight(True, own, counts, mark)
 
 
@@ -262,10 +264,15 @@ def _uses(
 
 
 def _named(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Sources of a study and of its variants, as far as they can be read."""
+    """Sources of a study, of its variants and of grids, as far as they can be read."""
     variants = raw.get("variants")
     changes = variants.values() if isinstance(variants, Mapping) else ()
-    yield from (str(r["source"]) for r in (raw, *changes) if isinstance(r, Mapping) and "source" in r)
+    for keys in (raw, *changes):
+        if isinstance(keys, Mapping):
+            yield from ([str(keys["source"])] if "source" in keys else [])
+            grid = keys.get("grid")
+            tried = grid.get("source") if isinstance(grid, Mapping) else None
+            yield from map(str, tried if isinstance(tried, list) else ())
 
 
 def _text(value: Any) -> str | None:

@@ -65,6 +65,8 @@ def _verified(
             read(root / where, root)
     except (SourceError, DataError) as error:
         problems = _said(error, where)
+    except Exception as error:  # what nobody expected of one card must not hide the others
+        problems = (f"{where}: cannot be read ({type(error).__name__}: {error}).",)
     return Verified(name, "broken" if problems else "holds", problems)
 
 
