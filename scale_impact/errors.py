@@ -42,6 +42,10 @@ class NotPulledError(SourceError):
     """The data of a card lie elsewhere, and ``data pull`` has not fetched them yet."""
 
 
+class NotInMirrorError(SourceError):
+    """A mirror does not have a file of a card."""
+
+
 class DataError(SourceError):
     """The data read are not a panel: a missing column, a duplicate row, an outcome that is no number."""
 

@@ -121,7 +121,17 @@ def pull(
     ways = Ways(mirror, again, Patience(say=lambda message: typer.echo(message, err=True)))
     for card in cards:
         errors += _pull_one(card, root, ways, quiet=all_)
-    leave_with(errors)
+    leave_with(_without_absent(errors) if all_ and mirror is not None else errors)
+
+
+def _without_absent(errors: list[ScaleImpactError]) -> list[ScaleImpactError]:
+    """Where all of a mirror are meant, cards that it does not have are named, and that is no mistake."""
+    from scale_impact.errors import NotInMirrorError
+
+    for error in errors:
+        if isinstance(error, NotInMirrorError):
+            typer.echo(f"not in the mirror: {error}", err=True)
+    return [e for e in errors if not isinstance(e, NotInMirrorError)]
 
 
 def _chosen(names: list[str], all_: bool) -> list[str]:
@@ -279,7 +289,10 @@ def oddities(
     project = Project.find()
     _ending(out, (".csv",))
     found = oddities_of(_card(project, name), project.root, unit, period)
-    typer.echo(f"{counted(len(found), 'finding')}; nothing was changed. What a finding is: docs/sources.md")
+    typer.echo(
+        f"{counted(len(found), 'finding')}; nothing was changed. What a finding is: docs/sources.md. A shift that stays, in treated "
+        "units from their first treated period on, may be the effect itself."
+    )
     if len(found):
         typer.echo("\n" + found.head(SHOWN).to_string(index=False, max_colwidth=90))
     if len(found) > SHOWN and out is None:

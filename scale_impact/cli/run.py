@@ -68,8 +68,8 @@ def run(
             leave_with(errors)
         uploads = Uploads(url, runs) if url else None
         stale = runs if force else uploads.stale() if uploads else _stale(runs)
-        if not studies and not only:
-            runs, stale = _without_waiting(runs, stale)
+        runs, stale, waiting = _without_waiting(runs, stale, all_=not studies and not only)
+        errors += waiting
         results = dict(zip([r.name for r in stale], _execute(stale, how, scheduler, uploads, kernels), strict=True))
         results |= uploads.failed if uploads else {}
         _report(runs, results, url)
@@ -142,15 +142,27 @@ def _stale(runs: list[Run]) -> list[Run]:
     return stale
 
 
-def _without_waiting(runs: list[Run], stale: list[Run]) -> tuple[list[Run], list[Run]]:
-    """Where all studies are meant, those whose data have to be pulled first are left as they are, and that is said."""
+def _without_waiting(
+    runs: list[Run], stale: list[Run], *, all_: bool
+) -> tuple[list[Run], list[Run], list[ScaleImpactError]]:
+    """Runs without those whose data have to be pulled first: left as they are where all are meant, an error where they are named."""
     from scale_impact.cli._output import say_waiting
+    from scale_impact.errors import NotPulledError
     from scale_impact.workflow.preflight import waits_for_data
 
     waiting = [run for run in stale if waits_for_data(run)]
-    for run in waiting:
+    for run in waiting if all_ else ():
         say_waiting(run, "not run")
-    return [r for r in runs if r not in waiting], [r for r in stale if r not in waiting]
+    sources = dict.fromkeys(run.study.settings.source for run in waiting)
+    errors = [
+        NotPulledError(
+            f"its data are not here. Get them: scale-impact data pull {name} (or, from a folder that has them: --mirror DIR).",
+            where=", ".join(run.name for run in waiting if run.study.settings.source == name),
+        )
+        for name in sources
+    ]
+    kept = [r for r in runs if r not in waiting]
+    return kept, [r for r in stale if r not in waiting], [] if all_ else list(errors)
 
 
 def _mend(run: Run) -> None:
@@ -254,10 +266,28 @@ def _answer(run: Run, result: Result | None, url: str | None) -> None:
     typer.echo(f"  {primary['n_treated']:,} treated of {primary['n_units']:,}; {primary['inference']}")
     show_notes(_notes(run))
     _checks(run)
+    _further(run)
     typer.echo(f"  Results: {where}/ (executed.ipynb, estimates.jsonl, checks.jsonl, figures/, manifest.json)")
     if run.study.overrides and run.base == run.study.folder:
         changed = ", ".join(f"{k}={v}" for k, v in run.study.overrides)
         typer.echo(f"  Note: these published results are with {changed}; give --out DIR to try without publishing.")
+
+
+def _further(run: Run) -> None:
+    """The other outcomes and indices, a line each, with the checks that fail there."""
+    from scale_impact.evidence.reading import numbers
+    from scale_impact.evidence.store import read_rows
+
+    rows = read_rows(run.results / "estimates.jsonl")
+    main = _primary(run)
+    overall = [r for r in rows if r["kind"] == "overall" and r["estimator"] == main["estimator"]]
+    others = {r["outcome"]: r for r in reversed(overall) if r["outcome"] != main["outcome"]}
+    failed = [r for r in read_rows(run.results / "checks.jsonl") if r["verdict"] == "fail"]
+    if others:
+        typer.echo("  Further outcomes:")
+    for outcome, row in reversed(others.items()):
+        wrong = ", ".join(r["check"] for r in failed if r["outcome"] == outcome)
+        typer.echo(f"    {outcome}, {row['outcome_unit']}: {numbers(row)}{f'; fail: {wrong}' if wrong else ''}")
 
 
 def _primary(run: Run) -> dict[str, Any]:

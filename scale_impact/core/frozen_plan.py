@@ -18,10 +18,10 @@ from typing import Any
 
 from scale_impact.core.catalogue.indicator import load_indicators, meaning
 from scale_impact.core.catalogue.measure import load_measure, said
-from scale_impact.core.manifest import text_hash
+from scale_impact.core.manifest import file_hash, text_hash
 from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, describe
-from scale_impact.core.source import Source, load_source, repairs
+from scale_impact.core.source import Source, SourceFile, load_source, repairs
 from scale_impact.core.study import Study
 from scale_impact.core.template import read_template
 from scale_impact.core.words import plain, some
@@ -253,7 +253,7 @@ def surroundings(project: Project, studied: Iterable[Settings]) -> dict[str, Any
     outcomes = dict.fromkeys(o.indicator for s in every for o in s.outcomes)
     known = load_indicators(project.indicators)
     return {
-        "sources": _sources(_with_components(project, sources)),
+        "sources": _sources(_with_components(project, sources), project),
         "templates": {name: code_hash(project.template(name)) for name in templates},
         "measures": {name: said(load_measure(project.measure(name))) for name in measures},
         "indicators": {name: meaning(known[name]) for name in outcomes},
@@ -273,8 +273,8 @@ def _with_components(project: Project, names: Iterable[str]) -> dict[str, Source
     return found
 
 
-def _sources(cards: Mapping[str, Source]) -> dict[str, Any]:
-    return {name: {**_source(card), "sha256": _hash_of(card, cards)} for name, card in cards.items()}
+def _sources(cards: Mapping[str, Source], project: Project) -> dict[str, Any]:
+    return {name: {**_source(card), "sha256": _hash_of(card, cards, project)} for name, card in cards.items()}
 
 
 def _file(card: Source) -> str:
@@ -282,12 +282,21 @@ def _file(card: Source) -> str:
     return ", ".join([*(piece.file for piece in card.pieces), *card.components])
 
 
-def _hash_of(card: Source, cards: Mapping[str, Source]) -> str | None:
-    """The card's hash; of several files and cards one of all of theirs; None where one has none."""
-    hashes = [*(piece.sha256 for piece in card.pieces), *(_hash_of(cards[name], cards) for name in card.components)]
+def _hash_of(card: Source, cards: Mapping[str, Source], project: Project) -> str | None:
+    """The card's hash; of several files and cards one of all of theirs; None where one has none.
+
+    Lists of a panel (names, boundaries) need no hash in the card: theirs is taken of the file.
+    """
+    own = [piece.sha256 or _hash_of_list(card, piece, project) for piece in card.pieces]
+    hashes = [*own, *(_hash_of(cards[name], cards, project) for name in card.components)]
     if None in hashes or not hashes:
         return None
     return hashes[0] if len(hashes) == 1 else text_hash("\n".join(map(str, hashes)))
+
+
+def _hash_of_list(card: Source, piece: SourceFile, project: Project) -> str | None:
+    path = project.root / piece.file
+    return file_hash(path) if card.kind == "panel" and path.is_file() else None
 
 
 WORDS_OF_CARDS = {
@@ -377,7 +386,8 @@ class Adherence:
     @property
     def words(self) -> list[str]:
         """Sentences for a reader."""
-        follows = "This run follows it." if not self.changes else f"This run deviates: {'; '.join(self.changes)}."
+        follows = "This run follows it." if not self.since else "Its choices are those of the plan."
+        follows = follows if not self.changes else f"This run deviates: {'; '.join(self.changes)}."
         since = [f"Since the plan was frozen: {'; '.join(self.since)}."] if self.since else []
         return [f"{self.plan.words} {follows}", *since, *_late(self.plan)]
 

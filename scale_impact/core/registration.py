@@ -92,14 +92,11 @@ def _information(plan: Plan) -> list[str]:
 def _data(plan: Plan) -> list[str]:
     name = plan["settings"]["source"]
     source = plan["sources"][name]
-    file = (
-        f"`{source['file']}`, SHA-256 `{source['sha256']}`"
-        if source["sha256"]
-        else f"`{source['file']}`, not there yet"
-    )
+    others = [n for n in plan["sources"] if n != name and n in _below(plan, name)]
     described = _list(
         [f"{source['title']} (source `{name}`)", f"Origin: {source['origin']}", f"Licence: {source['licence']}",
-         f"Citation: {(source['citation'] or to_write('how the data are cited')).strip()}", f"File: {file}"], "",
+         f"Citation: {(source['citation'] or to_write('how the data are cited')).strip()}",
+         *(_file(plan["sources"][n], n, several=bool(others)) for n in (name, *others))], "",
     )  # fmt: skip
     return _part(
         "2. Data",
@@ -109,6 +106,30 @@ def _data(plan: Plan) -> list[str]:
             ("Existing data and prior knowledge", _prior(plan)),
         ],
     )
+
+
+def _file(source: Mapping[str, Any], name: str, *, several: bool) -> str:
+    """The files of a source, and the hash by which they are known."""
+    known = f"SHA-256 `{source['sha256']}`" if source["sha256"] else "not there yet"
+    head = (
+        f"Made of (source `{name}`)"
+        if source["kind"] in ("sql", "panel")
+        else f"File of `{name}`"
+        if several
+        else "File"
+    )
+    return f"{head}: `{source['file']}`, {known}"
+
+
+def _below(plan: Plan, name: str) -> set[str]:
+    """Sources that one is made from, however far below."""
+    below, waiting = set[str](), [name]
+    while waiting:
+        named = [n.strip() for n in plan["sources"][waiting.pop()]["file"].split(",")]
+        new = {n for n in named if n in plan["sources"]} - below
+        below |= new
+        waiting += new
+    return below - {name}
 
 
 def _prior(plan: Plan) -> str:
@@ -255,9 +276,20 @@ def _inference(settings: Mapping[str, Any]) -> str:
         "effect on the first outcome."
     )
     return (
-        f"{text}\n\n{to_write('how several outcomes, estimators or specifications are allowed for')}"
+        f"{text}\n\n{_allowed_for(settings) or to_write('how several outcomes, estimators or specifications are allowed for')}"
         if several
         else text
+    )
+
+
+def _allowed_for(settings: Mapping[str, Any]) -> str | None:
+    """The rule for several outcomes, where the study's template or checks have one; None where its authors have to say it."""
+    if settings["template"] != "holistic_profile" and "multiple_testing" not in [c["name"] for c in settings["checks"]]:
+        return None
+    return (
+        "All outcomes that are judged are one family: p-values by Romano and Wolf's stepdown (2005), q-values by Benjamini and "
+        "Hochberg (1995) beside them; the check `multiple_testing` says which effects stay. Of each dimension with several outcomes "
+        "two indices are estimated by the first estimator: Anderson's (2008) and Kling, Liebman and Katz's (2007)."
     )
 
 

@@ -253,7 +253,7 @@ class Source(Record):
             f"columns {', '.join(n for n, c in self.columns.items() if (c.in_file or n) == twice)} are all {twice!r} in the file. Keep one."
             for twice in dict.fromkeys(a for a in asked if asked.count(a) > 1)
         ]
-        unknown = dict.fromkeys(c for f in self.files for c in (*f.adds, *f.lacks) if c not in self.columns)
+        unknown = dict.fromkeys(c for f in self.files for c in f.lacks if c not in self.columns)
         problems += [f"files: {c!r} is no column here." for c in unknown]
         if problems:
             raise ValueError(" ".join(problems))

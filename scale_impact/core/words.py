@@ -10,7 +10,8 @@ from typing import Any
 def nearest(name: object, known: Iterable[str]) -> str:
     """Say which known name was probably meant, or list them."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    begun = [n for n in names if len(str(name)) > 2 and n.startswith(str(name))]
+    close = begun[:1] if len(begun) == 1 else difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"Known: {some(names, 60)}." if names else "None is known."

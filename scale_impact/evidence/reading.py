@@ -7,6 +7,9 @@ from typing import Any
 
 from scale_impact.core.words import effect_unit, number
 
+SHARES = ("share", "binary", "0/1", "0-1")
+"""Units of shares that are written from 0 to 1: their effects are read as percentage points."""
+
 
 def in_words(row: dict[str, Any], name: str) -> str:
     """One sentence for an estimate of an indicator: size with its unit, interval, and whether zero is excluded."""
@@ -47,7 +50,11 @@ def _amount(row: dict[str, Any], value: float) -> str:
     if is_log(row):
         share = math.expm1(value) if value < 700 else math.inf  # exp has no larger number
         return f"{share:+.1%}".replace("%", " %").replace("-", "−")
-    sign = "+" if value > 0 else ""
-    unit = effect_unit(str(row["outcome_unit"]))
+    sign, unit = "+" if value > 0 else "", str(row["outcome_unit"])
+    if unit in SHARES:
+        value, unit = 100 * value, "%"
+    if unit.startswith("index"):
+        return f"{sign}{number(value)}".replace("-", "−") + f" points ({unit})"
+    unit = effect_unit(unit)
     joint = " of " if unit[:1].isdigit() else " "  # 11,864 of 1978 USD, not 11,864 1978 USD
     return f"{sign}{number(value)}".replace("-", "−") + f"{joint}{unit}"

@@ -20,9 +20,9 @@ import pandas as pd
 from scale_impact.core import keys
 from scale_impact.core.source import Source, SourceFile, load_source
 from scale_impact.core.streams_parquet import ParquetTable
-from scale_impact.core.words import nearest
+from scale_impact.core.words import nearest, some
 from scale_impact.core.yaml_file import place
-from scale_impact.errors import DataError, SourceError
+from scale_impact.errors import DataError, NotPulledError, SourceError
 from scale_impact.sources._reading.material import Item, cards, digest, files, is_here, items, refuse_changed, unfit
 from scale_impact.sources._reading.others import Others
 from scale_impact.sources._reading.rules import refuse_broken_rules, refuse_broken_streamed
@@ -70,7 +70,9 @@ def read(card: Path, root: Path) -> pd.DataFrame | ParquetTable:
         names is not there, or what is there breaks the card's rules: all problems of a step at once.
     """
     source, where = load_source(card), place(card)
-    for item in items(source, root, where):
+    found = items(source, root, where)
+    _refuse_not_pulled(found, card.stem, root, where)
+    for item in found:
         refuse_changed(item, root)
     return _located(where, lambda: _read(source, where, root, read))
 
@@ -140,6 +142,24 @@ def oddities_of(card: Path, root: Path, unit: str | None = None, period: str | N
         raise SourceError(f"{card.stem}: single values are not looked at in data that are streamed.", where=where)
     raw = frame_of(flagged(source), root, where)
     return oddities(data, units, clock, breaks=None if raw is None else breaks_of(raw, source, units, clock))
+
+
+def _refuse_not_pulled(found: tuple[Item, ...], name: str, root: Path, where: str) -> None:
+    """Say at once all files that have to be pulled, and of which card: that which was asked for brings all below."""
+    absent = []
+    for item in found:
+        try:
+            item.path(root)
+        except NotPulledError as error:
+            absent.append((item, error))
+    if len(absent) == 1 and absent[0][0].card == where:
+        raise absent[0][1]
+    if absent:
+        files = some([Path(item.piece.file).name for item, _ in absent])
+        raise NotPulledError(
+            f"{files} are not here yet. Get all: scale-impact data pull {name} (from a folder: --mirror DIR).",
+            where=where,
+        )
 
 
 # ---- steps ---------------------------------------------------------------------------------------------

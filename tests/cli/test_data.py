@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.projects import sha256, write_yaml
+from tests.projects import sha256, towns, write_yaml
 from tests.sources.web import Answer, serving
 
 TABLE = b"town,year,no2\n01,2001,41.5\n02,2001,39.0\n01,2002,40\n"
@@ -347,3 +347,19 @@ def test_a_source_that_a_grid_tries_is_used(place, cli):
     shutil.copy(place.root / "data/sources/towns.yaml", place.root / "data/sources/other.yaml")
     found = {entry["name"]: entry["used_by"] for entry in json.loads(cli("data", "list", "--json").out)}
     assert found["other"] == ["towns"]
+
+
+def test_all_of_a_mirror_are_what_it_has(place, cli, tmp_path):
+    mirror = tmp_path / "mirror"
+    (mirror / "towns").mkdir(parents=True)
+    (mirror / "towns/towns.csv").write_bytes((place.root / "data/files/towns.csv").read_bytes())
+    place.data(towns(), address="https://example.org/towns.csv", file="towns.csv")
+    shutil.rmtree(place.root / "data/sources")
+    place.data(towns(), address="https://example.org/towns.csv", file="towns.csv")
+    text = (place.root / "data/sources/towns.yaml").read_text()
+    (place.root / "data/sources/lost.yaml").write_text(text)
+    answer = cli("data", "pull", "--all", "--mirror", mirror)
+    assert answer.code == 0
+    assert "towns.csv" in answer.out
+    assert "not in the mirror: data/sources/lost.yaml" in answer.err
+    assert cli("data", "pull", "lost", "--mirror", mirror).code == 11

@@ -184,3 +184,15 @@ def test_results_go_whole_to_an_address_and_are_known_there(quick, cli, tmp_path
     assert levels(tmp_path / "bucket/towns/results") == {0.95}
     assert not quick.results.exists()
     assert cli("run", "towns", "--out", url).out.startswith("towns: up to date")
+
+
+def test_further_outcomes_are_told_with_the_checks_that_fail_there(place, cli):
+    outcomes = [{"column": "jobs", "indicator": "jobs"}, {"column": "people", "indicator": "inhabitants"}]
+    place.study(template="quick", outcomes=outcomes, checks=["leave_one_out"])
+    out = cli("run", "towns").out
+    assert "  Further outcomes:\n    people, people: " in out
+    (line,) = [line for line in out.splitlines() if line.startswith("    people, people: ")]
+    failed = [
+        r for r in map(json.loads, (place.results / "checks.jsonl").read_text().splitlines()) if r["verdict"] == "fail"
+    ]
+    assert ("fail: leave_one_out" in line) == any(r["outcome"] == "people" for r in failed)

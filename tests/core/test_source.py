@@ -3,7 +3,7 @@
 import pytest
 
 from scale_impact.core.catalogue.measure import load_measure
-from scale_impact.core.source import load_source
+from scale_impact.core.source import Source, load_source, reading
 from scale_impact.errors import SourceError, StudyError
 from tests.panels import ROOT
 
@@ -82,3 +82,16 @@ def test_a_shipped_card_says_licence_origin_hash_and_meaning(path):
     assert asked_of_a_service or None not in hashes
     assert hashes or card.components
     assert all(c.unit and c.meaning for c in card.columns.values())
+
+
+def test_a_part_without_periods_is_told_from_one_with_the_cards_own_also_when_it_is_written_and_read_again():
+    def part(**keys):
+        return {"title": "T", "origin": "x", "licence": "x", "kind": "panel", "unit": "u", "period": "t",
+                "parts": [{"source": "a", **keys}], "columns": {c: {"unit": "none", "meaning": c} for c in "ut"}}  # fmt: skip
+
+    own, none = Source.model_validate(part()), Source.model_validate(part(period=None))
+    assert (own.parts[0].is_constant, none.parts[0].is_constant) == (False, True)
+    for card in (own, none):
+        again = Source.model_validate_json(card.model_dump_json())
+        assert again.parts[0].is_constant == card.parts[0].is_constant
+    assert reading(own) != reading(none)

@@ -74,3 +74,16 @@ def test_an_interval_without_an_end_is_not_bounded_and_one_without_a_standard_er
     assert said(ci_high=None, p_value=0.2) == "Unemployment claims down by 16.5 %; no bounded interval."
     assert numbers(row(ci_low=None, p_value=0.2)) == "-0.18"
     assert numbers(row(std_error=None)) == "-0.18 [-0.3546, -0.0054]"
+
+
+@pytest.mark.parametrize(
+    "unit, said",
+    [
+        ("share", "3.599 percentage points"),
+        ("binary", "3.599 percentage points"),
+        ("index 0-10.25", "0.03599 points (index 0-10.25)"),
+    ],
+)
+def test_shares_are_read_as_percentage_points_and_indices_as_points(unit, said):
+    row = {"estimate": -0.03599, "ci_low": None, "ci_high": None, "outcome_unit": unit, "level": 0.95}
+    assert in_words(row, "Completeness") == f"Completeness down by {said}; no interval."

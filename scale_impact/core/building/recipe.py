@@ -7,14 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from scale_impact.core.building.periods import To, minutes_of
+from scale_impact.core.building.steps import To, minutes_of
 from scale_impact.core.yaml_file import Record
 
 Rule = Literal["mean", "sum", "max", "min", "median", "count", "first", "last", "same"]
 """How several values become one; `count` counts values, `same` refuses values that differ."""
-
-SHARES = ("share_above", "share_below")
-"""Rules that need a number: which share of the values lies above, or below it."""
 
 Keep = Literal["first", "all", "common"]
 """Units and periods of a panel: those of its first part, of any part, of all parts."""
@@ -141,8 +138,8 @@ class Part(Record):
     """The card it comes from."""
     unit: str | None = None
     """Column of the unit in that source; default the `unit` of its card."""
-    period: str | None = None
-    """Column of the period; default the `period` of its card. null: the same in all periods."""
+    period: str | None = ""
+    """Column of the period; default (empty) the `period` of its card. null: the same in all periods."""
     columns: dict[str, str] = {}
     """Columns of the panel: a list, or each with the column of the source; default all that the panel describes."""
     aggregate: Aggregate | None = None
@@ -173,7 +170,7 @@ class Part(Record):
     @property
     def is_constant(self) -> bool:
         """Whether it holds one row a unit for all periods."""
-        return "period" in self.model_fields_set and self.period is None
+        return self.period is None
 
     @property
     def lookups(self) -> Iterator[Lookup]:

@@ -18,7 +18,7 @@ from scale_impact.core.manifest import file_hash
 from scale_impact.core.remote import without_secrets
 from scale_impact.core.source import Source, SourceFile, load_source
 from scale_impact.core.words import nearest
-from scale_impact.errors import SourceError, UsageError
+from scale_impact.errors import NotInMirrorError, SourceError, UsageError
 from scale_impact.sources._pulling import original
 from scale_impact.sources._pulling.download import downloaded, kept
 from scale_impact.sources._pulling.editions import Arrival, Card, kept_beside, noted, publish
@@ -243,7 +243,7 @@ def _advice(source: Source, piece: SourceFile, path: Path, seen: str) -> str | N
 
 def _all_of(card: Card, pieces: Sequence[SourceFile], ways: Ways, folder: Path) -> tuple[Arrival, ...]:
     """All files of a card, aside; the problems of all at once."""
-    came, problems = [], []
+    came, problems, absent = [], [], 0
     for k, piece in enumerate(pieces):
         own = folder / str(k)
         own.mkdir()
@@ -251,8 +251,9 @@ def _all_of(card: Card, pieces: Sequence[SourceFile], ways: Ways, folder: Path) 
             came.append(_arrival(card, piece, ways, own))
         except SourceError as error:
             problems += [p if len(pieces) == 1 else f"{piece.file}: {p}" for p in error.problems]
+            absent += isinstance(error, NotInMirrorError)
     if problems:
-        raise SourceError(problems)
+        raise (NotInMirrorError if absent == len(pieces) else SourceError)(problems)
     return tuple(came)
 
 
@@ -289,7 +290,7 @@ def _from_mirror(card: Card, piece: SourceFile, mirror: Path, folder: Path) -> A
     places = [mirror / source.folder / source.edition / piece.file, mirror / source.folder / piece.file]
     found = [place for place in places if place.is_file()]
     if not found:
-        raise SourceError(
+        raise NotInMirrorError(
             f"{piece.file} is neither {places[0]} nor {places[1]}. Put it there, or pull without --mirror."
         )
     for place in found:
