@@ -236,7 +236,7 @@ def test_duplicate_rows_are_named(place, cli):
     ("value", "words"),
     [
         ("many", "towns.yaml: Column 'jobs' holds 'many' (line 9), which is no number."),
-        (np.inf, "towns, outcome jobs: Outcome 'jobs' is infinite in 1 row (00002/2002)."),
+        (np.inf, "towns.yaml: Column 'jobs' holds what is infinite or too large for a number: 'inf' (line 9)."),
         (np.nan, "towns, outcome jobs: Outcome 'jobs' is missing in 1 row (00002/2002)."),
     ],
 )
@@ -329,10 +329,10 @@ def test_a_panel_without_units_needs_another_way_to_say_who_is_treated(place, cl
 
 def test_problems_of_all_outcomes_are_said(place, cli):
     frame = towns().assign(wages=1.0)
-    frame.loc[3, "jobs"], frame.loc[4, "wages"] = np.nan, np.inf
+    frame.loc[3, "jobs"], frame.loc[4, "wages"] = np.nan, 1e300
     place.data(frame, columns={**COLUMNS, "wages": {"unit": "1978 USD", "meaning": "wages"}})
     place.study(outcomes=[*STUDY["outcomes"], {"column": "wages", "indicator": "house_price"}])
-    refused(place, cli, 11, "outcome jobs: Outcome 'jobs' is missing", "outcome wages: Outcome 'wages' is infinite")
+    refused(place, cli, 11, "outcome jobs: Outcome 'jobs' is missing", "outcome wages: Outcome 'wages' is beyond")
 
 
 def test_a_template_and_the_data_are_wrong_at_once(place, cli):
