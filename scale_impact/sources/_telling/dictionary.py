@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scale_impact.core.catalogue.formula import load_formulas
-from scale_impact.core.catalogue.indicator import load_indicators, shown
+from scale_impact.core.catalogue.indicator import QUALITIES, load_indicators, shown
 from scale_impact.core.catalogue.indicator_example import load_examples
 from scale_impact.core.catalogue.indicator_page import catalogue_table
 from scale_impact.core.catalogue.measure import load_measures
@@ -62,6 +62,7 @@ def content(project: Project) -> dict[str, Any]:
         "dimensions": _indicators(project),
         "measures": _measures(project),
         "shown": shown,
+        "qualities": "; ".join(f"{name} ({meaning})" for name, meaning in QUALITIES.items()) + ".",
     }
 
 
