@@ -25,7 +25,8 @@ LETTERS = {
 ADDED = {
     "unemployment_claims", "house_price", "naturalisation_rate", "cholera_death_rate", "contact_tracing_completeness",
     "pm25_daily_maximum", "digital_services_index", "participation_rule", "fixed_internet_connections",
-    "own_revenue_per_head_clp", "crime_rate", "rent",
+    "own_revenue_per_head_clp", "crime_rate", "rent", "distance_driven_miles", "night_traffic_deaths", "weekend_traffic_deaths",
+    "share_14_to_24",
 }  # fmt: skip
 """Indicators of shipped studies that are in no list of others."""
 
@@ -143,7 +144,8 @@ def test_the_pay_ratio_alone_is_best_at_a_value():
 
 def test_small_counts_are_rates_of_amounts():
     small = [k for k, i in INDICATORS.items() if i.small_count]
-    assert small == ["traffic_deaths", "maternal_mortality"]  # disasters and epidemics come together
+    roads = ["traffic_deaths", "night_traffic_deaths", "weekend_traffic_deaths"]
+    assert small == [*roads, "maternal_mortality"]  # disasters and epidemics come together
     assert {FORMULAS[k].bounds for k in small} == {"amount"}
 
 

@@ -24,7 +24,7 @@ OTHER_SIZES = (
 
 NEEDED = (
     "congestion_charge", "automated_contact_tracing", "clean_water_supply",
-    "naturalisation_by_council", "civil_society_council", "enterprise_zone", "waste_incinerator",
+    "naturalisation_by_council", "civil_society_council", "enterprise_zone", "waste_incinerator", "seat_belt_enforcement",
 )  # fmt: skip
 
 each_card = pytest.mark.parametrize("name", MEASURES)

@@ -37,6 +37,7 @@ PACKAGED = {
     "norway_district_crime_1972_1978": (106, 7),
     "north_carolina_county_crime": (630, 26),
     "college_town_rents": (128, 10),
+    "us_driving_1980_2004": (1_200, 31),
     "london_water_1849_1854": (4, 3),
 }
 STUDIES = (

@@ -3,12 +3,15 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from scale_impact.core.source import load_source
 from scale_impact.core.study import StudyFile
+from scale_impact.sources import is_here
 from tests.panels import ROOT, with_data
 
 TEMPLATES = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -61,6 +64,13 @@ def test_the_parameters_have_defaults_that_run(path):
     assert set(found) == {"study", "variant", "out", "overrides"}
     assert (found["variant"], found["out"], found["overrides"]) == (None, None, {})
     assert (ROOT / "studies" / found["study"] / "study.yaml").is_file()
+
+
+@each
+def test_the_default_study_needs_nothing_that_has_to_be_pulled(path, tmp_path):
+    shutil.copytree(ROOT / "data/sources", tmp_path / "data/sources")  # a fresh clone: cards and no data
+    settings = StudyFile.read(ROOT / "studies" / defaults(path)["study"]).study().settings
+    assert is_here(load_source(tmp_path / f"data/sources/{settings.source}.yaml"), tmp_path, "card")
 
 
 @each

@@ -20,7 +20,7 @@ from scale_impact.core.words import counted
 
 NAME = "multiple_testing"
 
-ONE = "The study has one outcome with a p-value, so that there is nothing to adjust."
+ONE = "One outcome of the study is counted and has a p-value, so that there is nothing to adjust."
 
 CONTEXT = "The indicator is context: it describes a city, is never scored and is none of the outcomes that are counted"
 
@@ -53,7 +53,8 @@ def run(
     -------
     Check with the outcome's adjusted p-value (of a target: of the distance to it). It fails where the p-value is at most ``alpha`` by
     itself and not among all outcomes: what is reported as a finding may be chance. It passes where both are, and where neither
-    is: nothing is claimed then. Context is not counted; its own check is inapplicable. The details of the primary outcome's check hold all outcomes, and the indices of dimensions.
+    is: nothing is claimed then. Context is not counted; its own check is inapplicable. The details of the primary outcome's check hold
+    all outcomes, and the indices of dimensions.
 
     Source: Romano and Wolf (2005), (2016); Benjamini and Hochberg (1995); Anderson (2008).
     """
@@ -130,5 +131,10 @@ def _entry(line: Line | IndexLine, alpha: float) -> dict[str, Any]:
     reason = (line.why_not or size.reason) if isinstance(line, Line) else size.reason
     entry = {"size": size.value, "std_error": size.std_error, **numbers, "verdict": line.side(alpha), "reason": reason}
     if isinstance(line, Line):
-        entry |= {"p_value": line.p_value, "untreated_sd": line.spread.sd, "per_cent": line.per_cent.value, "no_per_cent": line.per_cent.reason}
+        entry |= {
+            "p_value": line.p_value,
+            "untreated_sd": line.spread.sd,
+            "per_cent": line.per_cent.value,
+            "no_per_cent": line.per_cent.reason,
+        }
     return entry

@@ -100,11 +100,14 @@ class ParquetTable:
         stored); None: all.
     memory:
         What reading may take, such as ``1GB``.
+    missing:
+        Texts that mean "no value", such as ``-999``, in columns of texts, numbers and dates.
     """
 
     files: tuple[Path, ...]
     types: Mapping[str, str | None] | None = None
     memory: str = MEMORY
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, paths: str | Path | Sequence[str | Path], **more: Any) -> ParquetTable:
@@ -155,8 +158,37 @@ class ParquetTable:
 
     def value(self, name: str) -> str:
         """A column in SQL, as it is read."""
-        kind = self.kind(name)
-        return quoted(name) if kind == self.stored[name] else f"CAST({quoted(name)} AS {kind})"
+        stored, kind = self.stored[name], self.kind(name)
+        cell = self.held(name)
+        if kind == stored:
+            return cell
+        if kind == "VARCHAR":
+            return _as_text(cell, stored)
+        if (
+            stored == "VARCHAR" and kind == "TIMESTAMP"
+        ):  # a cast to it alone would pass over the distance from universal time
+            return f"timezone('UTC', CAST({_filled(cell)} AS TIMESTAMPTZ))"
+        return f"CAST({_filled(cell) if stored == 'VARCHAR' else cell} AS {kind})"
+
+    def held(self, name: str) -> str:
+        """A column in SQL as it is stored, without what means "no value"."""
+        stored, cell = self.stored[name], quoted(name)
+        is_nested = stored.endswith(("[]", ")")) and not stored.startswith("DECIMAL")
+        if not self.missing or is_nested or stored == "BOOLEAN":
+            return cell
+        as_ = "DOUBLE" if _is_number(stored) and stored != "FLOAT" else stored
+        texts = ("'" + text.replace("'", "''") + "'" for text in self.missing)
+        return f"CASE WHEN {cell} IN ({', '.join(f'TRY_CAST({t} AS {as_})' for t in texts)}) THEN NULL ELSE {cell} END"
+
+    def unfit(self, name: str) -> str | None:
+        """Which cells cannot be what the column's type says, in SQL; None where all can."""
+        stored, asked, cell = self.stored[name], (self.types or {}).get(name), self.held(name)
+        is_date = stored.startswith(("DATE", "TIMESTAMP"))
+        if {"number": _is_number(stored), "date": is_date}.get(asked or "text", True):
+            return None
+        if stored != "VARCHAR":
+            return f"{cell} IS NOT NULL"
+        return f"{_filled(cell)} IS NOT NULL AND TRY_CAST({_filled(cell)} AS {self.kind(name)}) IS NULL"
 
     def frame(self) -> pd.DataFrame:
         """The whole table in memory."""
@@ -196,6 +228,22 @@ class ParquetTable:
     def _limit(self) -> str:
         """DuckDB's share of the memory."""
         return f"{int(0.6 * bytes_of(self.memory) / 1e6)}MB"
+
+
+def _filled(cell: str) -> str:
+    """A cell of text in SQL that is to become a number or a date: nothing but blanks is no value."""
+    return f"nullif(trim({cell}), '')"
+
+
+def _as_text(cell: str, stored: str) -> str:
+    """Cells as text in SQL, as data in memory become text: 1984, not 1984.0; 2024-07-31, not 2024-07-31 00:00:00."""
+    text = f"CAST({cell} AS VARCHAR)"
+    if stored in FLOATS:
+        whole = f"{cell} = trunc({cell}) AND abs({cell}) < 9e18"
+        return f"CASE WHEN isnan({cell}) THEN NULL WHEN {whole} THEN CAST(CAST({cell} AS BIGINT) AS VARCHAR) ELSE {text} END"
+    if stored.startswith("TIMESTAMP"):
+        return f"replace(regexp_replace({text}, ' 00:00:00$', ''), ' ', 'T')"
+    return text
 
 
 def bytes_of(memory: str) -> float:

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 ROW, ENDS = 0.205, 1.75
 """Inches of a row, and of legend, axis and source."""
 
-NAMES = {"environment": "sustainability (environment)", "scale-up": "scale-up", "context": "context (not judged, not counted)"}
+NAMES = {
+    "environment": "sustainability (environment)",
+    "scale-up": "scale-up",
+    "context": "context (not judged, not counted)",
+}
 """Dimensions that are shown by another name."""
 
 NOTHING = "no outcome in this study"

@@ -89,8 +89,14 @@ def _unfit_part(part: Part, source: Source, table: Others) -> Iterator[str]:
             yield f"columns: {part.source} has no column {old!r}. {nearest(old, card.columns)}"
         if new not in source.columns:
             yield f"columns: {new!r} is not described under `columns` of this card."
+        if new != old and new in named.values():
+            yield f"columns: {new!r} is the {_key(named, new)} of {part.source} and cannot be {old!r} too. Give it another name."
     if not _columns(part, source, card):
         yield f"columns: {part.source} gives no column that this card describes."
+
+
+def _key(named: Mapping[str, str | None], column: str) -> str:
+    return next(key for key, found in named.items() if found == column)
 
 
 def _columns(part: Part, source: Source, card: Source) -> dict[str, str]:

@@ -15,6 +15,8 @@ from scale_impact.core.streams_parquet import ParquetTable, files_of
 from scale_impact.errors import DataError, SourceError
 from scale_impact.sources import csv
 from scale_impact.sources._pulling.download import downloaded, is_remote
+from scale_impact.sources._reading import formats
+from scale_impact.sources._reading.cells import dialect_of
 
 STREAM_ROWS = 20_000_000
 """Tables with more rows are streamed, unless the card says otherwise (``stream``)."""
@@ -36,15 +38,27 @@ def locate(source: Source, root: Path) -> Path:
 
 
 def parse(path: Path, source: Source) -> pd.DataFrame:
-    """Read the card's columns whole; ``type`` of a column changes what is stored as something else."""
-    return table(path, source).frame()
+    """Read the card's columns whole; ``type`` of a column changes what is stored as something else.
+
+    Raises
+    ------
+    SourceError
+        The files cannot be read, or cells cannot be what the card says.
+    """
+    dialect = dialect_of(source)
+    try:
+        stored = table(path, source)
+        found = ParquetTable(stored.files, dict.fromkeys(stored.columns)).frame()
+    except DataError as error:
+        raise SourceError(error.problems) from error
+    return formats.as_stored(found, source, dialect)
 
 
 def table(path: Path, source: Source) -> ParquetTable:
     """The files as a table of the card's columns, those that there are."""
     stored = ParquetTable.of(path)
     types = {name: column.type for name, column in source.columns.items() if name in stored.stored}
-    return ParquetTable(stored.files, types)
+    return ParquetTable(stored.files, types, missing=formats.missing_said(source))
 
 
 def streams(found: ParquetTable, source: Source) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from scale_impact.checks import check as run_check
 from scale_impact.checks import multiple_testing
-from scale_impact.checks.multiple_testing import ONE, of_profile
+from scale_impact.checks.multiple_testing import CONTEXT, ONE, of_profile
 from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.effect import Estimate
 from scale_impact.core.profile.common_scale import PerCent, Spread
@@ -13,8 +13,8 @@ from scale_impact.core.profile.profile import Line, Profile
 from tests.profiles import profile_project, towns
 
 
-def line(name, p=None, stepdown=None, reason=None):
-    indicator = Indicator(name, name.title(), "health", "What it is", "points", "+")
+def line(name, p=None, stepdown=None, reason=None, dimension="health", direction="+"):
+    indicator = Indicator(name, name.title(), dimension, "What it is", "points", direction)
     estimate = Estimate(None, reason=reason) if reason else Estimate(1.0, 0.4)
     adjusted = None if p is None else Adjusted(p, stepdown, min(1.0, 2 * p), p)
     return Line(
@@ -63,6 +63,19 @@ def test_the_level_is_that_of_the_profile():
 def test_one_outcome_is_nothing_to_adjust():
     found = of_profile(profile(line("a", 0.03, 0.03), line("b", reason="no estimate")), "a")
     assert (found.verdict, found.reason) == ("inapplicable", ONE)
+
+
+def test_context_is_counted_nowhere_and_never_fails():
+    size = line("size", dimension="context", direction="context")
+    own = of_profile(profile(line("a", 0.03, 0.04), line("b", 0.4, 0.4), size), "size")
+    assert size.p_value == pytest.approx(0.0124, abs=1e-4)
+    assert (own.verdict, own.reason) == ("inapplicable", f"{CONTEXT} (p = 0.012 by itself).")
+    assert own.details["outcomes"]["size"]["p_value"] == size.p_value
+    assert own.details["outcomes"]["size"]["stepdown"] is None
+    assert own.details["outcomes"]["size"]["verdict"] == "context"
+    found = of_profile(profile(line("a", 0.03, 0.04), line("b", 0.4, 0.4), size), "a")
+    assert "among 2 outcomes" in found.reason
+    assert of_profile(profile(line("a", 0.03, 0.03), size), "a").reason == ONE
 
 
 def test_an_outcome_without_a_p_value_says_why():

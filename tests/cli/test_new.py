@@ -40,6 +40,7 @@ def test_a_new_study_is_ready_to_run_as_it_stands(shipped, cli, template):
     assert keys["template"] == template
     assert keys["title"].endswith("(my city)")
     assert text.startswith("# A study. It runs as it is")
+    assert f"copy data/sources/{keys['source']}.yaml" in text
 
 
 @pytest.mark.parametrize("city", ["Springfield", 'St. "Mary" \\ & # {x}: 50 %', "Łódź", "two\nlines: x"])

@@ -359,3 +359,43 @@ def test_random_rows_become_what_pandas_makes_of_them():
     expected = frame.groupby([frame["city"], week])["no2"].agg(list(rules)).reset_index()
     # pandas adds in another order, so the last digits of sums and means may differ
     pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-13, check_dtype=False)
+
+
+# ---- labels ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", [{}, {"every": "week"}, {"every": "hour"}])
+def test_weeks_as_texts_belong_to_the_year_of_their_thursday_whatever_every_says(every):
+    weeks = pd.DataFrame({"city": "A", "day": [f"2020W{w:02d}" for w in range(1, 54)], "no2": 1.0})
+    found = monthly(weeks, {"no2": "count"}, to="year", **every)
+    assert found.to_numpy().tolist() == [["A", 2020, 53]]
+    assert monthly(weeks, {"no2": "count"}, **every)["day"].iloc[0] == "2020-01"
+
+
+def test_a_share_of_days_is_refused_for_labels_that_are_longer():
+    months = pd.DataFrame({"city": "A", "day": [f"2020-{m:02d}" for m in range(1, 13)], "no2": 1.0})
+    said = problem(months, to="year", at_least=0.5)
+    assert (
+        "holds 2020-01: a unit is observed once a month there, so at_least is no share of every day. Say `every: month`."
+        in said
+    )
+    assert monthly(months, to="year", every="month", at_least=0.5)["no2"].tolist() == [1.0]
+    years = pd.DataFrame({"city": "A", "day": [2020, 2021], "no2": 1.0})
+    assert "Leave at_least out." in problem(years, to="year", at_least=0.5)
+
+
+@pytest.mark.parametrize("kind", ["frame", "parquet"])
+def test_rows_without_a_name_are_refused_and_not_left_out(tmp_path, kind):
+    frame = pd.concat([daily([1.0, 2.0], "station 1"), daily([9.0], None), daily([9.0], "closed")], ignore_index=True)
+    data = frame
+    if kind == "parquet":
+        frame.to_parquet(tmp_path / "a.parquet", index=False)
+        data = ParquetTable.of(tmp_path)
+    rows = Rows(data, "city", "day", {"no2": "no2"}, {"station 1": "A", "closed": None})
+    with pytest.raises(DataError, match="Column 'city' is empty in 1 row"):
+        aggregated(rows, Aggregate(to="month", rules={"no2": "mean"}))
+
+
+def test_units_that_are_numbers_and_text_are_refused():
+    frame = pd.concat([daily([1.0], "A1"), daily([2.0], 7)], ignore_index=True)
+    assert "'city' mixes labels of different kinds ('A1' and 7)" in problem(frame)

@@ -324,3 +324,92 @@ def test_all_names_that_are_not_in_the_file_are_listed_with_near_ones_and_none_i
 def test_a_name_of_two_units_is_refused(tmp_path):
     with pytest.raises(DataError, match="'Springfield' stands for 17, 25"):
         units_by_name(write(tmp_path, "name,unit\nSpringfield,17\nSpringfield,25\n"), Names(file="x"), ["Springfield"])
+
+
+# ---- rows that are given ----------------------------------------------------------------------------------
+
+INNER = [
+    "complete",
+    "there",
+    "weight",
+    "new",
+    "old",
+    "line",
+    "since",
+    "until",
+    "p",
+    "_p",
+    "_complete",
+    "lost",
+    "several",
+    "v0",
+    "v1",
+]
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_columns_may_be_called_anything(tmp_path, name):
+    found = cross(tmp_path, ROWS, SPLIT, (name, "v1x"), counts=[name], rates={"v1x": name}).frame
+    assert list(found) == ["u", "t", name, "v1x"]
+    assert found.to_numpy().tolist() == [["X", 2000, 100.0, 10.0], ["Y", 2000, 400.0, 15.0]]
+    rows = [("A", 2000, "north", 4.0), ("B", 2000, "north", 1.0)]
+    same = cross(tmp_path, rows, SPLIT, (name, "people"), rates={}, same=[name]).frame
+    assert same.to_numpy().tolist() == [["X", 2000, "north", 1.0], ["Y", 2000, "north", 4.0]]
+
+
+@pytest.mark.parametrize("period", INNER)
+@pytest.mark.parametrize("unit", ["p", "new", "v0"])
+def test_units_and_periods_may_be_called_anything(tmp_path, unit, period):
+    if unit == period:
+        period = "u"
+    rows = frame(ROWS).rename(columns={"u": unit, "t": period})
+    found = crossed(rows, unit, period, write(tmp_path, SPLIT), Crosswalk(**HOW)).frame
+    assert list(found) == [unit, period, "people", "jobless"]
+    assert found.to_numpy().tolist() == [["X", 2000, 100.0, 10.0], ["Y", 2000, 400.0, 15.0]]
+
+
+def test_rows_that_stand_twice_are_refused_before_they_are_summed(tmp_path):
+    said = problem(tmp_path, [*ROWS, ROWS[0]], SPLIT)
+    assert "'u' and 't' stand twice: A/2000 (rows 1, 3). Leave one out" in said
+    quarters = [("A", "2019Q1", 1.0, 1.0), ("A", "2019-Q1", 1.0, 1.0)]
+    assert "A/2019Q1 (rows 1, 2)" in problem(tmp_path, quarters, SPLIT)
+    path = write(tmp_path, SPLIT)
+    constant = frame([ROWS[0], ROWS[0]]).drop(columns="t")
+    with pytest.raises(DataError, match="'u' stands twice: A"):
+        crossed(constant, "u", None, path, Crosswalk(**HOW))
+
+
+def test_months_are_crossed_as_the_panel_writes_them(tmp_path):
+    rows = [
+        ("A", "2019M12", 1.0, 1.0),
+        ("B", "2019-12", 1.0, 1.0),
+        ("A", "2020-M01", 1.0, 1.0),
+        ("B", "2020-01", 1.0, 1.0),
+    ]
+    found = cross(tmp_path, rows, SPLIT)
+    assert found.frame["t"].tolist() == ["2019-12", "2020-01"] * 2
+    assert found.gaps.empty
+
+
+def test_no_rows_and_rows_without_unit_or_period_are_refused(tmp_path):
+    assert problem(tmp_path, [], SPLIT) == "There are no rows."
+    said = problem(tmp_path, [(None, 2000, 1.0, 1.0), ("B", None, 1.0, 1.0)], SPLIT, counts=["people", "none"])
+    assert "'u' is empty in 1 row. Leave these rows out" in said
+    assert "'t' is empty in 1 row" in said
+    assert "there is no column 'none'" in said
+    assert "'u' mixes labels of different kinds ('A' and 7)" in problem(tmp_path, [ROWS[0], (7, 2000, 1.0, 1.0)], SPLIT)
+
+
+def test_lines_that_hold_for_days_do_not_meet_moments_with_a_time_zone(tmp_path):
+    rows = [("A", pd.Timestamp("2000-01-01", tz="UTC"), 1.0, 1.0)]
+    text = "from,to,weight,until\nA,X,1,2000-06-30\n"
+    assert "moments with a time zone (2000-01-01T00:00:00+00:00), until of lines.csv" in problem(
+        tmp_path, rows, text, valid_until="until"
+    )
+
+
+def test_rows_without_a_name_are_refused_and_rows_keep_their_numbers(tmp_path):
+    names = units_by_name(write(tmp_path, NAMES), Names(file="x"), ["Zürich", "Ausland"])
+    with pytest.raises(DataError, match="'city' is empty in 1 row"):
+        named(pd.DataFrame({"city": ["Zürich", None], "x": [1, 2]}), "city", names)
+    assert named(pd.DataFrame({"city": ["Ausland", "Zürich"]}), "city", names).index.tolist() == [1]

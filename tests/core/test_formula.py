@@ -149,3 +149,11 @@ def test_a_formula_has_to_fit_the_catalogue(tmp_path):
 )
 def test_a_unit_says_what_is_multiplied_by(unit, per):
     assert per_of(unit) == per
+
+
+def test_a_worked_example_that_the_formula_does_not_give_is_refused(tmp_path):
+    (wrong,) = refused(tmp_path, "meters,read,all,100,part,45000,50000,91\n")
+    assert wrong == "line 2, meters: the example says 91, and 100 x 45000 / 50000 is 90. Correct the one that is wrong."
+    (impossible,) = refused(tmp_path, "meters,read,all,100,part,5,4,125\n")
+    assert impossible.startswith("line 2, meters: the example cannot be: read: more than all")
+    assert "per is '1e400'" in refused(tmp_path, "meters,read,all,1e400,part,1,4,25\n")[0]

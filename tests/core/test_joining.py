@@ -160,3 +160,67 @@ def test_random_sources_are_joined_as_pandas_merges_them(keep, how):
     found = join(Piece("a", one, "u", "t"), Piece("b", other, "u", "t"), keep=keep).frame
     expected = one.merge(other, on=["u", "t"], how=how).sort_values(["u", "t"], ignore_index=True)
     pd.testing.assert_frame_equal(found, expected.rename(columns={"u": "city", "t": "year"}), check_exact=True)
+
+
+def test_months_of_all_sources_are_written_in_one_way_in_order():
+    first = piece("air", [("A", "2019-01", 1.0), ("A", "2019-02", 2.0)])
+    second = piece("jobs", [("A", "2019M03", 5), ("A", "2019M02", 4), ("A", "2018-M12", 3)], ("jobs",))
+    found = join(first, second, keep="all").frame
+    assert found["year"].tolist() == ["2018-12", "2019-01", "2019-02", "2019-03"]
+    assert found["jobs"].fillna(0).tolist() == [3, 0, 4, 5]
+
+
+def test_a_quarter_that_one_source_writes_in_two_ways_stands_twice():
+    said = problem(piece("air", [("A", "2019Q1", 1.0), ("A", "2019-Q1", 2.0)]))
+    assert "air: 'u' and 't' stand twice: A/2019Q1 (rows 1, 2)." in said
+    assert "jobs: Column 't' holds '2019-13', which is no month" in problem(
+        piece("air", MONTHS), piece("jobs", [("A", "2019-13", 1)], ("jobs",))
+    )
+
+
+def test_known_reasons_are_of_periods_as_the_panel_writes_them():
+    reasons = pd.DataFrame([("A", "2019-Q2", "jobs", "closed")], columns=["unit", "period", "column", "reason"])
+    second = piece("jobs", [("A", "2019-Q1", 4.0), ("A", "2019-Q2", np.nan)], ("jobs",), gaps=reasons)
+    found = join(piece("air", [("A", "2019Q1", 1.0), ("A", "2019Q2", 2.0)]), second)
+    assert found.gaps["period"].tolist() == ["2019Q2"]
+
+
+def moments(zone, *days):
+    return [("A", pd.Timestamp(day, tz=zone), float(k)) for k, day in enumerate(days)]
+
+
+@pytest.mark.parametrize("keep", ["first", "all", "common"])
+def test_dates_with_a_time_zone_are_no_dates_without_one(keep):
+    dates, zoned = (piece(n, moments(z, "2019-01-01"), (n,)) for n, z in (("air", None), ("jobs", "UTC")))
+    said = problem(dates, zoned, keep=keep)
+    assert (
+        "jobs has 2019-01-01T00:00:00+00:00 as period, air 2019-01-01: jobs has a time zone, the other has none" in said
+    )
+    assert "zone: Europe/Berlin" in said
+    assert "jobs has a time zone" in problem(zoned, dates, keep=keep)
+    assert "in the time zone Europe/Berlin and" not in said
+    berlin = piece("air", moments("Europe/Berlin", "2019-01-01"), ("air",))
+    assert "dates in the time zone Europe/Berlin and dates in the time zone UTC" in problem(
+        berlin, piece("jobs", moments("UTC", "2019-01-01"), ("jobs",)), keep=keep
+    )
+
+
+def test_hours_with_a_time_zone_are_joined_and_days_of_that_zone_repeated_in_them():
+    hours = piece("air", moments("Europe/Berlin", "2019-03-31 00:00", "2019-03-31 23:00", "2019-04-01 00:00"))
+    same = piece("jobs", moments("Europe/Berlin", "2019-03-31 23:00"), ("jobs",))
+    assert join(hours, same).frame["jobs"].notna().tolist() == [False, True, False]
+    days = piece("jobs", moments("Europe/Berlin", "2019-03-31", "2019-04-01"), ("jobs",), repeat=True)
+    assert join(hours, days).frame["jobs"].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_units_or_periods_that_are_numbers_and_text_in_one_source_are_refused():
+    said = problem(
+        piece("air", [(7, 2019, 1.0), ("A1", 2019, 2.0)]), piece("jobs", [("A", "x", 1), ("A", 5, 2)], ("jobs",))
+    )
+    assert "air: 'u' mixes labels of different kinds (7 and 'A1'). Give it `type: text` in its card." in said
+    assert "jobs: 't' mixes labels of different kinds ('x' and 5)." in said
+
+
+def test_units_that_are_dates_here_and_text_there_are_refused():
+    dates = piece("jobs", [(pd.Timestamp("2019-01-01"), 2019, 1)], ("jobs",))
+    assert "Units are text in air and dates in jobs. Give both `type: text`" in problem(piece("air", AIR), dates)

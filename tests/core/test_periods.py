@@ -108,3 +108,22 @@ def test_hours_of_a_period_are_those_that_go_by_in_the_zone():
     assert periods.expected(months, "month", "hour", "Europe/Berlin").tolist() == [743, 745, 744]
     assert periods.expected(months, "month", "hour").tolist() == [744, 744, 744]
     assert periods.expected(months, "month", "day", "Europe/Berlin").tolist() == [31, 31, 31]
+
+
+@pytest.mark.parametrize(
+    ("labels", "written"),
+    [
+        (["2019-Q1", "2019Q2"], ["2019Q1", "2019Q2"]), (["2019M03", "2019-M04", "2019-05"], ["2019-03", "2019-04", "2019-05"]),
+        (["2019-W05", "2019W06"], ["2019W05", "2019W06"]), (["2019-Q1", None], ["2019Q1", None]), (["2019-03-31"], ["2019-03-31"]), ([2019], [2019]),
+        (["2019-Q1", "wave 1"], ["2019-Q1", "wave 1"]),
+    ],
+)  # fmt: skip
+def test_quarters_months_and_weeks_are_written_in_one_way(labels, written):
+    found = periods.written_alike(series(*labels))
+    assert found.astype(object).where(found.notna(), None).tolist() == written
+    assert found.name == "t"
+
+
+def test_a_week_that_there_is_not_is_refused_before_it_is_written():
+    with pytest.raises(DataError, match="'2019-W53', which is no week"):
+        periods.written_alike(series("2019-W52", "2019-W53"))

@@ -246,6 +246,31 @@ def test_adjusted_p_values_are_never_below_their_own(profile):
         assert line.adjusted.stepdown >= line.adjusted.p_value
 
 
+@pytest.mark.parametrize("line", [("context", "context"), ("context", "+"), ("economy", "context")])
+def test_context_leaves_the_other_outcomes_as_if_it_were_not_there(tmp_path, line):
+    names = ("fibre", "jobs2", "air")
+    plain = {name: INDICATORS[name] for name in names}
+    without = session_of(tmp_path / "without", indicators=plain).profile(draws=499)
+    found = session_of(tmp_path / "with", indicators={**plain, "rent": line}).profile(draws=499)
+    assert [x.adjusted for x in found.lines[:3]] == [x.adjusted for x in without.lines]
+    assert found.words == without.words
+    size = found.line("rent")
+    assert (size.adjusted, size.side(0.05)) == (None, "context")
+    row = found.to_frame().loc["rent"]
+    assert row["p_value"] == size.judged.p_value > 0
+    assert row[["stepdown", "q_value", "sharpened"]].isna().all()
+    assert not [i for i in found.indices if "rent" in i.weights]
+    said = sentences(found)
+    assert any(s.startswith("**Context, which is not counted:** The rent") and "by itself" in s for s in said)
+    assert said[-1].startswith("Of 3 p-values")
+
+
+def test_a_study_of_context_alone_counts_nothing(tmp_path):
+    found = session_of(tmp_path, indicators={"rent": ("context", "context")}).profile(draws=499)
+    assert found.words == "no p-value to adjust"
+    assert sentences(found)[-1] == "No outcome that is counted has a p-value."
+
+
 def test_indices_are_a_family_of_their_own_kind(profile):
     assert set(profile.index_words) == {"anderson", "kling_liebman_katz"}
     assert "60 clusters" in profile.words

@@ -92,6 +92,13 @@ def test_what_has_no_better_side_is_a_square_and_a_target_is_named(drawn):
     assert dot(drawn, "Ratio (to target)")[1] == "o"
 
 
+def test_context_is_a_hollow_square_without_an_adjusted_p_value(ax):
+    draw(profile([line("Fibre", "technology"), line("Age", "context", 0.3, None, "context")]), ax)
+    assert dot(ax, "Age")[1:] == ("s", False)
+    assert "context (not judged, not counted)" in rows(ax)
+    assert sum(t.get_text() == "0.004" for t in ax.texts) == 1
+
+
 def test_an_outcome_without_a_number_says_why(drawn):
     assert "no size: the outcome is observed once" in [t.get_text() for t in drawn.texts]
 

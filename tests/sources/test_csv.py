@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
-from scale_impact.sources import read
+from scale_impact.sources import csv, read
 from tests.projects import Place, towns
 
 UNREADABLE = "cannot be read as CSV"
@@ -327,3 +328,76 @@ def test_codes_of_a_large_file_are_not_read_in_pieces_of_different_kinds(place):
     # pandas by itself reads the first 100,000 or so as numbers and the rest as texts
     text = "county,y\n" + "a,1\n" * 300_000 + "b,many\n"
     assert "'many' (line 300002)" in problem(place, text)
+
+
+# ---- numbers and dates that look like such ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["inf", "-Infinity", "1e400", "9" * 400])
+def test_what_is_infinite_is_no_number_unless_the_card_says_that_it_is_none(place, text):
+    found = problem(place, f"county,y\n01,1\n02,{text}\n")
+    assert "Column 'y' holds" in found
+    assert "(line 3)" in found
+    declared = given(place, f"county,y\n01,1\n02,{text}\n", missing=[text])
+    assert np.isnan(declared["y"][1])
+
+
+DAYS = {"day": {"unit": "day", "meaning": "Day", "type": "date"}, "y": CODES["y"]}
+
+
+def test_moments_with_different_distances_from_universal_time_are_moments_of_universal_time(place):
+    found = given(
+        place, "day,y\n2024-01-01T00:00:00+01:00,1\n2024-07-01T00:00:00+02:00,2\n2024-07-01T00:00:00Z,3\n", DAYS
+    )
+    assert found["day"].notna().all()
+    assert [str(d) for d in found["day"]] == [
+        "2023-12-31 23:00:00+00:00", "2024-06-30 22:00:00+00:00", "2024-07-01 00:00:00+00:00",
+    ]  # fmt: skip
+    alike = given(place, "day,y\n2024-01-01T00:00:00+01:00,1\n", DAYS)
+    assert str(alike["day"][0]) == "2023-12-31 23:00:00+00:00"
+
+
+def test_moments_with_and_without_a_zone_in_one_column_are_refused_with_their_lines(place):
+    found = problem(place, "day,y\n2024-01-01T00:00:00Z,1\n2024-07-01,2\n2024-07-02,3\n", DAYS)
+    assert (
+        "moments with a time zone: '2024-01-01T00:00:00Z' (line 2); and others without: '2024-07-01' (line 3), '2024-07-02' (line 4)"
+        in found
+    )
+
+
+# ---- short rows and lost zeros, found without reading twice -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("county,y,z\n01,1,2\n02,1\n03,1,4\n", 3),
+        ("county,y,z\r\n01,1,2\r\n02,1\r\n\r\n", 3),
+        ("county,y,z\n01,1,2\n\n02,1", 4),
+        ('county,y,z\n"0,1",1,2\n02,1\n', 3),
+    ],
+)
+def test_short_rows_are_named(place, text, line):
+    columns = {**CODES, "z": CODES["y"]}
+    assert f"line {line} (2 cells)" in problem(place, text, columns)
+
+
+def test_rows_that_are_whole_are_not_read_twice(place, monkeypatch):
+    monkeypatch.setattr(csv, "uneven", None)
+    columns = {**CODES, "z": CODES["y"]}
+    for text in ("county,y,z\n01,1,\n02,1,3\n", "county,y,z\r\n01,1,\r\n02,1,3\r\n\r\n", "county,y,z\n01,1,\n02,1,3"):
+        assert np.isnan(given(place, text, columns)["z"][0])
+
+
+@pytest.mark.parametrize("row", ["06037,1", " 06037,1", '"06037",1', "7,1\r\n06037,1"])
+def test_codes_with_zeros_in_front_are_found_however_they_stand(place, row):
+    plain = {"county": {"unit": "none", "meaning": "code"}, "y": CODES["y"]}
+    assert "would lose its zero" in problem(place, f"county,y\r\n{row}\r\n", plain)
+    assert given(place, "county,y\n100,0.05\n200,1.003\n", plain)["county"].tolist() == [100, 200]
+
+
+@pytest.mark.parametrize("name", ["a\0b.csv", "a\nb.csv", "\x1b[31mx.csv"])
+def test_a_name_with_control_characters_is_refused(place, name):
+    card = Source(title="x", origin="x", licence="CC0", kind="csv", file=name, columns=CODES)
+    with pytest.raises(SourceError, match="it has a control character"):
+        csv.locate(card, place.root)

@@ -308,3 +308,18 @@ def test_without_openpyxl_what_to_install_is_said(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(SourceError, match=r"pip install 'scale-impact\[excel\]'"):
         read(path, place.root)
+
+
+def test_numbers_that_mean_no_value_are_none(place):
+    made = book(HEAD, ["a", 2019, -999], ["b", 2020, 3.5], [-999, 2020, -999.0])
+    found = given(place, made, missing=["-999"])
+    np.testing.assert_array_equal(found["no2"], [np.nan, 3.5, np.nan])
+    assert found["city"].isna().tolist() == [False, False, True]
+    assert given(place, made)["no2"].tolist() == [-999, 3.5, -999]
+
+
+def test_days_that_mean_no_value_are_none(place):
+    columns = {**CITIES, "year": {"unit": "day", "meaning": "Day", "type": "date"}}
+    made = book(HEAD, ["a", dt.datetime(9999, 12, 31), 1], ["b", dt.datetime(2020, 1, 1), 2])
+    found = given(place, made, columns, missing=["9999-12-31"])
+    assert found["year"].isna().tolist() == [True, False]

@@ -132,3 +132,27 @@ def test_lists_within_records_are_no_values(tmp_path):
 @pytest.mark.parametrize(("content", "said"), [("{", "cannot be read as JSON"), ({"a": 1}, "holds no list of records")])
 def test_what_holds_no_records_is_refused(tmp_path, content, said):
     assert said in problem(written(tmp_path, content))
+
+
+# ---- numbers that mean no value -----------------------------------------------------------------------------
+
+
+def test_numbers_that_mean_no_value_are_none_in_files_with_types(tmp_path):
+    frame = pd.DataFrame({"a": [-999.0, 1.5], "f": np.float32([-99.9, 2]), "n": [-999, 7], "code": ["NA", "x"]})
+    frame.to_stata(tmp_path / "a.dta", write_index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "a.json").write_text(json.dumps(frame.astype({"f": float}).round(1).to_dict("records")))
+    columns = {"a": "number", "f": None, "n": None, "code": "text"}
+    for name in ("a.dta", "a.parquet", "a.json"):
+        found = read(tmp_path / name, columns, missing=("-999", "-99.9"))
+        assert found[["a", "f", "n"]].isna().to_numpy().tolist() == [[True] * 3, [False] * 3], name
+        assert found["code"][0] == "NA", name
+    for name in ("a.dta", "a.parquet"):  # what a card does not name is as it is stored
+        assert read(tmp_path / name, columns)["code"][0] == "NA"
+        assert read(tmp_path / name, columns)["n"].tolist() == [-999, 7]
+        assert pd.isna(read(tmp_path / name, columns, missing=("NA",))["code"][0])
+
+
+def test_what_is_infinite_is_refused_with_its_row(tmp_path):
+    (tmp_path / "a.json").write_text('[{"a": 1.0}, {"a": 1e400}]')
+    assert "(row 2)" in problem(tmp_path / "a.json")

@@ -326,3 +326,29 @@ def test_a_file_that_is_far_too_large_is_refused_and_the_way_around_said(web, tm
     problem = refused(address, tmp_path, clock, patience=clock.patience(largest=10))
     assert "more than 10 bytes" in problem
     assert "--mirror" in problem
+
+
+@pytest.mark.parametrize("said", ["9" * 400, "9" * 5000, "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_server_that_asks_for_ages_is_not_asked_again(web, tmp_path, clock, said):
+    problem = refused(web.plan("/air.csv", Answer(b"", 429, {"Retry-After": said})), tmp_path, clock)
+    assert "the server asks to wait 365 days first. Try again then." in problem
+    assert (clock.waits, len(web.asked)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!-- c --><body>Error</body>", b"\n\n<div>Service unavailable</div>\n", b'\xef\xbb\xbf <div class="x">No</div>', b"<h1>Oops</h1>",
+        b"<!-- a\n-->\n<!-- b -->\n<p>Try later</p>", b"<script>location='/login'</script>", b"<BODY BGCOLOR=white>No",
+    ],
+)  # fmt: skip
+def test_pages_that_start_anyhow_are_no_data(web, tmp_path, clock, page):
+    assert "gives a web page" in refused(web.plan("/air.csv", Answer(page)), tmp_path, clock, expects="csv")
+
+
+@pytest.mark.parametrize("table", [b"<5,10\n1,2\n", b"a,<b\n1,2\n", b"<age>,n\n1,2\n", b"<pm25,city\n1,2\n"])
+def test_tables_with_angle_brackets_are_data(web, tmp_path, clock, table):
+    assert (
+        download(web.plan("/air.csv", table), tmp_path, expects="csv", patience=clock.patience()).path.read_bytes()
+        == table
+    )

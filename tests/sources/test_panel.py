@@ -228,6 +228,32 @@ def test_a_source_that_lost_its_zeros_is_refused_with_the_card_to_mend(place):
     )
 
 
+@pytest.mark.parametrize("walk", [True, False])
+def test_two_names_of_a_unit_in_one_year_are_refused_with_and_without_a_crosswalk(place, walk):
+    names = lookup(place, "name,unit\n01,Z\n02,Z\n", "names")
+    lines = {"crosswalk": {"file": lookup(place, "from,to,weight\nZ,X,1\n"), "counts": ["jobs"]}} if walk else {}
+    part = {"source": "jobs", "columns": ["jobs"], "names": {"file": names}, **lines}
+    said = problems(place, [part], {"town": "text", "year": None, "jobs": None})
+    assert "'town' and 'year' stand twice: Z/2019 (rows 1, 3); Z/2020 (rows 2, 4)." in said
+
+
+def test_rows_without_a_name_are_refused_with_the_part(place):
+    jobs = pd.DataFrame([("01", 2019, 100, 5.0), (None, 2019, 7, 5.0)], columns=list(JOBS))
+    card(place, "jobs", jobs, JOBS)
+    part = {"source": "jobs", "unit": "town", "period": "year", "columns": ["jobs"]}
+    part["names"] = {"file": lookup(place, "name,unit\n01,Z\n")}
+    columns = {"town": "text", "year": None, "jobs": None}
+    assert "parts.0 (jobs): 'town' is empty in 1 row" in problems(place, [part], columns)
+    summed = {**part, "aggregate": {"to": "year", "rules": {"jobs": "sum"}}}
+    assert "parts.0 (jobs): Column 'town' is empty in 1 row" in problems(place, [summed], columns)
+
+
+def test_a_column_cannot_take_the_place_of_its_units(place):
+    part = {"source": "land", "period": None, "columns": {"code": "area"}}
+    said = problems(place, [{"source": "jobs"}, part], {"town": "text", "year": None, "jobs": None, "code": None})
+    assert "parts.1.columns: 'code' is the unit of land and cannot be 'area' too. Give it another name." in said
+
+
 # ---- what results depend on ----------------------------------------------------------------------------
 
 

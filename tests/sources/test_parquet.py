@@ -86,7 +86,8 @@ def test_a_type_of_the_card_changes_what_is_stored(place, source):
     numbers = {**columns, "town": {**columns["town"], "type": "number"}}
     assert read(source(columns=numbers), place.root)["town"].iloc[0] == 1
     dates = {**columns, "town": {**columns["town"], "type": "date"}}
-    assert "cannot be read as Parquet" in problems(source(columns=dates), place.root)[0]
+    (found,) = problems(source(columns=dates), place.root)
+    assert found.startswith("Column 'town' is of type date: '00001' (row 1), '00001' (row 2)")
 
 
 def test_columns_and_files_that_are_not_there_are_named(place, source):
@@ -206,3 +207,96 @@ def test_the_template_publishes_the_numbers_of_the_run_in_memory(place, source):
     assert "treatment_timing.png" in figures
     again = command("run", "towns", "--out", "out-False", cwd=place.root)
     assert "up to date" in again.out
+
+
+# ---- the same rules either way ------------------------------------------------------------------------------
+
+
+def made(place, frame, columns, **card):
+    path = place.root / "data/files/made.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(path)
+    said = {c: {"unit": "none", "meaning": c, **about} for c, about in columns.items()}
+    content = {
+        "title": "Made", "origin": "a test", "licence": "CC0", "kind": "parquet", "file": "data/files/made.parquet", "sha256": sha256(path),
+        "columns": said, **card,
+    }  # fmt: skip
+    return write_yaml(place.root / "data/sources/towns.yaml", content)
+
+
+def values(data, *names):
+    """Columns of a frame or of a streamed table, as lists with None for no value."""
+    frame = data.frame() if isinstance(data, ParquetTable) else data
+    return [frame[n].astype(object).where(frame[n].notna(), None).tolist() for n in names]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_the_card_names_as_no_value_is_none(place, stream):
+    frame = pd.DataFrame(
+        {"town": ["NA", "b", "x"], "v": [-999.0, 1.5, 2.0], "n": [-999, 7, 8], "t": ["-999", " 4", ""]}
+    )
+    columns = {"town": {}, "v": {"minimum": 0}, "n": {"minimum": 0}, "t": {"type": "number"}}
+    found = read(made(place, frame, columns, stream=stream, missing=["-999", "x"]), place.root)
+    assert values(found, "town", "v", "n", "t") == [["NA", "b", None], [None, 1.5, 2], [None, 7, 8], [None, 4, None]]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_cells_that_are_not_of_the_type_of_their_column_are_refused(place, stream):
+    frame = pd.DataFrame({"town": ["a", "2"], "day": ["2024-02-30", "2024-01-01"], "v": [1.0, 2.0]})
+    columns = {"town": {"type": "number"}, "day": {"type": "date"}, "v": {"type": "date"}}
+    found = problems(made(place, frame, columns, stream=stream), place.root)
+    assert [p.partition(" and holds")[0].partition(":")[0] for p in found][:2] == [
+        "Column 'town' is of type number", "Column 'day' is of type date",
+    ]  # fmt: skip
+    assert "'a'" in found[0]
+    assert "2024-02-30" in found[1]
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_numbers_and_days_become_the_same_texts(place, stream):
+    frame = pd.DataFrame(
+        {"a": [1984.0, None, 0.5], "d": pd.to_datetime(["2024-07-31T00:00:00", None, "2024-01-01T12:30:00"])}
+    )
+    found = read(made(place, frame, {"a": {"type": "text"}, "d": {"type": "text"}}, stream=stream), place.root)
+    assert values(found, "a", "d") == [["1984", None, "0.5"], ["2024-07-31", None, "2024-01-01T12:30:00"]]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_texts_with_and_without_a_time_zone_are_refused(place, stream):
+    frame = pd.DataFrame({"t": ["2024-01-01T00:00:00Z", "2024-07-01 00:00:00", "2024-07-02"]})
+    (found,) = problems(made(place, frame, {"t": {"type": "date"}}, stream=stream), place.root)
+    assert "without" in found
+    zoned = pd.DataFrame({"t": ["2024-01-01T00:00:00+01:00", "2024-07-01T00:00:00+02:00"]})
+    found = read(made(place, zoned, {"t": {"type": "date"}}, stream=stream), place.root)
+    (moments,) = values(found, "t")
+    assert [f"{m:%Y-%m-%d %H}" for m in moments] == ["2023-12-31 23", "2024-06-30 22"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"pattern": "(?<=a)b"}, "columns.town.pattern is '(?<=a)b', which is not of the dialect RE2 (invalid perl operator"),
+        ({"pattern": r"(a)\1"}, "It has no look-ahead and look-behind"),
+        ({"minimum": float("nan")}, "columns.town.minimum is nan, which bounds nothing."),
+        ({"minimum": 3, "maximum": 2}, "columns.town: minimum 3 is above maximum 2."),
+        ({"values": []}, "columns.town.values is empty"),
+        ({"minimum": 0}, "Column 'town' has a minimum or maximum and holds no numbers."),
+    ],
+)  # fmt: skip
+def test_a_rule_that_is_none_is_the_cards_fault(place, stream, rule, words):
+    (found,) = problems(made(place, pd.DataFrame({"town": ["a", "b"]}), {"town": rule}, stream=stream), place.root)
+    assert words in found
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_patterns_mean_the_same_either_way(place, stream):
+    columns = {"town": {"pattern": r"\d+|[A-ZÄÖÜa-zäöüß]+"}}
+    assert values(
+        read(made(place, pd.DataFrame({"town": ["12", "Köln", None]}), columns, stream=stream), place.root), "town"
+    )
+    (found,) = problems(made(place, pd.DataFrame({"town": ["12", "١٢", "12\n"]}), columns, stream=stream), place.root)
+    assert "in 2 rows" in found
+    evil = {"town": {"pattern": "(a+)+b"}}  # exponential for other engines
+    assert "in 1 row" in problems(made(place, pd.DataFrame({"town": ["a" * 60]}), evil, stream=stream), place.root)[0]

@@ -1,8 +1,10 @@
 """SQL: over other cards and files by DuckDB; in a real PostgreSQL and in SQLite, whose answers `data pull` keeps."""
 
+import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 import traceback
 
@@ -468,3 +470,73 @@ def test_a_query_for_everything_gives_what_the_card_gives(place):
     plain = read(place.root / "data/sources/towns.yaml", place.root)
     through = given(place, "SELECT * FROM towns", tables=["towns"], columns=columns, unit="town", period="year")
     pd.testing.assert_frame_equal(through, plain.sort_values(["town", "year"], ignore_index=True))
+
+
+# ---- the same on every machine ----------------------------------------------------------------------------
+
+ZONES = """
+import sys, time
+from pathlib import Path
+from scale_impact.sources import read
+root = Path(sys.argv[1])
+data = read(root / "data/sources/made.yaml", root)
+print(data.astype(str).to_csv(index=False))
+"""
+
+
+def in_zone(place, zone):
+    env = {**os.environ, "TZ": zone}
+    done = subprocess.run(
+        [sys.executable, "-c", ZONES, str(place.root)], env=env, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_the_zone_of_the_machine_changes_no_result(place):
+    moments = pd.to_datetime(["2024-01-01T00:30Z", "2024-01-01T23:30Z"])
+    (item,) = files(place, **{"ts.parquet": pd.DataFrame({"city": ["A", "B"], "ts": moments})})
+    columns = {c: {"unit": "none", "meaning": c} for c in ("city", "day", "hour", "word", "ts")}
+    query = "SELECT city, CAST(ts AS DATE) AS day, hour(ts) AS hour, CAST(ts AS VARCHAR) AS word, ts FROM ts"
+    card(place, query, files=[item], columns=columns)
+    assert in_zone(place, "America/New_York") == in_zone(place, "UTC") == in_zone(place, "Asia/Tokyo")
+    assert "A,2024-01-01,0,2024-01-01 00:30:00+00" in in_zone(place, "America/New_York")
+
+
+def test_moments_of_parquet_files_are_those_of_universal_time_on_every_machine(place):
+    moments = pd.to_datetime(["2024-01-01T00:30Z", "2024-01-01T23:30Z"])
+    (item,) = files(place, **{"ts.parquet": pd.DataFrame({"city": ["A", "B"], "ts": moments, "also": moments})})
+    columns = {
+        "city": AIR["city"],
+        "ts": {"unit": "none", "meaning": "t"},
+        "also": {"unit": "none", "meaning": "t", "type": "text"},
+    }
+    content = {"title": "Made", "origin": "a test", "licence": "CC0", "kind": "parquet", "columns": columns, **item}
+    write_yaml(place.root / "data/sources/made.yaml", content)
+    assert in_zone(place, "America/New_York") == in_zone(place, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT age(TIMESTAMP '2000-01-01')::VARCHAR AS city FROM towns", "age(x) counts to today"),
+        ("SELECT current_setting('memory_limit') AS city FROM towns", "current_setting gives another value"),
+        ("SELECT getvariable('x') AS city FROM towns", "getvariable gives another value"),
+        ("SELECT version() AS city FROM towns", "version gives another value"),
+        ("SELECT ago(INTERVAL 1 DAY)::VARCHAR AS city FROM towns", "ago gives another value"),
+        ("SELECT current_localtimestamp()::VARCHAR AS city FROM towns", "current_localtimestamp gives another value"),
+        ("SELECT pg_conf_load_time()::VARCHAR AS city FROM towns", "pg_conf_load_time gives another value"),
+        (
+            "SELECT b.name AS city FROM (WITH pg_settings AS (SELECT 1 AS name) SELECT 'z' AS z) a, (SELECT name FROM pg_catalog.pg_settings) b",
+            "there is no table 'pg_catalog.pg_settings'",
+        ),
+    ],
+)  # fmt: skip
+def test_what_another_day_or_machine_would_say_otherwise_is_refused(place, query, words):
+    place.data(text=RAW, columns=DAYS)
+    assert words in " ".join(problems(place, query, tables=["towns"], columns={"city": AIR["city"]}))
+
+
+def test_the_age_between_two_days_is_steady(place):
+    place.data(text=RAW, columns=DAYS)
+    query = "SELECT DISTINCT age(DATE '2020-06-01', DATE '2000-06-01')::VARCHAR AS city FROM towns"
+    assert given(place, query, tables=["towns"], columns={"city": AIR["city"]})["city"].tolist() == ["20 years"]

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scale_impact.core.building import periods
-from scale_impact.core.building.periods import To
+from scale_impact.core.building.labels import mixed
 from scale_impact.core.building.recipe import Aggregate, Threshold
+from scale_impact.core.building.steps import To, minutes_of
 from scale_impact.core.cohorts import threads
 from scale_impact.core.streams_parquet import NUMBERS, ParquetTable, quoted, without_progress
 from scale_impact.core.words import counted, nearest, plain, some
@@ -128,7 +129,8 @@ def _absent(rows: Rows, how: Aggregate) -> list[str]:
     wanted = dict.fromkeys((rows.unit, rows.period, *rows.columns.values()))
     lost = [f"There is no column {c!r}. {nearest(c, there)}" for c in wanted if c not in there]
     unruled = [f"aggregate.rules has none for {c!r}." for c in rows.columns if c not in how.rules]
-    return lost + unruled
+    labels = [c for c in (rows.unit, rows.period) if c in there] if isinstance(rows.data, pd.DataFrame) else []
+    return lost + unruled + [m for c in labels if (m := mixed(rows.data[c]))]  # type: ignore[index]
 
 
 @contextmanager
@@ -197,7 +199,7 @@ class _Work:
             # a copy, as DuckDB reads no columns that run backwards in memory
             self.con.register("given", self.rows.data[list(dict.fromkeys(chosen))].copy())
         self._make_base()
-        if problems := [*self._unlabelled(), *self._misfits(), *self._infinite()]:
+        if problems := [*self._nameless(), *self._unlabelled(), *self._misfits(), *self._infinite()]:
             raise DataError(problems)
         self._make_timed()
 
@@ -212,7 +214,7 @@ class _Work:
 
     def _make_base(self) -> None:
         cells = [f"{_value(self._cell(c), self._kind(c))} AS {self._alias(c)}" for c in self.sources]
-        unit, moment = self._cell(self.rows.unit), self._moment()
+        unit, moment = self._cell(self.rows.unit), self._moment
         joins = ""
         if self.rows.names is not None:
             table = pd.DataFrame({"_name": list(self.rows.names), "_unit": list(self.rows.names.values())})
@@ -243,6 +245,7 @@ class _Work:
         """Whether times are instants, which are at different hours in different places."""
         return self._kind(self.rows.period) == "TIMESTAMP WITH TIME ZONE"
 
+    @cached_property
     def _moment(self) -> str | None:
         """The time of a row in SQL; None where it has to be read from a label."""
         kind, cell = self._kind(self.rows.period), self._cell(self.rows.period)
@@ -278,20 +281,32 @@ class _Work:
         ahead = f"CASE {' '.join(cases)} ELSE {found[-1][1]} END" if cases else str(found[0][1])
         return f"({self._instant} + to_seconds({ahead}))"
 
+    @cached_property
+    def _labels(self) -> pd.Series[Any]:
+        """What stands for periods, each once, where these are no dates."""
+        return pd.Series(labels_of(self.rows.data, self.rows.period), name=self.rows.period)
+
+    @property
+    def _is_weekly(self) -> bool:
+        """Whether a row stands for a week, which belongs to the month and year of its Thursday."""
+        return self.how.every == "week" or (self._moment is None and periods.frequency(self._labels) == "week")
+
     def _register_moments(self) -> None:
-        labels = labels_of(self.rows.data, self.rows.period)
-        column = pd.Series(labels, name=self.rows.period)
-        of = periods.frequency(column)
+        begin = periods.starts(self._labels)
+        of, every, seen = periods.frequency(self._labels), self.how.every, plain(self._labels.iloc[0])
         if periods.longer(of, self.how.to):
+            raise DataError(f"Column {self.rows.period!r} holds {seen}, which is longer than a {self.how.to}.")
+        if self.how.at_least and periods.longer(of, every if every in LONGEST else "time"):  # type: ignore[arg-type]
             raise DataError(
-                f"Column {self.rows.period!r} holds {plain(labels[0])}, which is longer than a {self.how.to}."
+                f"Column {self.rows.period!r} holds {seen}: a unit is observed once a {of} there, so at_least is no share of every {every}. "
+                + ("Leave at_least out." if of == "year" else f"Say `every: {of}`.")
             )
-        self.con.register("moments", pd.DataFrame({"_label": labels, "_t": periods.starts(column)}))
+        self.con.register("moments", pd.DataFrame({"_label": list(self._labels), "_t": begin}))
 
     def _make_timed(self) -> None:
         """Rows with their period and step; several of a unit in one step made one, where that is asked for."""
         to = self.how.to
-        thursday = "date_trunc('week', t) + INTERVAL 3 DAY" if self.how.every == "week" else "t"
+        thursday = "date_trunc('week', t) + INTERVAL 3 DAY" if self._is_weekly else "t"
         self.con.execute(f"CREATE TEMP VIEW moved AS SELECT * REPLACE (CAST({thursday} AS TIMESTAMP) AS t) FROM base")
         start = f"CAST(date_trunc('{to}', t) AS TIMESTAMP)"
         self.con.execute(f"CREATE TEMP VIEW within AS SELECT *, {start} AS p FROM moved")
@@ -328,6 +343,15 @@ class _Work:
         )
 
     # ---- what is wrong --------------------------------------------------------------------------------
+
+    def _nameless(self) -> Iterator[str]:
+        """Rows without a name, which stands for no unit; only names of which the file says so are left out."""
+        if self.rows.names is None:
+            return
+        name = _value(self._cell(self.rows.unit), self._kind(self.rows.unit))
+        ((n,),) = self.con.execute(f"SELECT count_if({name} IS NULL) FROM {self._source}").fetchall()
+        if n:
+            yield f"Column {self.rows.unit!r} is empty in {counted(n, 'row')}. Leave these rows out (`exclude`), or correct the file."
 
     def _unlabelled(self) -> Iterator[str]:
         ((units, times, rows),) = self.con.execute(
@@ -430,7 +454,7 @@ class _Work:
         if every == "week":
             return "date_diff('day', p, t) // 7"
         since = "date_diff('minute', b, x)" if self._is_zoned else "date_diff('minute', p, t)"
-        return f"{since} // {periods.minutes_of(every)}"
+        return f"{since} // {minutes_of(every)}"
 
     @property
     def _steps(self) -> int:
@@ -438,7 +462,7 @@ class _Work:
         every, to = self.how.every, self.how.to
         if every in LONGEST:
             return LONGEST[every][to]
-        return (DAYS[to] + self._is_zoned) * 24 * 60 // periods.minutes_of(every)
+        return (DAYS[to] + self._is_zoned) * 24 * 60 // minutes_of(every)
 
     def _observed(self, condition: str) -> str:
         """Number of steps in which a condition held: a bit for each."""

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from scale_impact.core.building import periods
+from scale_impact.core.building.labels import has_zone, missing, wrong_labels
 from scale_impact.core.building.recipe import Crosswalk, Names
 from scale_impact.core.words import counted, nearest, plain, some
 from scale_impact.errors import DataError
@@ -90,9 +91,17 @@ def _unmatched(name: str, file: str, known: Mapping[str, str]) -> str:
 
 
 def named(frame: pd.DataFrame, unit: str, names: Mapping[Any, str | None]) -> pd.DataFrame:
-    """A frame with units in place of names; rows whose name stands for none are left out."""
+    """A frame with units in place of names; rows whose name stands for none are left out.
+
+    Raises
+    ------
+    DataError
+        Names are missing. Only those of which the file says so are left out.
+    """
+    if lost := missing(frame[unit]):
+        raise DataError(lost)
     units = frame[unit].map(names)
-    return frame.assign(**{unit: units})[units.notna()].reset_index(drop=True)
+    return frame.assign(**{unit: units})[units.notna()]
 
 
 # ---- boundaries ----------------------------------------------------------------------------------------
@@ -125,22 +134,25 @@ def crossed(frame: pd.DataFrame, unit: str, period: str | None, path: Path, how:
     ----------
     frame:
         One row a unit and period; the unit is text. All columns but unit and period have to be
-        counts, rates or the same.
+        counts, rates or the same. They may be called anything.
 
     Raises
     ------
     DataError
-        The file is not as it should be (weights that are none or do not add up to 1, lines that stand
-        twice, lines that lead from one to the next), units are not in it, or columns are neither counts
-        nor rates: all problems at once.
+        Rows are not one a unit and period, the file is not as it should be (weights that are none or
+        do not add up to 1, lines that stand twice, lines that lead from one to the next), units are not
+        in it, or columns are neither counts nor rates: all problems at once.
     """
+    if frame.empty:
+        raise DataError("There are no rows.")
     values = [str(c) for c in frame.columns if c not in (unit, period)]
-    if problems := [*_unsaid(values, how), *_unfit(frame, unit, period, how)]:
+    old = _old(frame, unit, period, values)
+    known = frame if period is None else frame.assign(**{period: old["p"]})
+    labels = [unit] if period is None else [unit, period]
+    if problems := [*wrong_labels(known, labels), *_unsaid(values, how), *_unfit(frame, unit, period, how)]:
         raise DataError(problems)
     lines = _lines(path, how)
-    moments = pd.DataFrame({"p": pd.unique(frame[period]) if period else [0]})
-    pairs = _valid(lines, moments, path, how)
-    old = frame.assign(_p=frame[period] if period else 0).rename(columns={unit: "old", "_p": "p"})
+    pairs = _valid(lines, old[["p"]].drop_duplicates(), path, how)
     pairs = _with_unlisted(pairs, old, path, how)
     _refuse_sums(pairs, path, how)
     met = _met(pairs, old)
@@ -148,6 +160,12 @@ def crossed(frame: pd.DataFrame, unit: str, period: str | None, path: Path, how:
     _refuse_chains(there, path)
     found = _summed(there, unit, period, values, how)
     return replace(found, notes=tuple(_notes(met, path, period is not None)))
+
+
+def _old(frame: pd.DataFrame, unit: str, period: str | None, values: list[str]) -> pd.DataFrame:
+    """Old units as ``old``, periods as ``p``, values as ``v0``, ``v1`` ..., whatever they are called."""
+    labels = {"old": frame[unit], "p": 0 if period is None else periods.written_alike(frame[period])}
+    return pd.DataFrame({**labels, **{f"v{k}": frame[c] for k, c in enumerate(values)}})
 
 
 def _unsaid(values: list[str], how: Crosswalk) -> Iterator[str]:
@@ -226,6 +244,11 @@ def _comparable(
     """Periods, and ends of validity by their texts, as days or numbers that can be compared."""
     of, limit_of = periods.frequency(moments), periods.frequency(limits)
     numbers = pd.to_numeric(limits, errors="coerce")
+    if has_zone(moments):
+        raise DataError(
+            f"Periods are moments with a time zone ({plain(moments.iloc[0])}), {limits.name} of {path.name} are days. Say in whose days they count: "
+            "aggregate: {zone: Europe/Berlin}."
+        )
     if of == "number" and numbers.notna().all():
         return moments.astype(float), dict(zip(limits, numbers.astype(float), strict=True))
     if {"text", "number"} & {of, limit_of}:
@@ -328,19 +351,20 @@ def _refuse_chains(there: pd.DataFrame, path: Path) -> None:
 def _summed(both: pd.DataFrame, unit: str, period: str | None, values: list[str], how: Crosswalk) -> Crossed:
     """New units from the lines that arrive at each."""
     grouped = both.groupby(["new", "p"], sort=True)
-    result = grouped["complete"].all().rename("_complete").to_frame()
+    result = grouped["complete"].all().to_frame()
     alone = grouped["weight"].transform("size") == 1
-    for c in values:
+    inner = {c: f"v{k}" for k, c in enumerate(values)}
+    for c, v in inner.items():
         if c in how.same:
-            result[c] = _agreed(grouped, c)
+            result[v] = _agreed(grouped, v, c)
         elif c in how.counts:
-            result[c] = _total(both, both["weight"] * both[c])
+            result[v] = _total(both, both["weight"] * both[v])
         else:
-            only = both[alone].set_index(["new", "p"])[c]
-            mean = _mean(both, both["weight"] * both[how.rates[c]], c)
-            result[c] = only.reindex(result.index).where(result.index.isin(only.index), mean)
-    result["_several"] = ~grouped["weight"].size().eq(1)
-    return _masked(result, unit, period, values, how)
+            only = both[alone].set_index(["new", "p"])[v]
+            mean = _mean(both, both["weight"] * both[inner[how.rates[c]]], v)
+            result[v] = only.reindex(result.index).where(result.index.isin(only.index), mean)
+    result["several"] = ~grouped["weight"].size().eq(1)
+    return _masked(result, unit, period, inner, how)
 
 
 def _mean(both: pd.DataFrame, share: pd.Series[Any], column: str) -> pd.Series[Any]:
@@ -355,34 +379,35 @@ def _total(both: pd.DataFrame, parts: pd.Series[Any]) -> pd.Series[Any]:
     return parts.groupby(keys).sum().mask(parts.isna().groupby(keys).any())
 
 
-def _agreed(grouped: Any, column: str) -> pd.Series[Any]:
+def _agreed(grouped: Any, inner: str, column: str) -> pd.Series[Any]:
     """The one value of old units that agree."""
-    several = grouped[column].nunique()
+    several = grouped[inner].nunique()
     if (several > 1).any():
         (unit, period) = several[several > 1].index[0]
-        seen = grouped.get_group((unit, period))[column].unique()
+        seen = grouped.get_group((unit, period))[inner].unique()
         raise DataError(
             f"crosswalk.same: old units of {unit!r} do not agree in {column!r} (in {plain(period)}: {some(list(seen))}; "
             f"{counted(int((several > 1).sum()), 'case')}). Leave the column out."
         )
-    found: pd.Series[Any] = grouped[column].first()
+    found: pd.Series[Any] = grouped[inner].first()
     return found
 
 
-def _masked(result: pd.DataFrame, unit: str, period: str | None, values: list[str], how: Crosswalk) -> Crossed:
-    """Counts and rates of incomplete units made missing, and listed."""
-    short = ~result.pop("_complete").astype(bool)
-    several = result.pop("_several").astype(bool)
+def _masked(result: pd.DataFrame, unit: str, period: str | None, inner: Mapping[str, str], how: Crosswalk) -> Crossed:
+    """Counts and rates of incomplete units made missing, and listed; columns called what they were."""
+    short = ~result.pop("complete").astype(bool)
+    several = result.pop("several").astype(bool)
     gaps = []
-    for c in (c for c in values if c not in how.same):
-        valueless = result[c].isna() & several & ~short
-        nobody = valueless & (result[how.rates[c]].eq(0) if c in how.rates else False)
-        result[c] = result[c].mask(short)
+    for c, v in ((c, v) for c, v in inner.items() if c not in how.same):
+        valueless = result[v].isna() & several & ~short
+        nobody = valueless & (result[inner[how.rates[c]]].eq(0) if c in how.rates else False)
+        result[v] = result[v].mask(short)
         reasons = {INCOMPLETE: short, NOBODY: nobody, VALUELESS: valueless & ~nobody}
         gaps += [_listed(result.index[rows], c, reason) for reason, rows in reasons.items()]
-    frame = result.reset_index().rename(columns={"new": unit, **({"p": period} if period else {})})
+    outer = {"new": unit, **({} if period is None else {"p": period}), **{v: c for c, v in inner.items()}}
+    frame = result.reset_index()[list(outer)].rename(columns=outer)
     listed = pd.concat(gaps, ignore_index=True) if gaps else pd.DataFrame(columns=GAPS)
-    return Crossed(frame[[unit, *([period] if period else []), *values]], listed)
+    return Crossed(frame, listed)
 
 
 def _listed(at: pd.Index[Any], column: str, reason: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scale_impact.core.building import periods
+from scale_impact.core.building.labels import has_zone, kind, wrong_labels
 from scale_impact.core.building.periods import Frequency
 from scale_impact.core.building.recipe import Keep
 from scale_impact.core.words import counted, plain, some
@@ -108,19 +109,41 @@ def joined(pieces: Sequence[Piece], unit: str, period: str, keep: Keep = "first"
         Units or periods are missing, stand twice or are written in different ways, a column comes
         from two sources, or sources have nothing in common: all problems at once.
     """
+    pieces = _written_alike(pieces)
     if problems := [*_own_problems(pieces), *_columns_twice(pieces, unit, period)]:
         raise DataError(problems)
     if problems := [p for piece in pieces[1:] for p in _differences(pieces[0], piece)]:
         raise DataError(problems)
-    clocked = [_on_clock(piece, pieces[0]) for piece in pieces]
-    rows = _rows(clocked, keep)
+    rows = _rows(pieces, keep)
     if not len(rows):
         raise DataError(
             "The sources have no unit and period in common. Compare how they write units and periods, or say `keep: first`."
         )
-    parts = [_placed(piece, rows) for piece in clocked]
+    parts = [_placed(piece, rows) for piece in pieces]
     frame = pd.concat([rows.table.rename(columns={"u": unit, "p": period}), *(part.frame for part in parts)], axis=1)
-    return Joined(frame, _gaps(clocked, rows), tuple(n for part in parts for n in part.notes))
+    return Joined(frame, _gaps(pieces, rows), tuple(n for part in parts for n in part.notes))
+
+
+def _written_alike(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces whose quarters, months and weeks are written in the one way, before rows are told apart by them."""
+    found, problems = [], []
+    for piece in pieces:
+        try:
+            found.append(_with_periods(piece))
+        except DataError as error:
+            problems += [f"{piece.name}: {p}" for p in error.problems]
+    if problems:
+        raise DataError(problems)
+    return found
+
+
+def _with_periods(piece: Piece) -> Piece:
+    if piece.period is None:
+        return piece
+    frame = piece.frame.assign(**{piece.period: periods.written_alike(piece.frame[piece.period])})
+    if piece.gaps is None or piece.gaps.empty:
+        return replace(piece, frame=frame)
+    return replace(piece, frame=frame, gaps=piece.gaps.assign(period=periods.written_alike(piece.gaps["period"])))
 
 
 # ---- what is wrong -------------------------------------------------------------------------------------
@@ -130,33 +153,7 @@ def _own_problems(pieces: Sequence[Piece]) -> Iterator[str]:
     if pieces[0].period is None:
         yield f"The first part ({pieces[0].name}) has no period. Put a source with periods first; it says which rows there are."
     yield from (f"{piece.name} has no rows." for piece in pieces if piece.frame.empty)
-    for piece in pieces:
-        empty = {c: int(piece.frame[c].isna().sum()) for c in piece.labels}
-        yield from (
-            f"{piece.name}: {c!r} is empty in {counted(n, 'row')}. Leave these rows out (`exclude` in its card)."
-            for c, n in empty.items()
-            if n
-        )
-        yield from _twice(piece)
-
-
-def _twice(piece: Piece) -> Iterator[str]:
-    """Units that stand twice in a period, with the rows."""
-    again = piece.frame.duplicated(piece.labels, keep=False)
-    if not again.any():
-        return
-    found = piece.frame.loc[again, piece.labels]
-    groups = found.groupby(piece.labels, sort=True).indices
-    shown = [
-        f"{'/'.join(map(plain, key if isinstance(key, tuple) else (key,)))} (rows {some([int(found.index[k]) + 1 for k in at], 3)})"
-        for key, at in list(groups.items())[:3]
-    ]
-    what = " and ".join(repr(c) for c in piece.labels)
-    more = f" and {len(groups) - 3:,} more" if len(groups) > 3 else ""
-    yield (
-        f"{piece.name}: {what} stand{'s' if len(piece.labels) == 1 else ''} twice: {'; '.join(shown)}{more}. Leave one out (`exclude` in its card), or say "
-        "what becomes of them (`aggregate` with `repeated`)."
-    )
+    yield from (f"{piece.name}: {wrong}" for piece in pieces for wrong in wrong_labels(piece.frame, piece.labels))
 
 
 def _columns_twice(pieces: Sequence[Piece], unit: str, period: str) -> Iterator[str]:
@@ -184,14 +181,18 @@ def _differences(first: Piece, piece: Piece) -> Iterator[str]:
 
 def _unlike_units(first: Piece, piece: Piece) -> Iterator[str]:
     ours, theirs = first.frame[first.unit], piece.frame[piece.unit]
-    if _is_number(ours) != _is_number(theirs):
-        culprit = first if _is_number(ours) else piece
+    kinds = kind(ours), kind(theirs)
+    if kinds[0] != kinds[1] and "numbers" not in kinds:
+        yield f"Units are {kinds[0]} in {first.name} and {kinds[1]} in {piece.name}. Give both `type: text` in their cards."
+        return
+    if kinds[0] != kinds[1]:
+        culprit = first if kinds[0] == "numbers" else piece
         yield (
             f"Units are numbers in {culprit.name} ({plain(culprit.frame[culprit.unit].iloc[0])}) and text in the other source "
             f"({first.name} with {piece.name}). Give {culprit.unit!r} `type: text` in the card {culprit.name}."
         )
         return
-    if not _is_number(ours):
+    if kinds[0] == "text":
         yield from _almost_alike(first, piece)
 
 
@@ -220,7 +221,15 @@ def _almost_alike(first: Piece, piece: Piece) -> Iterator[str]:
 def _unlike_periods(first: Piece, piece: Piece) -> Iterator[str]:
     ours, theirs = first.frame[str(first.period)], piece.frame[str(piece.period)]
     shown = f"{piece.name} has {_example(theirs)} as period, {first.name} {_example(ours)}"
-    if first.of == piece.of and _kind(ours) == _kind(theirs):
+    if has_zone(ours) != has_zone(theirs) and piece.of in periods.LENGTH:
+        zoned = first if has_zone(ours) else piece
+        yield (
+            f"{shown}: {zoned.name} has a time zone, the other has none, so it is not known whose days are meant. Aggregate {zoned.name} by the days of a "
+            "place: aggregate: {to: day, every: hour, zone: Europe/Berlin, rules: ...}."
+        )
+    elif has_zone(ours) and has_zone(theirs) and kind(ours) != kind(theirs):
+        yield f"{shown}: these are {kind(ours)} and {kind(theirs)}. Write both in one time zone, or aggregate both by the days of one place."
+    elif first.of == piece.of and kind(ours) == kind(theirs):
         if piece.repeat:
             yield f"{shown}: `repeat: true` is for longer periods than the panel's. Leave it out."
     elif first.of == piece.of:
@@ -235,36 +244,16 @@ def _unlike_periods(first: Piece, piece: Piece) -> Iterator[str]:
 
 
 def _example(labels: pd.Series[Any]) -> str:
-    return f"{plain(labels.iloc[0])!r}" if _kind(labels) == "O" else plain(labels.iloc[0])
-
-
-def _kind(labels: pd.Series[Any]) -> str:
-    """Number (n), date (M) or text (O)."""
-    if labels.dtype.kind in "iuf":
-        return "n"
-    return "M" if labels.dtype.kind == "M" else "O"
-
-
-def _is_number(labels: pd.Series[Any]) -> bool:
-    return labels.dtype.kind in "iufb"
+    return f"{plain(labels.iloc[0])!r}" if kind(labels) == "text" else plain(labels.iloc[0])
 
 
 # ---- joining -------------------------------------------------------------------------------------------
 
 
-def _on_clock(piece: Piece, first: Piece) -> Piece:
-    """A part with its periods written as those of the first: ``2019-Q1`` as ``2019Q1``; longer ones stay."""
-    if piece.period is None or piece is first or first.period is None or piece.of != first.of:
-        return piece
-    ours, theirs = first.frame[first.period], piece.frame[piece.period]
-    if _kind(ours) != "O" or piece.of in ("number", "text"):
-        return piece
-    written = dict(zip(_starts(ours), ours, strict=True))
-    labels = [written.get(start, label) for start, label in zip(_starts(theirs), theirs, strict=True)]
-    return replace(piece, frame=piece.frame.assign(**{piece.period: labels}))
-
-
-def _starts(labels: pd.Series[Any]) -> pd.Series[Any]:
+def _by_clock(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """First days of periods; of moments the times on the clocks of their time zone."""
+    if has_zone(labels):
+        return labels.dt.tz_localize(None)
     unique = pd.Series(pd.unique(labels), name=labels.name)
     return labels.map(dict(zip(unique, periods.starts(unique), strict=True)))
 
@@ -300,8 +289,8 @@ class _Rows:
 
     def _repeated(self, piece: Piece) -> NDArray[np.intp]:
         """Rows of the longer periods in which the panel's lie."""
-        longer = periods.truncated(_starts(self.table["p"]), self.of, piece.of)  # type: ignore[arg-type]
-        theirs = pd.MultiIndex.from_arrays([piece.frame[piece.unit], _starts(piece.frame[str(piece.period)])])
+        longer = periods.truncated(_by_clock(self.table["p"]), self.of, piece.of)  # type: ignore[arg-type]
+        theirs = pd.MultiIndex.from_arrays([piece.frame[piece.unit], _by_clock(piece.frame[str(piece.period)])])
         return np.asarray(theirs.get_indexer(pd.MultiIndex.from_arrays([self.table["u"], longer])))
 
 

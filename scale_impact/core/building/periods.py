@@ -15,10 +15,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from scale_impact.core.building.steps import To, minutes_of
 from scale_impact.core.words import plain
 from scale_impact.errors import DataError
 
-To = Literal["day", "week", "month", "quarter", "year"]
 Frequency = Literal["time", "day", "week", "month", "quarter", "year", "number", "text"]
 """What labels are; `number` and `text` follow no calendar that is known, `time` is finer than a day."""
 
@@ -32,6 +32,9 @@ PATTERNS: dict[Frequency, re.Pattern[str]] = {
     "quarter": re.compile(r"(\d{4})-?Q([1-4])\Z"),
     "year": re.compile(r"(\d{4})\Z"),
 }
+WRITTEN: dict[Frequency, str] = {"week": r"\1W\2", "month": r"\1-\2", "quarter": r"\1Q\2"}
+"""How labels are written of which there are several ways: ``2019W05``, ``2019-03``, ``2019Q1``."""
+
 YEARS = range(1000, 3000)
 """Whole numbers that are read as years."""
 
@@ -40,24 +43,6 @@ CLOCKS = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-01-01")
 
 LABELS = {"week": "%GW%V", "month": "%Y-%m"}
 """How labels are written where strftime can."""
-
-
-def minutes_of(every: str) -> int:
-    """Minutes of ``hour`` or ``15 minutes``.
-
-    Raises
-    ------
-    ValueError
-        It is no such step, or one that does not divide an hour.
-    """
-    if every == "hour":
-        return 60
-    found = re.fullmatch(r"(\d+) minutes?", every)
-    if found is None or int(found[1]) == 0 or 60 % int(found[1]):
-        raise ValueError(
-            f"{every!r} is none of month, week, day, hour or minutes that divide an hour, as `15 minutes`."
-        )
-    return int(found[1])
 
 
 def frequency(labels: pd.Series[Any]) -> Frequency:
@@ -94,6 +79,23 @@ def starts(labels: pd.Series[Any]) -> pd.Series[Any]:
     known = pd.unique(labels.dropna())
     days = {label: _start(plain(label), found, str(labels.name)) for label in known}
     return pd.Series(pd.to_datetime(labels.map(days)), index=labels.index)
+
+
+def written_alike(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Quarters, months and weeks in the one way in which a panel has them: ``2019-Q1`` as ``2019Q1``.
+
+    Raises
+    ------
+    DataError
+        A label names a month or week that there is not.
+    """
+    of = frequency(labels)
+    if of not in WRITTEN:
+        return labels
+    known = pd.Series(pd.unique(labels.dropna()), name=labels.name)
+    starts(known)
+    written = {label: PATTERNS[of].sub(WRITTEN[of], plain(label)) for label in known}
+    return labels if all(label == new for label, new in written.items()) else labels.map(written)
 
 
 def _start(label: str, of: Frequency, column: str) -> np.datetime64:

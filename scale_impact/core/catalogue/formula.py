@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -76,8 +77,8 @@ def load_formulas(path: Path, indicators: Mapping[str, Indicator]) -> dict[str, 
     Raises
     ------
     StudyError
-        Lines are not as they should be, name an indicator that is not in the catalogue, or give
-        another ``per`` than its unit says; all problems at once.
+        Lines are not as they should be, name an indicator that is not in the catalogue, give another ``per``
+        than its unit says, or an example that the formula does not give; all problems at once.
     """
     if not path.is_file():
         return {}
@@ -85,7 +86,7 @@ def load_formulas(path: Path, indicators: Mapping[str, Indicator]) -> dict[str, 
     wrong = [
         f"line {lines[key]}, {key}: {problem}"
         for key, formula in formulas.items()
-        for problem in _unfitting(formula, indicators)
+        for problem in (*_unfitting(formula, indicators), *_miscalculated(formula))
     ]
     if wrong:
         raise StudyError(wrong, where=WHERE)
@@ -127,7 +128,8 @@ def _problems(line: Line) -> Iterator[str]:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) is not None
+    written = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text)
+    return written is not None and math.isfinite(float(text))
 
 
 def _unfitting(formula: Formula, indicators: Mapping[str, Indicator]) -> Iterator[str]:
@@ -137,6 +139,21 @@ def _unfitting(formula: Formula, indicators: Mapping[str, Indicator]) -> Iterato
         yield f"there is no such indicator. {nearest_indicator(indicators, formula.indicator)}"
     elif formula.per != per_of(indicator.unit):
         yield f"per is {number(formula.per)}, and the unit is {indicator.unit!r} ({number(per_of(indicator.unit))})."
+
+
+def _miscalculated(formula: Formula) -> Iterator[str]:
+    """What is wrong with a worked example: what the formula gives is another value, or none."""
+    above, below, said = formula.example_numerator, formula.example_denominator, formula.example_value
+    try:
+        found = value(formula, above, below)
+    except DataError as error:
+        yield from (f"the example cannot be: {problem}" for problem in error.problems)
+        return
+    if not math.isclose(found, said, rel_tol=1e-6):
+        yield (
+            f"the example says {said:.10g}, and {number(formula.per)} x {above:.10g} / {below:.10g} is {found:.10g}. Correct the one that is "
+            "wrong."
+        )
 
 
 def per_of(unit: str) -> float:

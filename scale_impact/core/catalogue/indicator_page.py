@@ -53,7 +53,7 @@ and yes or no have the ends of their own definition, particles and NO2 those of 
 All else has none: counts, rates, ratios, amounts, and the Gini coefficient, because equal incomes for all are nobody's aim.
 Ozone has none, because a yearly mean and a peak-season mean are not held against the same guideline.
 
-**Quality** is a property of a value. Where a source says nothing, the usual quality of published values is taken (named in the
+**Quality** is a property of a value (`quality` of a column in a source card). Where a card says nothing, the usual quality is taken (named in the
 last column), and `not traceable` where the catalogue names none:
 
 {qualities}

@@ -108,7 +108,7 @@ class Dialect:
         """Numbers that stand for "no value", such as -999."""
         found = (self._plain(m) for m in self.missing if re.fullmatch(self.number, m))
         endless = (m for m in self.missing if re.fullmatch(r"[+-]?inf(inity)?", m, flags=re.IGNORECASE))
-        return frozenset(float(v) for v in (*found, *endless))
+        return frozenset(_real(v) for v in (*found, *endless))
 
     @cached_property
     def no_moments(self) -> frozenset[pd.Timestamp]:
@@ -122,9 +122,9 @@ class Dialect:
             return Cell(int(content))
         if isinstance(content, (int, float, np.number)):
             value = content.item() if isinstance(content, np.number) else content
-            if float(value) in self.no_values:
+            if _real(value) in self.no_values:
                 return Cell(None)
-            return None if math.isinf(value) else Cell(value)
+            return None if math.isinf(_real(value)) else Cell(value)
         return self._text(content) if isinstance(content, str) and len(content) <= LONGEST else None
 
     def _text(self, content: str) -> Cell | None:
@@ -210,6 +210,14 @@ def _float(cell: Cell | None) -> float:
     return np.nan if cell is None or cell.value is None else float(cell.value)
 
 
+def _real(value: Any) -> float:
+    """A number as a computer keeps it; a whole one of more than 308 digits is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def _whole(cells: Sequence[Cell | None], codes: Any) -> Any:
     """The values as whole numbers, where all are."""
     found = [c.value for c in cells if c is not None and isinstance(c.value, int) and abs(c.value) < 2**63]
@@ -264,8 +272,13 @@ def emptied(column: pd.Series[Any], dialect: Dialect) -> pd.Series[Any]:
         return _masked(column, [d for d in dialect.no_moments if (d.tzinfo is None) == (column.dt.tz is None)])
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
-    wanted = np.array(sorted(dialect.no_values))
-    return _masked(column, wanted.astype(np.float32) if column.dtype == np.float32 else wanted)
+    wanted = np.array(sorted(dialect.no_values), dtype=float)
+    if column.dtype.kind != "f" or not len(wanted):
+        return _masked(column, wanted)
+    with np.errstate(over="ignore"):
+        short = wanted.astype(np.float32).astype(float)  # -99.9 of a file with short numbers is -99.9000015 as a long one
+    alike = short[np.isfinite(short)]
+    return _masked(column, np.concatenate([wanted, alike]).astype(column.dtype, copy=False))
 
 
 def without_missing(column: pd.Series[Any], dialect: Dialect) -> pd.Series[Any]:
@@ -327,8 +340,8 @@ def _refuse_unfit(column: pd.Series[Any], about: Column, places: Places, problem
     elif column.dtype.kind == "f" and (endless := np.isinf(np.asarray(column, dtype=float))).any():
         where = _shown(column[endless], places)
         problems.append(
-            f"Column {column.name!r} holds what is infinite or too large for a number: {where}. If it means that there is no value, name "
-            "the text under `missing` in the card; a correction can then say the right one."
+            f"Column {column.name!r} holds what is infinite or too large for a number: {where}. Correct the value (the log of 0?); if it means that "
+            "there is no value, name the text under `missing` in the card; a correction can then say the right one."
         )
 
 

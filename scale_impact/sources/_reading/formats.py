@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,17 @@ def as_stored(frame: pd.DataFrame, source: Source, dialect: Dialect) -> pd.DataF
     SourceError
         Cells are not what the card says, all at once with their rows.
     """
-    bare = [name for name, about in source.columns.items() if about.type is None and name in frame]
-    for name in bare:
-        frame[name] = without_missing(frame[name], dialect)
-    declared = {name: about for name, about in source.columns.items() if about.type is not None}
-    return typed(frame, declared, dialect, lambda name: rows)
+    said = replace(dialect, missing=frozenset(missing_said(source)))
+    for name in (c for c, about in source.columns.items() if about.type is None and c in frame):
+        frame[name] = without_missing(frame[name], said)
+    texts = {name: about for name, about in source.columns.items() if about.type == "text"}
+    others = {name: about for name, about in source.columns.items() if about.type in ("number", "date")}
+    return typed(typed(frame, texts, said, lambda name: rows), others, dialect, lambda name: rows)
+
+
+def missing_said(source: Source) -> tuple[str, ...]:
+    """Texts that a card names as "no value"; a file with types has its own missing values, and "NA" may be Namibia there."""
+    return source.missing if "missing" in source.model_fields_set else ()
 
 
 def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +22,7 @@ SHOWN = 3
 
 
 def refuse_broken_rules(frame: pd.DataFrame, source: Source, name: str) -> None:
-    """Refuse data that break the card's rules, all problems at once with row and column.
+    """Refuse data that break the card's rules, all problems at once with row and column; rules that are none, first.
 
     Raises
     ------
@@ -30,6 +30,7 @@ def refuse_broken_rules(frame: pd.DataFrame, source: Source, name: str) -> None:
         A column is of another type or holds what the card excludes, unit and period stand more than
         once, or a unit is the total of the others.
     """
+    refuse_no_rules(source)
     problems = [
         *_types(frame, source),
         *_values(frame, source, name),
@@ -45,17 +46,101 @@ def refuse_broken_streamed(table: ParquetTable, source: Source, name: str) -> No
 
     That a unit stands twice in a period is noticed when they are streamed.
     """
+    refuse_no_rules(source)
+    typed = {(c, "type"): sql for c in source.columns if (sql := table.unfit(c)) is not None}
+    zones = {(c, "zones"): sql for c in source.columns if (sql := _two_clocks(table, c)) is not None}
+    # rules are asked of columns that are what the card says: others cannot be compared
+    _refuse_found(table, typed | zones, source, name, table.held)
+    unfit = [c for c, r in source.columns.items() if _has_bounds(r) and not _holds_numbers(table, c)]
+    if unfit:
+        raise SourceError([_NO_NUMBERS.format(column=c) for c in unfit])
     broken = {(c, key): sql for c, rule in source.columns.items() for key, sql in _broken(table, c, rule).items()}
-    if not broken:
+    _refuse_found(table, broken, source, name, table.value)
+
+
+def _refuse_found(
+    table: ParquetTable, asked: dict[tuple[str, str], str], source: Source, name: str, shown: Callable[[str], str]
+) -> None:
+    """Refuse the rows that fulfil conditions in SQL, by column and rule: how many, and the least of their values."""
+    if not asked:
         return
-    asked = ", ".join(
-        f"count_if({sql}), min(CASE WHEN {sql} THEN {table.value(c)} END)" for (c, _), sql in broken.items()
-    )
+    chosen = ", ".join(f"count_if({sql}), min(CASE WHEN {sql} THEN {shown(c)} END)" for (c, _), sql in asked.items())
     with table.connected() as con:
-        (found,) = con.execute(f"SELECT {asked} FROM {table.source}").fetchall()
-    counts = zip(broken, found[::2], found[1::2], strict=True)
+        (found,) = con.execute(f"SELECT {chosen} FROM {table.source}").fetchall()
+    counts = zip(asked, found[::2], found[1::2], strict=True)
     if problems := [_streamed_case(c, key, n, seen, source, name) for (c, key), n, seen in counts if n]:
         raise SourceError(problems)
+
+
+OFFSET = r"[0-9](Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+"""How a moment ends that says how far it is from universal time."""
+
+
+def _two_clocks(table: ParquetTable, column: str) -> str | None:
+    """Moments written without a time zone where others have one, in SQL; None where none are written as text."""
+    if (table.types or {}).get(column) != "date" or table.stored[column] != "VARCHAR":
+        return None
+    says = f"regexp_matches(trim({table.held(column)}), '[T ].*{OFFSET}')"
+    return f"NOT {says} AND (SELECT bool_or({says}) FROM {table.source})"
+
+
+def _holds_numbers(table: ParquetTable, column: str) -> bool:
+    kind = table.kind(column)
+    return kind in NUMBERS or kind.startswith("DECIMAL")
+
+
+def _has_bounds(rule: Column) -> bool:
+    return rule.minimum is not None or rule.maximum is not None
+
+
+_NO_NUMBERS = "Column {column!r} has a minimum or maximum and holds no numbers. Give it `type: number`."
+
+
+# ---- rules that are none ---------------------------------------------------------------------------------
+
+
+def refuse_no_rules(source: Source) -> None:
+    """Refuse rules that nothing could keep: the card is wrong then, not the file.
+
+    Raises
+    ------
+    SourceError
+        A bound is no number, the least is more than the most, no value is allowed, or a pattern is not of the dialect; all at once.
+    """
+    if problems := [p for column, rule in source.columns.items() for p in _no_rules(column, rule)]:
+        raise SourceError(problems)
+
+
+def _no_rules(column: str, rule: Column) -> Iterator[str]:
+    at = f"columns.{column}"
+    bounds = {"minimum": rule.minimum, "maximum": rule.maximum}
+    endless = [key for key, bound in bounds.items() if bound is not None and not math.isfinite(bound)]
+    yield from (
+        f"{at}.{key} is {bounds[key]}, which bounds nothing. Write a number, or leave it out." for key in endless
+    )
+    if rule.minimum is not None and rule.maximum is not None and rule.minimum > rule.maximum:
+        yield f"{at}: minimum {number(rule.minimum)} is above maximum {number(rule.maximum)}. Correct one of them."
+    if rule.values is not None and not rule.values:
+        yield f"{at}.values is empty, so nothing would be allowed. Name the values, or leave it out."
+    if any(isinstance(v, float) and not math.isfinite(v) for v in rule.values or ()):
+        yield f"{at}.values holds what is no number. Write numbers; missing values need not be named."
+    if rule.pattern is not None and (said := _no_pattern(rule.pattern)) is not None:
+        yield (
+            f"{at}.pattern is {rule.pattern!r}, which is not of the dialect RE2 ({said}). It has no look-ahead and look-behind ((?=, (?!, (?<=, "
+            r"(?<!), no back references (\1, (?P=name)), no atomic groups and no \Z. Write it without."
+        )
+
+
+def _no_pattern(pattern: str) -> str | None:
+    """What is wrong with a regular expression of RE2; None where nothing is."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        try:
+            con.execute("SELECT regexp_full_match('', ?)", [pattern]).fetchall()
+        except duckdb.Error as error:
+            return str(error).partition("Error: ")[2].strip().rstrip(".")
+    return None
 
 
 def _streamed_case(column: str, key: str, n: int, seen: Any, source: Source, name: str) -> str:
@@ -120,12 +205,8 @@ def _values(frame: pd.DataFrame, source: Source, name: str) -> Iterator[str]:
     ruled = {c: r for c, r in source.columns.items() if _is_ruled(r)}
     if not ruled or not len(frame):
         return
-    unfit = {
-        c
-        for c, r in ruled.items()
-        if (r.minimum is not None or r.maximum is not None) and frame[c].dtype.kind not in "biuf"
-    }
-    yield from (f"Column {c!r} has a minimum or maximum and holds no numbers. Give it `type: number`." for c in unfit)
+    unfit = {c for c, r in ruled.items() if _has_bounds(r) and frame[c].dtype.kind not in "biuf"}
+    yield from (_NO_NUMBERS.format(column=c) for c in unfit)
     found = _failures(frame, {c: r for c, r in ruled.items() if c not in unfit})
     for (column, check), cases in found.groupby(["column", "check"], sort=False) if len(found) else ():
         rows = pd.Index(sorted(cases["index"].astype(int)))
@@ -157,18 +238,28 @@ def _checks(rule: Column) -> list[Any]:
         checks.append(pa.Check(lambda s: s <= rule.maximum, name="maximum"))
     if rule.values is not None:
         known = {plain(v) for v in rule.values}
-        checks.append(pa.Check(lambda s: _each(s, lambda label: label in known), name="values"))
+        checks.append(pa.Check(lambda s: _each(s, lambda labels: [v in known for v in labels]), name="values"))
     if rule.pattern is not None:
-        whole = re.compile(rf"(?:{rule.pattern})\Z")
-        checks.append(pa.Check(lambda s: _each(s, lambda label: whole.match(label) is not None), name="pattern"))
+        pattern = rule.pattern
+        checks.append(pa.Check(lambda s: _each(s, lambda labels: _matching(labels, pattern)), name="pattern"))
     return checks
 
 
-def _each(column: pd.Series[Any], fits: Callable[[str], bool]) -> pd.Series[bool]:
+def _each(column: pd.Series[Any], fit: Callable[[list[str]], list[bool]]) -> pd.Series[bool]:
     """Whether values fit, by their labels; each different value is looked at once."""
     codes, labels = pd.factorize(column)
-    found = np.array([fits(plain(v)) for v in labels] + [False])
+    found = np.array([*fit([plain(v) for v in labels]), False])
     return pd.Series(found[codes], index=column.index)
+
+
+def _matching(labels: list[str], pattern: str) -> list[bool]:
+    """Which labels a pattern matches whole, by DuckDB: in the dialect in which streamed data are looked at, too."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        con.register("labels", pd.DataFrame({"label": pd.Series(labels, dtype=object)}))
+        found = con.execute("SELECT regexp_full_match(CAST(label AS VARCHAR), ?) FROM labels", [pattern]).fetchall()
+    return [fits for (fits,) in found]
 
 
 def _said(check: str, rule: Column) -> str:
@@ -178,6 +269,8 @@ def _said(check: str, rule: Column) -> str:
         "maximum": f"is above its maximum {rule.maximum if rule.maximum is None else number(rule.maximum)}",
         "values": f"holds none of its values ({some(rule.values or (), 8)})",
         "pattern": f"does not match its pattern {rule.pattern!r}",
+        "type": f"is of type {rule.type} and holds {KINDS[rule.type or 'text'][1]}",
+        "zones": "is of type date and holds moments without a time zone beside others with one",
     }.get(check, "is empty, and should be complete,")
 
 
