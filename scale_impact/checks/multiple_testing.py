@@ -81,7 +81,11 @@ def of_profile(found: Profile, outcome: str) -> Check:
 
 
 def _by_itself(line: Line) -> str:
-    return f" (p = {line.p_value:.3f} by itself)" if line.p_value is not None else ""
+    return f" (p {_p(line.p_value)} by itself)" if line.p_value is not None else ""
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _why(line: Line) -> str:
@@ -90,7 +94,8 @@ def _why(line: Line) -> str:
 
 def _numbers(found: Adjusted, profile: Profile) -> str:
     many = counted(sum(x.adjusted is not None for x in profile.lines), "outcome")
-    return f"p = {found.p_value:.3f} by itself, {found.stepdown:.3f} among {many} ({profile.words}); q = {found.q_value:.3f}."
+    among = _p(found.stepdown).removeprefix("= ")
+    return f"p {_p(found.p_value)} by itself, {among} among {many} ({profile.words}); q {_p(found.q_value)}."
 
 
 def _judged(found: Adjusted, alpha: float) -> tuple[Verdict, str]:
@@ -98,7 +103,7 @@ def _judged(found: Adjusted, alpha: float) -> tuple[Verdict, str]:
         return "pass", "The finding stays when all outcomes are counted."
     if found.p_value <= alpha:
         return "fail", "By itself it looks like a finding; among so many outcomes chance gives one as large."
-    return "pass", "It is no finding by itself either."
+    return "inapplicable", "It is no finding by itself, so there is none that looking often could have made."
 
 
 def _details(found: Profile, own: Line) -> dict[str, Any]:

@@ -276,7 +276,9 @@ def emptied(column: pd.Series[Any], dialect: Dialect) -> pd.Series[Any]:
     if column.dtype.kind != "f" or not len(wanted):
         return _masked(column, wanted)
     with np.errstate(over="ignore"):
-        short = wanted.astype(np.float32).astype(float)  # -99.9 of a file with short numbers is -99.9000015 as a long one
+        short = wanted.astype(np.float32).astype(
+            float
+        )  # -99.9 of a file with short numbers is -99.9000015 as a long one
     alike = short[np.isfinite(short)]
     return _masked(column, np.concatenate([wanted, alike]).astype(column.dtype, copy=False))
 
