@@ -17,10 +17,10 @@ from scale_impact.sources._pulling.store import refuse_unprintable
 from scale_impact.sources._reading.cells import dialect_of, lost_zeros, typed
 from scale_impact.sources._reading.csv_doubts import (
     bytes_alike,
-    counts,
     cut,
     first_lines,
     lines_of,
+    may_be_uneven,
     other_encoding,
     refuse_wrong_header,
     text,
@@ -137,8 +137,7 @@ def _may_be_uneven(path: Path, source: Source) -> bool:
     """Whether rows may have fewer cells than the header: a count of separators, which is quick, rules it out mostly."""
     if source.skip or source.footer or not bytes_alike(source):
         return True
-    found = counts(path, source.separator.encode())
-    return found is None or found.marks != found.lines * found.in_first
+    return may_be_uneven(path, source.separator.encode())
 
 
 def _filled(frame: pd.DataFrame) -> pd.DataFrame:

@@ -374,6 +374,8 @@ def test_moments_with_and_without_a_zone_in_one_column_are_refused_with_their_li
         ("county,y,z\n01,1,2\n02,1\n03,1,4\n", 3),
         ("county,y,z\r\n01,1,2\r\n02,1\r\n\r\n", 3),
         ("county,y,z\n01,1,2\n\n02,1", 4),
+        ("county,y,z\n01,1,2,\n02,1\n", 3),
+        ("county,y,z\n01,1,2\n" + 60_000 * "02,1,3\n" + "03,1\n04,1,2,\n", 60_003),
         ('county,y,z\n"0,1",1,2\n02,1\n', 3),
     ],
 )

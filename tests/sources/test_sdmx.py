@@ -530,8 +530,8 @@ def test_the_shipped_card_of_city_populations_reads_an_answer_of_its_shape(tmp_p
     assert shipped.dataflow == "urb_cpop1"
     path = tmp_path / "answer"
     path.write_bytes(CSV)
-    from scale_impact.sources._reading.tidy import as_in_file, stacked
+    from scale_impact.sources._reading.tidy import as_card, as_in_file
 
-    frame = stacked([(shipped.pieces[0], sdmx.parse(path, as_in_file(shipped)))], shipped)
+    frame = as_card(sdmx.parse(path, as_in_file(shipped)), shipped.pieces[0], shipped)
     assert set(shipped.columns) <= set(frame.columns)
     assert frame["population"].dtype.kind == "f"
