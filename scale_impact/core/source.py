@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from scale_impact.core.building.recipe import Keep, Part
 from scale_impact.core.remote import credentials_in, is_url
@@ -27,6 +27,10 @@ UNDATED = "undated"
 
 Scalar = bool | int | float | str | None
 """One value of a table, as a card writes it."""
+
+
+Hash = Annotated[str, AfterValidator(lambda text: text.strip().lower())]
+"""A SHA-256, as its author wrote it."""
 
 
 class Column(Record):
@@ -94,7 +98,7 @@ class SourceFile(Record):
     """The file: within the project or package; of pulled data its name in the store."""
     address: str | None = None
     """Where `data pull` fetches it."""
-    sha256: str | None = None
+    sha256: Hash | None = None
     """Hash of the file."""
     adds: dict[str, Scalar] = {}
     """Columns that the file lacks and each of its rows has, such as {year: 2019}."""
@@ -109,11 +113,6 @@ class SourceFile(Record):
     @classmethod
     def _without_credentials(cls, text: str | None) -> str | None:
         return without_credentials(text)
-
-    @field_validator("sha256")
-    @classmethod
-    def _in_small_letters(cls, sha256: str | None) -> str | None:
-        return None if sha256 is None else sha256.strip().lower()
 
 
 def without_credentials(text: str | None) -> str | None:
@@ -153,7 +152,7 @@ class Source(Record):
     """Where `data pull` fetches the file; for `ckan` the portal."""
     folder: str = ""
     """Folder of the store and of mirrors; default: the card's name."""
-    sha256: str | None = None
+    sha256: Hash | None = None
     """Hash of the file; of several files of a folder or pattern: the hash of their hashes, sorted, one a line."""
 
     separator: str = ","
@@ -221,11 +220,6 @@ class Source(Record):
     @classmethod
     def _without_credentials(cls, text: str | None) -> str | None:
         return without_credentials(text)
-
-    @field_validator("sha256")
-    @classmethod
-    def _in_small_letters(cls, sha256: str | None) -> str | None:
-        return None if sha256 is None else sha256.strip().lower()
 
     @field_validator("folder", "vintage")
     @classmethod

@@ -58,10 +58,18 @@ def parse(path: Path, source: Source) -> pd.DataFrame:
     _say_hidden(table)
     frame = table.frame(source)
     if frame.empty:
-        raise SourceError(f"{table.name} has a header and no rows.")
+        raise SourceError(f"{table.name} has a header and no rows. {_other_sheets(sheet)}")
     found = typed(frame, source.columns, dialect_of(source), table.places)
     _refuse(_lost_codes(table, source, found))
     return found.reset_index(drop=True)
+
+
+def _other_sheets(sheet: Worksheet) -> str:
+    """Where the rows may be, of a sheet that has none."""
+    others = [other.title for other in sheet.parent.worksheets if other.title != sheet.title]
+    if not others:
+        return "Is `header` or `skip` too large?"
+    return f"The workbook has other sheets ({some(others)}): name the one with the data, `sheet: {others[0]}`."
 
 
 def _refuse(problems: Iterator[str]) -> None:

@@ -17,7 +17,7 @@ from scale_impact.workflow.preflight import code_cells
 from scale_impact.workflow.runs import Run
 
 ALWAYS = (
-    "numpy", "numpy.random", "pandas", "matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "fsspec", "numpy", "numpy.random", "pandas", "matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg", "scipy.stats", "scipy.linalg", "scipy.sparse", "scipy.optimize", "scipy.special",
     "annotated_types", "pydantic", "pydantic.main", "pydantic.types", "pydantic.json_schema", "pydantic.functional_validators",
     "pydantic.plugin._schema_validator", "yaml", "threadpoolctl", "urllib.request", "importlib.readers", "encodings.utf_8_sig",

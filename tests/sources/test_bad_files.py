@@ -133,3 +133,18 @@ def test_a_mark_for_exactly_zero_is_zero_where_the_card_says_so_and_no_number_ot
     assert births.isna().tolist() == [False, False, False, True]
     with pytest.raises(SourceError, match="line 3"):
         read(place.data(text=text, columns=columns, separator=";", missing=["", ".", "–"]), place.root)
+
+
+def test_notes_below_the_data_are_recognised_though_the_separator_stands_in_them(place):
+    text = "stadt;jahr;no2\nA;2019;41\nB;2019;38\np = provisional; b = break\n(c) City\n"
+    found = problem(place, text, separator=";")
+    assert "Then add `footer: 2` to the card" in found
+    path = place.data(text=text, columns=CITIES, separator=";", footer=2)
+    assert len(read(path, place.root)) == 2
+
+
+def test_all_footnote_marks_of_a_column_are_named_at_once(place):
+    text = "stadt,jahr,no2\nA,2019,1.5 b\nB,2019,:\nC,2019,2.0p\nD,2019,3 e\n"
+    found = problem(place, text)
+    for mark in ("'b'", "'p'", "'e'", "':'"):
+        assert f"{mark}: what it means" in found

@@ -68,6 +68,7 @@ def test_details_describe_each_part(manifest):
         "measure",
         "indicators",
         "source",
+        "made_of",
         "data",
         "package",
     }

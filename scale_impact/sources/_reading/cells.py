@@ -537,8 +537,10 @@ def _say_misplaced(found: Sequence[str], dialect: Dialect) -> str:
 
 
 def _say_note(found: Sequence[str], dialect: Dialect) -> str:
-    mark = next(m[1].strip(BLANKS) for t in found if (m := re.fullmatch(rf"{dialect.number}({NOTE})", t)))
-    return f"Footnote marks are declared with their meaning: add `markers: {{{mark!r}: what it means}}` to the card."
+    beside = (m[1].strip(BLANKS) for t in found if (m := re.fullmatch(rf"{dialect.number}({NOTE})", t)))
+    alone = (t for t in found if re.fullmatch(r"[^\w\s]{1,3}|[A-Za-z]", t))  # marks in place of a number
+    marks = ", ".join(f"{mark!r}: what it means" for mark in dict.fromkeys([*beside, *alone]))
+    return f"Footnote marks are declared with their meaning: add `markers: {{{marks}}}` to the card."
 
 
 _ADVICE: tuple[tuple[Callable[[str, Dialect], bool], Any], ...] = (

@@ -205,9 +205,13 @@ def uneven(path: Path, source: Source, *, empty: bool = False) -> str | None:
 def _footnotes(found: Sequence[tuple[int, int]], header: Sequence[str], path: Path, source: Source) -> str:
     """What to do about such rows: those at the end are footnotes."""
     total = len(cut(text(path, source, "replace"), source).splitlines()) + source.skip
-    at_end = len(header) > 1 and all(n == 1 for _, n in found) and found[-1][0] - found[0][0] + 1 >= total - found[0][0]
+    short = len(header) > 1 and all(n < len(header) for _, n in found)
+    at_end = short and found[-1][0] - found[0][0] + 1 >= total - found[0][0]
+    footer = source.footer + total - found[0][0] + 1
+    if at_end and all(n == 1 for _, n in found):
+        return f"Notes below the data? Add `footer: {footer}` to the card."
     if at_end:
-        return f"Notes below the data? Add `footer: {source.footer + total - found[0][0] + 1}` to the card."
+        return f"Notes below the data? Then add `footer: {footer}` to the card. If they are data, is the file whole?"
     return "A text with the separator or a line break in it has to stand in quotes; is the file whole?"
 
 
