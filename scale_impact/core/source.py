@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from scale_impact.core.building.recipe import Keep, Part
+from scale_impact.core.catalogue.indicator import QUALITIES
 from scale_impact.core.remote import credentials_in, is_url
-from scale_impact.core.words import plain
+from scale_impact.core.words import nearest, plain
 from scale_impact.core.yaml_file import Record, load_record
 from scale_impact.errors import SourceError
 
@@ -54,8 +55,15 @@ class Column(Record):
     """Regular expression that each text has to match whole."""
     complete: bool = False
     """Whether no value may be missing."""
-    quality: Literal["measured", "calculated", "sampled", "modelled", "stated", "not traceable"] | None = None
+    quality: str | None = None
     """How good the values are, in the catalogue's six steps; default the indicator's usual one."""
+
+    @field_validator("quality")
+    @classmethod
+    def _is_a_step(cls, quality: str | None) -> str | None:
+        if quality is not None and quality not in QUALITIES:
+            raise ValueError(f"there is no quality {quality!r}. {nearest(quality, QUALITIES)}")
+        return quality
 
     @field_validator("pattern")
     @classmethod

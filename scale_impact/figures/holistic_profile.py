@@ -97,7 +97,7 @@ def _rows(profile: Profile) -> Iterator[_Row]:
     for dimension in profile.dimensions:
         yield _Row(NAMES.get(dimension, dimension), heading=True)
         lines = profile.of(dimension)
-        yield from (_outcome(line, profile.alpha) for line in lines)
+        yield from (_outcome(profile, line) for line in lines)
         index = profile.index(dimension)
         if index is not None and sum(line.indicator.judged for line in lines) > 1:
             yield _index(index, profile.alpha)
@@ -105,18 +105,19 @@ def _rows(profile: Profile) -> Iterator[_Row]:
         yield _Row(NAMES.get(dimension, dimension), text=NOTHING, heading=True)
 
 
-def _outcome(line: Line, alpha: float) -> _Row:
-    name, side = _named(line), line.side(alpha)
+def _outcome(profile: Profile, line: Line) -> _Row:
+    name, side = _named(profile, line), line.side(profile.alpha)
     if line.size.value is None:
         return _Row(name, side=side, text=_short(f"no size: {line.why_not or line.size.reason}", 48))
     marker = "o" if line.indicator.judged else "s"
     return _Row(name, line.size, side, marker, per_cent=line.per_cent.value, adjusted=line.adjusted)
 
 
-def _named(line: Line) -> str:
-    """An outcome's name; where it is judged by the distance to a target, that is said."""
-    tail = " (to target)" if line.indicator.direction == "target" else ""
-    return _short(line.indicator.name, LONGEST - len(tail)) + tail
+def _named(profile: Profile, line: Line) -> str:
+    """An outcome's name; with its column where it needs that, and that it is judged by the distance to a target."""
+    name, column = profile.name(line)
+    tail = _short(column, LONGEST // 2) + (" (to target)" if line.indicator.direction == "target" else "")
+    return _short(name, LONGEST - len(tail)) + tail
 
 
 def _index(index: IndexLine, alpha: float) -> _Row:
@@ -154,8 +155,17 @@ def _dot(ax: Axes, at: int, row: _Row, level: float) -> None:
         ax.plot(
             ends, [at, at], color=colour, linewidth=2.0 if row.marker == "D" else 1.3, zorder=2.5, label="_interval"
         )
+        _cut(ax, at, ends, colour)
     look: dict[str, Any] = {"markerfacecolor": colour if filled else "white", "markeredgewidth": 1.3, "zorder": 3}
     ax.plot([value], [at], row.marker, color=colour, markersize=row.size, label=f"_{row.side}", **look)
+
+
+def _cut(ax: Axes, at: int, ends: tuple[float, float], colour: str) -> None:
+    """Arrowheads where an interval goes on beyond the axis."""
+    low, high = ax.get_xlim()
+    for edge, marker, beyond in ((low, "<", ends[0] < low), (high, ">", ends[1] > high)):
+        if beyond:
+            ax.plot([edge], [at], marker, color=colour, markersize=4.5, clip_on=False, zorder=3, label="_cut")
 
 
 def _numbers(ax: Axes, at: int, row: _Row) -> None:

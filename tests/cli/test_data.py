@@ -1,6 +1,5 @@
 """``scale-impact data``: list, pull, verify, dictionary."""
 
-import hashlib
 import json
 import re
 import shutil
@@ -9,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.projects import sha256, towns, write_yaml
-from tests.sources.web import Answer, serving
+from tests.sources.web import Answer, digest
+from tests.sources.web import web as web
 
 TABLE = b"town,year,no2\n01,2001,41.5\n02,2001,39.0\n01,2002,40\n"
 COLUMNS = {
@@ -17,16 +17,6 @@ COLUMNS = {
     "year": {"unit": "year", "meaning": "Calendar year"},
     "no2": {"unit": "ug/m3", "meaning": "Annual mean", "type": "number", "minimum": 0},
 }
-
-
-def digest(content):
-    return hashlib.sha256(content).hexdigest()
-
-
-@pytest.fixture
-def web():
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,15 +6,12 @@ import pytest
 
 from scale_impact.core.catalogue.indicator import (
     DIMENSIONS,
-    QUALITIES,
     Indicator,
     better,
     find,
     load_indicators,
     meaning,
     nearest_indicator,
-    quality_of,
-    quality_step,
     shown,
     with_code,
 )
@@ -249,15 +246,6 @@ def test_a_value_that_is_no_number_is_not_judged(value):
 def test_a_target_that_is_not_there_is_not_guessed():
     with pytest.raises(DataError, match="direction is target, and it has none"):
         better(made("target"), 1, 2)
-
-
-def test_the_quality_of_a_value_is_its_sources_else_the_usual_else_not_traceable():
-    assert quality_of(made(quality="measured"), "modelled") == "modelled"
-    assert quality_of(made(quality="measured")) == "measured"
-    assert quality_of(made()) == "not traceable"
-    with pytest.raises(DataError, match=r"no quality 'mesured'\. Did you mean 'measured'"):
-        quality_of(made(), "mesured")
-    assert [quality_step(q) for q in QUALITIES] == [1, 2, 3, 4, 5, 6]
 
 
 def test_results_depend_on_what_judges_and_not_on_codes_or_goalposts():

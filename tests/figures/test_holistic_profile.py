@@ -1,5 +1,7 @@
 """The figure of a profile: rows by dimension, sides, what is filled, what is missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -143,3 +145,15 @@ def test_the_figure_is_the_same_bytes_twice():
         return render(figure("holistic_profile", SOME, unit="Effect", source="a test"))
 
     assert made() == made()
+
+
+def test_outcomes_of_one_indicator_are_told_apart_by_their_columns(ax):
+    crime = line("Crime", "safety")
+    draw(profile([replace(crime, outcome="robbery"), replace(crime, outcome="murder"), line("Jobs", "economy")]), ax)
+    assert {"Crime (robbery)", "Crime (murder)", "Jobs"} <= set(rows(ax))
+
+
+def test_an_interval_that_goes_on_beyond_the_axis_has_an_arrow(ax):
+    wide = replace(line("Crime", "safety"), size=Estimate(0.1, 3.0))
+    draw(profile([wide]), ax)
+    assert [mark.get_marker() for mark in ax.lines if mark.get_label() == "_cut"] == ["<", ">"]

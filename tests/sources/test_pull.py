@@ -1,7 +1,6 @@
 """Pulled data: fetched once, kept by vintage with the record of whence and when, from the network or from a mirror."""
 
 import gzip
-import hashlib
 import json
 import struct
 import threading
@@ -17,7 +16,8 @@ from scale_impact.sources._pulling.pull import pull
 from tests.panels import shared
 from tests.projects import sha256, write_yaml
 from tests.sources import r_files
-from tests.sources.web import Answer, serving
+from tests.sources.web import Answer, digest, serving
+from tests.sources.web import web as web
 
 TABLE = b"town,year,no2\n01,2001,41.5\n02,2001,39.0\n"
 RENAMED = b"town,year,NO2_mean\n01,2001,41.5\n02,2001,39.0\n03,2001,38.0\n"
@@ -27,16 +27,6 @@ COLUMNS = {
     "no2": {"unit": "ug/m3", "meaning": "Annual mean", "type": "number"},
 }
 QUICK = Patience(first_wait=0.0, tries=2)
-
-
-def digest(content):
-    return hashlib.sha256(content).hexdigest()
-
-
-@pytest.fixture
-def web():
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture

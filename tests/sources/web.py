@@ -1,10 +1,13 @@
 """A server on this machine that answers as tests say, over real connections."""
 
+import hashlib
 import http.server
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import pytest
 
 
 @dataclass
@@ -93,3 +96,15 @@ def serving():
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def web():
+    """A server of this machine, for one test."""
+    with serving() as server:
+        yield server
+
+
+def digest(content):
+    """SHA-256 of what a server gives."""
+    return hashlib.sha256(content).hexdigest()

@@ -310,24 +310,6 @@ def _target(indicator: Indicator) -> float:
     return indicator.target
 
 
-def quality_of(indicator: Indicator, given: str | None = None) -> str:
-    """Quality of a value: what its source says, else what is usual, else ``not traceable``.
-
-    Raises
-    ------
-    DataError
-        The source gives a word that is no step of ``QUALITIES``.
-    """
-    if given and given not in QUALITIES:
-        raise DataError(f"{indicator.indicator}: there is no quality {given!r}. {nearest(given, QUALITIES)}")
-    return given or indicator.quality or "not traceable"
-
-
-def quality_step(quality: str) -> int:
-    """Step of a quality: 1 (measured) to 6 (not traceable)."""
-    return list(QUALITIES).index(quality) + 1
-
-
 def meaning(indicator: Indicator) -> dict[str, Any]:
     """What a study's results depend on: the fields of a short line, and the target where there is one.
 

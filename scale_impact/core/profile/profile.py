@@ -216,6 +216,11 @@ class Profile:
         """The line of an outcome, by its column."""
         return next(line for line in self.lines if line.outcome == outcome)
 
+    def name(self, line: Line) -> tuple[str, str]:
+        """An outcome's indicator; and its column in brackets where several outcomes measure that, else nothing."""
+        several = sum(other.indicator.indicator == line.indicator.indicator for other in self.lines) > 1
+        return line.indicator.name, f" ({line.outcome})" if several else ""
+
     def of(self, dimension: str) -> tuple[Line, ...]:
         """The outcomes of a dimension."""
         return tuple(line for line in self.lines if line.dimension == dimension)

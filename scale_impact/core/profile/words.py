@@ -47,14 +47,14 @@ def _of_side(profile: Profile, side: str) -> str:
     found = [line for line in profile.lines if line.side(profile.alpha) == side]
     if not found and side not in ("gain", "harm"):
         return ""
-    words = "; ".join(_outcome(line, profile.level) for line in found) or "none"
+    words = "; ".join(_outcome(profile, line) for line in found) or "none"
     counted_in = " that stay when all outcomes are counted" if side in ("gain", "harm", "changed") else ""
     return f"**{HEADS[side]}{counted_in}:** {words}."
 
 
-def _outcome(line: Line, level: float) -> str:
+def _outcome(profile: Profile, line: Line) -> str:
     """An outcome with its size, or why it has none."""
-    name = f"{line.indicator.name} ({line.dimension})"
+    level, name = profile.level, f"{''.join(profile.name(line))} ({line.dimension})"
     if line.judged.value is None:
         return f"{name}: {(line.why_not or line.judged.reason or 'no reason is given').rstrip('.')}"
     if line.context and line.p_value is not None:
@@ -78,7 +78,7 @@ def _size(estimate: Estimate, level: float) -> str:
 def _only_alone(profile: Profile) -> list[str]:
     """Outcomes that would be findings if they were the only ones."""
     alone = [
-        line.indicator.name
+        "".join(profile.name(line))
         for line in profile.lines
         if line.adjusted and line.adjusted.p_value <= profile.alpha < line.adjusted.stepdown
     ]
