@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from scale_impact.core.bands import Band, Draws
     from scale_impact.core.influence import Influence
+    from scale_impact.core.synthetic.counterfactual import Counterfactual
 
 Floats = NDArray[np.float64]
 Kind = Literal["overall", "event_time", "cohort", "period", "cohort_period", "unit", "subgroup", "specification"]
@@ -263,6 +264,10 @@ class Effect:
         What a reader of the number has to know.
     treated_mean:
         Mean outcome of the treated as ``overall`` counts them, where ``weights`` is None and it is known all the same.
+    counterfactual:
+        What would have been, as estimators of the synthetic control family build it, and how to ask again in other worlds.
+    judged_by:
+        Method that ``inference: auto`` takes for this effect, or ``analytic``; None: by the number of clusters.
     """
 
     estimator: str
@@ -281,6 +286,8 @@ class Effect:
     influence: Influence | None = None
     notes: tuple[str, ...] = ()
     treated_mean: float | None = None
+    counterfactual: Counterfactual | None = None
+    judged_by: str | None = None
 
     def families(self) -> list[Family]:
         """The families that this effect has."""

@@ -1,0 +1,308 @@
+"""Least squares over weights that sum to one: the one solver of the synthetic control family.
+
+    minimise  ||y - a - X w||^2 + ridge ||w||^2    over  0 <= w <= upper,  sum w = 1   (a = 0 unless asked for)
+
+for many y at once, each with rows and columns of its own. Since the weights sum to one, y - X w = -(X - y 1') w: the
+problem is to find the point of a hull that is nearest to the origin. Without an upper bound that is one non-negative least
+squares problem: the minimiser x of ||P x||^2 + c^2 (1'x - 1)^2 over x >= 0 has the direction of w, for any c > 0 (for a given
+direction the best length gives ||Pw||^2 c^2 / (||Pw||^2 + c^2), which grows with ||Pw||^2). Its result starts an active-set
+method that ends where the Karush-Kuhn-Tucker conditions hold; mostly they hold at once.
+
+Source: Wolfe (1976), Finding the nearest point in a polytope; Lawson and Hanson (1974), chapter 23, for non-negative least
+squares (SciPy's); Nocedal and Wright (2006), algorithm 16.3, for the active set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.errors import EstimationError, UsageError
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+EXACT = 1e-11
+"""KKT residual, relative to the largest squared column, at which a solution is taken as it is."""
+
+ALIKE = 1e-9
+"""Gradients so close to the least one, relative to the largest squared column, belong to donors that could have weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimplexFit:
+    """Solutions of B problems.
+
+    Attributes
+    ----------
+    weights:
+        [B, J]; 0 in columns that were not allowed. Rows sum to one.
+    intercepts:
+        [B]; 0 unless asked for.
+    kkt:
+        [B], how far the optimality conditions are from holding, relative to the largest squared distance between the target
+        and a column: the largest of 0 and least multiplier minus gradient, over all columns.
+    """
+
+    weights: Floats
+    intercepts: Floats
+    kkt: Floats
+    _problems: _Problems
+
+    @cached_property
+    def unique(self) -> Bools:
+        """Whether no other weights fit as well, [B]."""
+        return np.array([_unique(self._problems, b, self.weights[b]) for b in range(len(self.weights))], dtype=bool)
+
+
+@dataclass(frozen=True, eq=False)
+class _Problems:
+    """What was asked, to be looked at again."""
+
+    columns: Floats
+    targets: Floats
+    rows: Bools | None
+    allowed: Bools | None
+    ridge: Floats
+    intercept: bool
+    upper: float
+
+    def chosen(self, b: int) -> NDArray[np.int64]:
+        """Columns allowed in a problem."""
+        every = np.arange(self.columns.shape[1])
+        return every if self.allowed is None else np.flatnonzero(self.allowed[b])
+
+    def distances(self, b: int) -> tuple[Floats, float]:
+        """P = X - y of a problem over its rows and columns, less column means with an intercept; and its scale."""
+        rows = slice(None) if self.rows is None else self.rows[b]
+        columns = self.columns[rows]
+        p = (columns if self.allowed is None else columns[:, self.allowed[b]]) - self.targets[b, rows][:, None]
+        if self.intercept:
+            p = p - p.mean(axis=0)
+        return p, float(np.sqrt(np.einsum("mj,mj->j", p, p).max(initial=0.0))) or 1.0
+
+
+def simplex_fit(
+    columns: Floats,
+    targets: Floats,
+    *,
+    rows: Bools | None = None,
+    allowed: Bools | None = None,
+    ridge: float | Floats = 0.0,
+    intercept: bool = False,
+    upper: float = 1.0,
+) -> SimplexFit:
+    """Weights on columns that sum to one and come closest to each target.
+
+    Parameters
+    ----------
+    columns:
+        X, [M, J]: one column a donor, shared by all problems.
+    targets:
+        [B, M]: one row a problem.
+    rows, allowed:
+        [B, M] and [B, J]: rows fitted on and columns that may have weight; None: all.
+    ridge:
+        Penalty on the sum of squared weights, one for all or [B]. With one the solution is unique.
+    intercept:
+        Whether a constant is fitted beside the columns.
+    upper:
+        Largest weight of a column.
+
+    Raises
+    ------
+    UsageError
+        Shapes do not fit, or no weights can satisfy the bounds.
+    EstimationError
+        A number is not finite, or a problem was not solved (which would be an error of this file).
+    """
+    targets = np.atleast_2d(np.asarray(targets, dtype=float))
+    penalties = np.broadcast_to(np.asarray(ridge, dtype=float), len(targets))
+    asked = _Problems(np.asarray(columns, dtype=float), targets, rows, allowed, penalties, intercept, upper)
+    _refuse(asked)
+    weights = np.zeros((len(targets), asked.columns.shape[1]))
+    intercepts, kkt = np.zeros(len(targets)), np.zeros(len(targets))
+    for b in range(len(targets)):
+        p, scale = asked.distances(b)
+        found, kkt[b] = nearest_point(p / scale, penalties[b] / scale**2, upper)
+        weights[b, asked.chosen(b)] = found
+        if intercept:
+            seen = slice(None) if rows is None else rows[b]
+            intercepts[b] = targets[b, seen].mean() - asked.columns[seen].mean(axis=0) @ weights[b]
+    return SimplexFit(weights, intercepts, kkt, asked)
+
+
+def _refuse(asked: _Problems) -> None:
+    (m, j), b = asked.columns.shape, len(asked.targets)
+    wanted = {"targets": (asked.targets, (b, m)), "rows": (asked.rows, (b, m)), "allowed": (asked.allowed, (b, j))}
+    wrong = [
+        f"{name} has shape {a.shape}, not {s}" for name, (a, s) in wanted.items() if a is not None and a.shape != s
+    ]
+    if wrong:
+        raise UsageError(f"simplex_fit: {'; '.join(wrong)} (columns are {m} x {j}).")
+    fewest = j if asked.allowed is None else int(asked.allowed.sum(axis=1).min(initial=j))
+    if fewest * asked.upper < 1 - 1e-12:
+        raise UsageError(f"simplex_fit: {fewest} columns of weight {asked.upper:g} at most cannot sum to one.")
+    if asked.rows is not None and not asked.rows.any(axis=1).all():
+        raise UsageError("simplex_fit: a problem has no row to fit on.")
+    if not (np.isfinite(asked.columns).all() and np.isfinite(asked.targets).all()):
+        raise EstimationError("simplex_fit: outcomes or predictors hold a number that is missing or infinite.")
+
+
+def nearest_point(p: Floats, ridge: float = 0.0, upper: float = 1.0) -> tuple[Floats, float]:
+    """Weights whose point of the hull of the columns of P [M, J] is nearest to the origin, and their KKT residual.
+
+    P should be scaled so that its longest column has length one or so.
+    """
+    weights = _first(p, ridge, upper)
+    residual = _residual(p, weights, ridge, upper)
+    if residual > EXACT:
+        weights = _active_set(p, ridge, upper, weights)
+        residual = _residual(p, weights, ridge, upper)
+    return weights, residual
+
+
+def _first(p: Floats, ridge: float, upper: float) -> Floats:
+    """The solution without the upper bound by non-negative least squares, brought inside the bound."""
+    from scipy.optimize import nnls
+
+    j = p.shape[1]
+    penalty = [np.sqrt(ridge) * np.eye(j)] if ridge > 0 else []
+    stacked = np.concatenate([p, *penalty, np.ones((1, j))])
+    right = np.zeros(len(stacked))
+    right[-1] = 1.0
+    try:
+        found = nnls(stacked, right)[0]
+    except RuntimeError:  # its limit of iterations: the active set starts from the nearest column
+        found = np.zeros(j)
+    total = found.sum()
+    if not total > 0:
+        found[np.argmin((p * p).sum(axis=0))] = total = 1.0
+    found /= total
+    return found if upper >= 1 or found.max() <= upper else _inside(found, upper)
+
+
+def _inside(weights: Floats, upper: float) -> Floats:
+    """Weights cut at the upper bound, the rest dealt to those that have room."""
+    cut = np.minimum(weights, upper)
+    room = upper - cut
+    return np.asarray(cut + room * ((1 - cut.sum()) / room.sum() if room.sum() > 0 else 0.0))
+
+
+def _gradient(p: Floats, weights: Floats, ridge: float) -> Floats:
+    """Half the gradient of the objective."""
+    return np.asarray(p.T @ (p @ weights) + ridge * weights)
+
+
+def _residual(p: Floats, weights: Floats, ridge: float, upper: float) -> float:
+    """How far the KKT conditions are from holding: no move of weight from one column to another helps."""
+    g = _gradient(p, weights, ridge)
+    giving, taking = g[weights > 0].max(), g[weights < upper].min(initial=np.inf)
+    return float(max(giving - taking, abs(weights.sum() - 1), -weights.min(), weights.max() - upper, 0.0))
+
+
+def _active_set(p: Floats, ridge: float, upper: float, weights: Floats) -> Floats:
+    """The optimum from feasible weights on: solve on the free columns, stop at bounds, let the worst offender free."""
+    free = (weights > 0) & (weights < upper)
+    for _ in range(20 * len(weights) + 100):
+        step, blocked = _towards(p, ridge, upper, weights, free)
+        weights = step
+        if blocked is not None:
+            free[blocked] = False
+            continue
+        gradient = _gradient(p, weights, ridge)
+        offender = _offender(gradient, weights, upper, free)
+        if offender is None:
+            return weights
+        free[offender] = True
+        if free.sum() < 2:
+            free[_partner(gradient, weights, upper, offender)] = True
+    raise EstimationError(f"No weights found in {20 * len(weights) + 100} steps for {len(weights)} columns.")
+
+
+def _towards(p: Floats, ridge: float, upper: float, weights: Floats, free: Bools) -> tuple[Floats, int | None]:
+    """The best weights on the free columns, or as far towards them as bounds allow, and the column that stopped it."""
+    at = np.flatnonzero(free)
+    if len(at) < 2:
+        return weights, None
+    move = _best(p[:, at], ridge, _gradient(p, weights, ridge)[at])
+    now = weights[at]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.where(move < 0, now / -move, np.where(move > 0, (upper - now) / move, np.inf))
+    share = min(1.0, float(room.min()))
+    moved = weights.copy()
+    moved[at] = np.clip(now + share * move, 0.0, upper)
+    if share == 1.0:
+        return moved, None
+    stopped = int(at[int(room.argmin())])
+    moved[stopped] = 0.0 if move[int(room.argmin())] < 0 else upper
+    return moved, stopped
+
+
+def _best(p: Floats, ridge: float, gradient: Floats) -> Floats:
+    """The move, summing to zero, that minimises the objective on the free columns: a least squares problem without bounds."""
+    k = p.shape[1]
+    bordered = np.ones((k + 1, k + 1))
+    bordered[:k, :k] = p.T @ p + ridge * np.eye(k)
+    bordered[k, k] = 0.0
+    right = np.append(-gradient, 0.0)
+    with np.errstate(all="ignore"):
+        try:
+            move = np.linalg.solve(bordered, right)
+        except np.linalg.LinAlgError:
+            move = np.full(k + 1, np.nan)
+    if not np.abs(bordered @ move - right).max() <= 1e-12:  # columns that depend on each other
+        move = np.linalg.lstsq(bordered, right, rcond=1e-13)[0]
+    return np.asarray(move[:k] - move[:k].mean())
+
+
+def _offender(g: Floats, weights: Floats, upper: float, free: Bools) -> int | None:
+    """The column at a bound whose gradient says most that it should move; None where none does."""
+    inner = free & (weights > 0) & (weights < upper)
+    level = g[inner].mean() if inner.any() else g[weights > 0].max()
+    wrong = np.where(free, 0.0, np.where(weights <= 0, level - g, np.where(weights >= upper, g - level, 0.0)))
+    worst = int(wrong.argmax())
+    return worst if wrong[worst] > EXACT / 10 else None
+
+
+def _partner(g: Floats, weights: Floats, upper: float, offender: int) -> int:
+    """The column at a bound from which (to which) the offender should take (give) weight where no other is free."""
+    rising = weights[offender] <= 0
+    able = (weights > 0) if rising else (weights < upper)
+    able[offender] = False
+    return int(np.where(able, g if rising else -g, -np.inf).argmax())
+
+
+def _unique(asked: _Problems, b: int, weights: Floats) -> bool:
+    """Whether no move among the columns that could have weight leaves the fit as it is.
+
+    The fit X w is unique; weights are, unless a move d with P d = 0 and sum d = 0 exists that takes nothing from columns
+    without weight.
+    """
+    if asked.ridge[b] > 0:
+        return True
+    p, scale = asked.distances(b)
+    p, w = p / scale, weights[asked.chosen(b)]
+    g = _gradient(p, w, 0.0)
+    could = np.flatnonzero((g <= g[w > 0].max() + ALIKE) | (w > 0))
+    table = np.vstack([p[:, could], np.ones(len(could))])
+    if np.linalg.matrix_rank(table, tol=ALIKE) == len(could):
+        return True
+    return not _movable(table, w[could] > 0, w[could] < asked.upper)
+
+
+def _movable(table: Floats, down: Bools, up: Bools) -> bool:
+    """Whether a move in the null space of the table exists that lowers only ``down`` and raises only ``up`` columns."""
+    from scipy.optimize import linprog
+
+    k = table.shape[1]
+    bounds = [(-1.0 if d else 0.0, 1.0 if u else 0.0) for d, u in zip(down, up, strict=True)]
+    aims = np.concatenate([np.eye(k), -np.eye(k)])
+    for aim in aims[np.concatenate([up, down])]:
+        found = linprog(-aim, A_eq=table, b_eq=np.zeros(len(table)), bounds=bounds, method="highs")
+        if found.status == 0 and -found.fun > 1e-6:
+            return True
+    return False
