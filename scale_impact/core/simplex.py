@@ -228,7 +228,7 @@ def _towards(p: Floats, ridge: float, upper: float, weights: Floats, free: Bools
     at = np.flatnonzero(free)
     if len(at) < 2:
         return weights, None
-    move = _best(p[:, at], ridge, _gradient(p, weights, ridge)[at])
+    move = _best(p[:, at], ridge, p @ weights, weights[at])
     now = weights[at]
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(move < 0, now / -move, np.where(move > 0, (upper - now) / move, np.inf))
@@ -242,21 +242,20 @@ def _towards(p: Floats, ridge: float, upper: float, weights: Floats, free: Bools
     return moved, stopped
 
 
-def _best(p: Floats, ridge: float, gradient: Floats) -> Floats:
-    """The move, summing to zero, that minimises the objective on the free columns: a least squares problem without bounds."""
-    k = p.shape[1]
-    bordered = np.ones((k + 1, k + 1))
-    bordered[:k, :k] = p.T @ p + ridge * np.eye(k)
-    bordered[k, k] = 0.0
-    right = np.append(-gradient, 0.0)
-    with np.errstate(all="ignore"):
-        try:
-            move = np.linalg.solve(bordered, right)
-        except np.linalg.LinAlgError:
-            move = np.full(k + 1, np.nan)
-    if not np.abs(bordered @ move - right).max() <= 1e-12:  # columns that depend on each other
-        move = np.linalg.lstsq(bordered, right, rcond=1e-13)[0]
-    return np.asarray(move[:k] - move[:k].mean())
+def _best(p: Floats, ridge: float, left: Floats, weights: Floats) -> Floats:
+    """The move, summing to zero, that minimises the objective on the free columns: least squares without bounds.
+
+    By differences to the last column and an orthogonal factorisation: predictors may be weighted over many orders of
+    magnitude, and a cross product would square their condition.
+    """
+    differences = p[:, :-1] - p[:, -1:]
+    right = -left
+    if ridge > 0:
+        root = np.sqrt(ridge)
+        differences = np.vstack([differences, root * np.eye(len(weights) - 1), np.full(len(weights) - 1, -root)])
+        right = np.concatenate([right, -root * weights])
+    move = np.linalg.lstsq(differences, right, rcond=1e-14)[0]
+    return np.append(move, -move.sum())
 
 
 def _offender(g: Floats, weights: Floats, upper: float, free: Bools) -> int | None:
