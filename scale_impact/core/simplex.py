@@ -152,17 +152,64 @@ def _refuse(asked: _Problems) -> None:
         raise EstimationError("simplex_fit: outcomes or predictors hold a number that is missing or infinite.")
 
 
-def nearest_point(p: Floats, ridge: float = 0.0, upper: float = 1.0) -> tuple[Floats, float]:
+def nearest_point(
+    p: Floats, ridge: float = 0.0, upper: float = 1.0, start: Floats | None = None
+) -> tuple[Floats, float]:
     """Weights whose point of the hull of the columns of P [M, J] is nearest to the origin, and their KKT residual.
 
-    P should be scaled so that its longest column has length one or so.
+    P should be scaled so that its longest column has length one or so. ``start``: weights of a similar problem, from which few
+    steps are left.
     """
-    weights = _first(p, ridge, upper)
+    weights = _first(p, ridge, upper) if start is None else _quickly(p, ridge, upper, start)
     residual = _residual(p, weights, ridge, upper)
     if residual > EXACT:
         weights = _active_set(p, ridge, upper, weights)
         residual = _residual(p, weights, ridge, upper)
     return weights, residual
+
+
+def _quickly(p: Floats, ridge: float, upper: float, start: Floats) -> Floats:
+    """The optimum from similar weights by cross products, which are quick and lose digits where columns are nearly dependent."""
+    if upper < 1:
+        return start
+    gram = p.T @ p
+    gram[np.diag_indices_from(gram)] += ridge
+    weights, free = start.copy(), start > 0
+    for _ in range(4 * len(p) + 10):
+        at = np.flatnonzero(free)
+        best = _level(gram[np.ix_(at, at)])
+        if best is None:
+            break
+        if best.min() <= 0:
+            _stop_at_zero(weights, free, at, best)
+            continue
+        weights[:] = 0.0
+        weights[at] = best
+        slopes = gram[:, at] @ best
+        worst = int(slopes.argmin())
+        if free[worst] or slopes[worst] >= slopes[at[0]] - EXACT / 10:
+            break
+        free[worst] = True
+    return np.asarray(weights / weights.sum())
+
+
+def _stop_at_zero(weights: Floats, free: Bools, at: NDArray[np.int64], best: Floats) -> None:
+    """Go from the weights towards the best on the free columns, as far as none sinks below zero; who reaches it is free no more."""
+    now, sinking = weights[at], best <= 0
+    shares = now[sinking] / (now[sinking] - best[sinking])
+    weights[at] = np.maximum(now + float(shares.min()) * (best - now), 0.0)
+    stopped = at[sinking][shares <= shares.min()]
+    weights[stopped], free[stopped] = 0.0, False
+
+
+def _level(gram: Floats) -> Floats | None:
+    """Weights summing to one with equal slopes on all columns; None where columns depend on each other."""
+    try:
+        found = np.linalg.solve(gram, np.ones(len(gram)))
+    except np.linalg.LinAlgError:
+        return None
+    total = found.sum()
+    return found / total if np.isfinite(total) and total > 0 else None
 
 
 def _first(p: Floats, ridge: float, upper: float) -> Floats:

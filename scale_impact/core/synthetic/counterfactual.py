@@ -43,6 +43,9 @@ class Counterfactual:
         again quickly (then ``refit`` is).
     unique:
         Whether the donor weights of each treated unit are the only ones that fit as well, [U]; None: not known.
+    modelled, expected_se:
+        [U, T], what a model says of the path observed, the measure with its effect, and the standard errors of ``expected``,
+        for models of a series; NaN where there is none.
     """
 
     periods: tuple[Any, ...]
@@ -58,6 +61,8 @@ class Counterfactual:
     worlds: Worlds | None = None
     again: Again | None = None
     unique: tuple[bool, ...] | None = None
+    modelled: Floats | None = None
+    expected_se: Floats | None = None
 
     @property
     def gaps(self) -> Floats:
@@ -67,4 +72,4 @@ class Counterfactual:
     @cached_property
     def pre_rmspe(self) -> Floats:
         """Root mean squared gap of the periods fitted on, [U]."""
-        return np.array([np.sqrt(np.mean(g[:n] ** 2)) for g, n in zip(self.gaps, self.fitted, strict=True)])
+        return np.array([np.sqrt(np.nanmean(g[:n] ** 2)) for g, n in zip(self.gaps, self.fitted, strict=True)])

@@ -109,7 +109,11 @@ def pilots(
         treatment that switches off; cross-sections. All that is wrong with donors and periods at once.
     """
     _refuse_kinds(panel, design, method, incomplete)
+    if not alone:
+        design.needs_controls(method)
     treated = _treated(design)
+    if not len(treated):
+        raise DesignError(f"{method} has no treated unit: nobody starts treatment after the first period.")
     pool, problems = _pool(panel, design, method, donors, without)
     starts = design.starts[design.cohort_codes[treated]]
     fitted = starts - design.anticipation
@@ -150,7 +154,7 @@ def _pool(
     panel: Panel, design: Design, method: str, donors: Sequence[str] | None, without: Sequence[str]
 ) -> tuple[Positions, list[str]]:
     """Donors, and what is wrong with the names given."""
-    never = design.never_treated
+    never = None if design.control == "none" else design.never_treated
     pool = np.flatnonzero(design.cohort_codes == never) if never is not None else np.zeros(0, dtype=np.int64)
     names = {panel.unit_name(u): u for u in range(panel.n_units)}
     problems = [

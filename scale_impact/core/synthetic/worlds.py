@@ -53,8 +53,11 @@ class Worlds:
 
     @cached_property
     def targets(self) -> Floats:
-        """[B, T], the paths to be explained."""
-        paths = self.treated @ self.outcomes
+        """[B, T], the paths to be explained; NaN where a unit that counts in them was not observed."""
+        absent = np.isnan(self.outcomes)
+        paths = self.treated @ np.where(absent, 0.0, self.outcomes)
+        if absent.any():
+            paths = np.where((self.treated > 0).astype(float) @ absent > 0, np.nan, paths)
         return paths if self.shift is None else paths - self.shift
 
     def take(self, rows: Any) -> Worlds:
@@ -78,11 +81,18 @@ Again = Callable[[Worlds], Floats]
 
 
 def average_gaps(gaps: Floats, worlds: Worlds) -> Floats:
-    """Mean gap of each world over the periods that count, [B]."""
-    return np.asarray((np.where(worlds.after, gaps, 0.0)).sum(axis=1) / np.maximum(worlds.after.sum(axis=1), 1))
+    """Mean gap of each world over the periods that count, [B]; NaN where there is no gap in any of them."""
+    return _mean(gaps, worlds.after)
 
 
 def rmspe(gaps: Floats, periods: Bools) -> Floats:
-    """Root of the mean squared prediction error of each world over some periods, [B]."""
-    many = np.maximum(periods.sum(axis=1), 1)
-    return np.asarray(np.sqrt((np.where(periods, gaps, 0.0) ** 2).sum(axis=1) / many))
+    """Root of the mean squared prediction error of each world over some periods, [B]; NaN where there is none."""
+    return np.asarray(np.sqrt(_mean(gaps**2, periods)))
+
+
+def _mean(values: Floats, periods: Bools) -> Floats:
+    """Means of the values that are there in some periods, [B]."""
+    cells = periods & np.isfinite(values)
+    many = cells.sum(axis=1)
+    sums = np.where(cells, values, 0.0).sum(axis=1)
+    return np.asarray(np.where((many == 0) & periods.any(axis=1), np.nan, sums / np.maximum(many, 1)))

@@ -1,0 +1,337 @@
+"""Synthetic control: what a mix of other cities, alike before the measure, says would have been.
+
+Weights on donors, none negative and summing to one, are chosen so that their mix follows the treated unit before the measure:
+in its outcome, or in predictors of it weighted by V. The gap afterwards is the effect. It is right where the mix follows the
+unit over many periods before (see the check ``pre_fit``) and nothing else happened to the unit or its donors; it is wrong
+where the fit is bad, where donors feel the measure, or where the fit rests on noise of few periods.
+
+No standard error of its own: placebo cities (``inference: placebo``), conformal intervals or prediction intervals judge it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect
+from scale_impact.core.panel import Panel
+from scale_impact.core.simplex import SimplexFit, simplex_fit
+from scale_impact.core.synthetic.nested import matching, nested
+from scale_impact.core.synthetic.pilots import Pilots, pilots
+from scale_impact.core.synthetic.predictors import Matched, Predictors, matched, read_predictors
+from scale_impact.core.synthetic.worlds import Bools, Floats, Worlds
+from scale_impact.core.words import counted, plain, some
+from scale_impact.errors import DesignError, EstimationError, UsageError
+from scale_impact.estimators._synthetic import (
+    donor_frame,
+    effect_of,
+    mapped,
+    refuse_constant,
+    said_of_range,
+    said_of_twins,
+    said_of_uniqueness,
+)
+
+NAME = "synthetic_control"
+
+
+def fit(
+    panel: Panel,
+    design: Design,
+    *,
+    predictors: Sequence[str | Mapping[str, Any]] = (),
+    v: str | Sequence[float] = "nested",
+    fitted_on: Sequence[Any] | None = None,
+    donors: Sequence[str] | None = None,
+    without: Sequence[str] = (),
+    largest: float = 1.0,
+    seed: int = 20251122,
+) -> Effect:
+    """The effect on each treated unit against a mix of donors.
+
+    Parameters
+    ----------
+    panel, design:
+        Units followed over time; donors are those never treated. Several treated units are explained one by one.
+    predictors:
+        What to match: columns, averaged over the periods before, ``{column: period}`` or ``{column: [first, last]}``; the
+        outcome's own column is possible. None: the outcome in each period before.
+    v:
+        Weights of the predictors: ``nested`` (so that the outcome before the measure is explained best),
+        ``cross_validation`` (predictors of the first half of these periods explain the second half; donors then match
+        the second half's), ``equal``, or one number a predictor. Predictors are divided by their standard deviation.
+    fitted_on:
+        ``[first, last]`` of the periods whose outcome is explained; default all before the measure.
+    donors, without:
+        The only units that may be donors; units that must not.
+    largest:
+        Largest weight of a donor (without predictors).
+    seed:
+        Of the search for V; default the study's.
+
+    Returns
+    -------
+    Effect in the outcome's unit: ``overall``, ``path``, ``counterfactual`` with the donors' weights and the balance of
+    predictors.
+
+    Raises
+    ------
+    DesignError
+        No donor, a donor that is treated itself, fewer than three periods before the measure, missing cells; predictors
+        that are not there, reach into the measure or outnumber what can be told.
+    EstimationError
+        The outcome does not vary.
+    UsageError
+        Options that contradict each other.
+
+    Source: Abadie, Diamond and Hainmueller (2010), equations 2 to 4; (2015) for cross-validation.
+    """
+    found = pilots(panel, design, NAME, donors=donors, without=without)
+    if problems := refuse_constant(found):
+        raise EstimationError(problems)
+    method = _method(found, predictors, v, fitted_on, largest, seed)
+    worlds = found.worlds()
+    solved = method.solve(worlds)
+    unique = _unique(method, worlds, solved)
+    counterfactual = mapped(
+        found, solved.weights @ found.outcomes, donors=donor_frame(found, solved.weights), again=method.again,
+        unique=tuple(bool(u) for u in unique), predictors=_balance(found, method, worlds, solved),
+    )  # fmt: skip
+    notes = (*said_of_range(found), *said_of_twins(found), *said_of_uniqueness(found, unique))
+    return effect_of(NAME, found, counterfactual, notes=notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """Donor weights [B, N], predictor weights [B, K] (NaN where a predictor has no part), and what was solved last."""
+
+    weights: Floats
+    v: Floats
+    by_outcome: SimplexFit | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Method:
+    """How donors are weighted, in any world; what took long is remembered."""
+
+    predictors: Predictors | None
+    weigh: Callable[[Matched, Worlds, int], tuple[Floats, Floats]] | None
+    window: Bools
+    largest: float
+    known: dict[bytes, tuple[Floats, Floats]] = field(default_factory=dict)
+
+    def again(self, worlds: Worlds) -> Floats:
+        """Gaps [B, T] in other worlds."""
+        return np.asarray(worlds.targets - self.solve(worlds).weights @ worlds.outcomes)
+
+    def solve(self, worlds: Worlds) -> _Solved:
+        """Weights in all worlds."""
+        asked = replace(worlds, fit=self._explained(worlds))
+        if self.predictors is None:
+            solved = simplex_fit(
+                asked.outcomes.T, asked.targets, rows=asked.fit, allowed=asked.donors, upper=self.largest
+            )  # fmt: skip
+            return _Solved(solved.weights, np.zeros((len(asked), 0)), solved)
+        rows = [self._one(worlds, asked, b) for b in range(len(asked))]
+        weights, v = (np.array([r[k] for r in rows]) for k in (0, 1))
+        return _Solved(weights, v)
+
+    def _explained(self, worlds: Worlds) -> Bools:
+        """Periods whose outcome is explained: the window asked for, where a world fits on some of it."""
+        cut = worlds.fit & self.window[: worlds.outcomes.shape[1]]
+        return np.where(cut.any(axis=1, keepdims=True), cut, worlds.fit)
+
+    def _one(self, worlds: Worlds, asked: Worlds, b: int) -> tuple[Floats, Floats]:
+        """Weights of one world, on all units, and of all predictors."""
+        key = _key(asked, b)
+        if key not in self.known:
+            assert self.predictors is not None
+            assert self.weigh is not None
+            chosen = matched(self.predictors, worlds, b)
+            if not len(chosen.kept):
+                raise EstimationError(f"{NAME}: no predictor has a value in the periods that are fitted on.")
+            weights, v = np.zeros(len(worlds.units)), np.full(len(self.predictors), np.nan)
+            weights[worlds.donors[b]], v[chosen.kept] = self.weigh(chosen, asked, b)
+            self.known[key] = weights, v
+        return self.known[key]
+
+
+def _key(worlds: Worlds, b: int) -> bytes:
+    """What one world asks, as bytes."""
+    parts = (worlds.units, worlds.treated[b], worlds.donors[b], worlds.fit[b], worlds.targets[b], worlds.outcomes)
+    import hashlib
+
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.digest()
+
+
+# ---- how predictors are weighted ---------------------------------------------------------------
+
+
+def _method(
+    found: Pilots,
+    given: Sequence[str | Mapping[str, Any]],
+    v: str | Sequence[float],
+    fitted_on: Sequence[Any] | None,
+    largest: float,
+    seed: int,
+) -> _Method:
+    """The way of weighting that the options ask for."""
+    _refuse_options(given, v, largest)
+    window = _window(found, fitted_on)
+    if not given:
+        return _Method(None, None, window, largest)
+    predictors = read_predictors(found, given, NAME)
+    if isinstance(v, str) and v in ("nested", "cross_validation"):
+        _refuse_many(predictors, int((window & (np.arange(len(window)) < found.fitted.min())).sum()))
+    if v == "cross_validation":
+        return _Method(predictors, _cross_validated(predictors, seed), window, largest)
+    if v == "nested":
+        return _Method(predictors, _nested(seed), window, largest)
+    weights = np.ones(len(predictors)) if isinstance(v, str) else np.asarray(v, dtype=float)
+    if len(weights) != len(predictors):
+        raise UsageError(f"{NAME}: v has {len(weights)} numbers for {counted(len(predictors), 'predictor')}.")
+    return _Method(predictors, _fixed(weights), window, largest)
+
+
+def _refuse_options(given: Sequence[Any], v: str | Sequence[float], largest: float) -> None:
+    said = []
+    if isinstance(v, str) and v not in ("nested", "cross_validation", "equal"):
+        said.append(f"{NAME}: v is {v!r}; it has to be nested, cross_validation, equal or one number a predictor.")
+    if not isinstance(v, str) and (not given or min(v, default=0) < 0 or not sum(v) > 0):
+        said.append(f"{NAME}: v gives numbers; that needs predictors, and numbers that are not negative and not all 0.")
+    if not 0 < largest <= 1:
+        said.append(f"{NAME}: largest is {largest!r}; the largest weight of a donor lies above 0 and not above 1.")
+    if given and largest < 1:
+        said.append(f"{NAME}: largest limits donors where outcomes alone are matched; leave it out, or the predictors.")
+    if said:
+        raise UsageError(said)
+
+
+def _refuse_many(predictors: Predictors, periods: int) -> None:
+    """Weights of more predictors than there are periods to be explained cannot be told."""
+    if len(predictors) <= periods:
+        return
+    raise DesignError(
+        f"{NAME}: {len(predictors)} predictors for {counted(periods, 'period')} before the measure: their weights V cannot be told from "
+        f"so few. Name at most {periods} predictors (averages over windows in place of single periods), say `v: equal`, or "
+        "leave `predictors` out to match the outcome alone."
+    )
+
+
+def _window(found: Pilots, fitted_on: Sequence[Any] | None) -> Bools:
+    """Periods whose outcome is explained, [T]."""
+    names = [plain(p) for p in found.panel.periods]
+    position = np.arange(len(names))
+    if fitted_on is None:
+        return np.asarray(position >= 0)
+    ends = [plain(e) for e in fitted_on]
+    if len(ends) != 2 or unknown_ends(ends, names):
+        raise DesignError(
+            f"{NAME}: fitted_on is {some(ends)}; write [first, last], two of the periods {names[0]} to {names[-1]}."
+        )
+    first, last = (names.index(e) for e in ends)
+    inside = (position >= first) & (position <= last)
+    if not (inside & (position < found.fitted.min())).any():
+        raise DesignError(f"{NAME}: fitted_on ({some(ends)}) has no period before the measure.")
+    return np.asarray(inside)
+
+
+def unknown_ends(ends: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Ends of a window that are no periods."""
+    return [e for e in ends if e not in names]
+
+
+Weigh = Callable[[Matched, Worlds, int], tuple[Floats, Floats]]
+
+
+def _distances(worlds: Worlds, b: int, periods: Bools) -> Floats:
+    """Outcomes of the donors less those of the treated over some periods, [M, J]."""
+    return np.asarray((worlds.outcomes[worlds.donors[b]][:, periods] - worlds.targets[b, periods]).T)
+
+
+def _nested(seed: int) -> Weigh:
+    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats]:
+        solved = nested(chosen.distances, _distances(worlds, b, worlds.fit[b]), seed)
+        return solved.weights, solved.v
+
+    return weigh
+
+
+def _fixed(weights: Floats) -> Weigh:
+    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats]:
+        own = weights[chosen.kept]
+        return matching(chosen.distances, own), own / own.sum()
+
+    return weigh
+
+
+def _cross_validated(predictors: Predictors, seed: int) -> Weigh:
+    """V from predictors of the first half and outcomes of the second; donors that match the second half's predictors."""
+
+    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats]:
+        time = np.flatnonzero(worlds.fit[b])
+        first, second = np.zeros_like(worlds.fit[b]), np.zeros_like(worlds.fit[b])
+        first[time[: len(time) // 2]], second[time[len(time) // 2 :]] = True, True
+        early, late = (matched(predictors, _on(worlds, b, half), 0) for half in (first, second))
+        if lost := sorted(set(chosen.kept) - (set(early.kept) & set(late.kept))):
+            raise DesignError(
+                f"{NAME}: cross-validation needs each predictor in both halves of the periods before the measure; "
+                f"{some([predictors.names[k] for k in lost])} has no value in one. Name it without a window, or say `v: nested`."
+            )
+        v = nested(early.distances, _distances(worlds, b, second), seed).v
+        return matching(late.distances, v), v
+
+    return weigh
+
+
+def _on(worlds: Worlds, b: int, periods: Bools) -> Worlds:
+    """One world, fitted on some of its periods."""
+    return replace(worlds.take(b), fit=periods[None])
+
+
+# ---- what a reader sees ------------------------------------------------------------------------
+
+
+def _unique(method: _Method, worlds: Worlds, solved: _Solved) -> NDArray[np.bool_]:
+    """Whether other donor weights match the outcome, or the weighted predictors, as well."""
+    if solved.by_outcome is not None:
+        return solved.by_outcome.unique
+    return np.array([_unique_match(method, worlds, solved, b) for b in range(len(worlds))], dtype=bool)
+
+
+def _unique_match(method: _Method, worlds: Worlds, solved: _Solved, b: int) -> bool:
+    assert method.predictors is not None
+    chosen = matched(method.predictors, worlds, b)
+    weighted = np.sqrt(solved.v[b, chosen.kept])[:, None] * chosen.distances
+    return bool(simplex_fit(weighted, np.zeros(len(weighted))).unique[0])
+
+
+def _balance(found: Pilots, method: _Method, worlds: Worlds, solved: _Solved) -> pd.DataFrame | None:
+    """Predictors of each treated unit, of its donors' mix and of all donors."""
+    if method.predictors is None:
+        return None
+    parts = []
+    for b, name in enumerate(found.names[: found.n_treated]):
+        chosen = matched(method.predictors, worlds, b)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "treated": name,
+                    "predictor": [method.predictors.names[k] for k in chosen.kept],
+                    "observed": chosen.target,
+                    "synthetic": chosen.donors @ solved.weights[b, worlds.donors[b]],
+                    "donors": chosen.donors.mean(axis=1),
+                    "weight": solved.v[b, chosen.kept],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
