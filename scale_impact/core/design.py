@@ -18,7 +18,7 @@ from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, nearest, plain, some
 from scale_impact.errors import DesignError, UsageError
 
-Control = Literal["never", "not_yet"]
+Control = Literal["never", "not_yet", "none"]
 BasePeriod = Literal["varying", "universal"]
 Balance = Literal["strict", "drop", "pairwise", "repeated_cross_sections"]
 
@@ -112,7 +112,8 @@ class Design:
             0/1 column of the treated group, and the one period in which treatment starts.
         control:
             ``"never"``: compare with never-treated units; ``"not_yet"``: also with units that
-            are treated later.
+            are treated later; ``"none"``: with nobody, each unit with its own course before
+            (interrupted_time_series, structural_time_series).
         anticipation:
             Periods before treatment in which units may already react.
         base_period:
@@ -189,6 +190,20 @@ class Design:
     def members(self, code: int) -> list[str]:
         """Names of the units of a cohort."""
         return [self._panel.unit_name(int(u)) for u in np.flatnonzero(self.cohort_codes == code)]
+
+    def needs_controls(self, method: str) -> None:
+        """Refuse a design without anybody to compare with (``control: none``), for methods that compare.
+
+        Raises
+        ------
+        DesignError
+            The design says ``control: none``; the message names what can answer.
+        """
+        if self.control == "none":
+            raise DesignError(
+                f"`control: none` says that there is nobody to compare with, and {method} compares. Use "
+                "interrupted_time_series or structural_time_series, or name who is compared: `control: never` or `not_yet`."
+            )
 
     def without(self, units: NDArray[np.int64]) -> Design:
         """The same design with some units (positions) left out."""
@@ -676,12 +691,13 @@ def _refuse_hopeless(design: Design) -> None:
     adopting, never = design.adopting, design.never_treated
     if not len(adopting):
         raise DesignError(_nobody(design))
-    if never is not None:
+    if never is not None or design.control == "none":
         return
     last = design.cohort_name(int(adopting[-1]))
     if len(adopting) == 1:
         raise DesignError(
-            f"Everyone is treated, all from {last} on: nobody is left to compare with. Add units that are not treated."
+            f"Everyone is treated, all from {last} on: nobody is left to compare with. Add units that are not treated, or say "
+            "`control: none` to compare each with its own course before (interrupted_time_series, structural_time_series)."
         )
     if design.control == "never":
         raise DesignError(
@@ -694,11 +710,25 @@ def _nobody(design: Design) -> str:
     if len(design.always_treated):
         first = plain(design.first_treated[0])
         return f"No unit starts treatment after the first period: the treated ones are treated in {first} already. Use data that begin earlier."
+    if design.begin is not None and (lost := _treated_but_left_out(design)):
+        return (
+            f"No treated unit is left: {some(lost)} {'is' if len(lost) == 1 else 'are'} not observed in each period, and `balance: "
+            "drop` leaves such units out. Complete their data, begin or end the data where they are complete (`sample: "
+            "{first_period: ..., last_period: ...}`), or use matrix_completion with `balance: pairwise`, which fills gaps."
+        )
     return "No unit is treated within the data. Check the treatment column and its periods."
 
 
+def _treated_but_left_out(design: Design) -> list[str]:
+    """Units that start treatment within the data, and the periods in which they are not observed."""
+    assert design.begin is not None
+    panel = design._panel
+    gone = (design.begin > 0) & (design.begin < panel.n_periods) & (design.cohort_codes == LEFT_OUT)
+    return [f"{name} (lacks {some(absent, 3)})" for name, absent in panel.lacking(gone, 6)]
+
+
 def _small_cohorts(design: Design) -> list[str]:
-    if design.cross_sections:
+    if design.cross_sections or design.control == "none":  # a series has errors of its own
         return []
     entering = np.flatnonzero(design.starts > 0)
     alone = [int(g) for g in entering if design._panel.count(design.cohort_codes == g) == 1]

@@ -246,6 +246,14 @@ def test_missing_months_name_city_and_period():
     assert "city 04" not in dropped.counterfactual.donors.index
 
 
+def test_missing_months_of_the_pilot_itself_are_named():
+    d = long(walks(), {"city 03": 2014})
+    d = d[~((d["id"] == "city 03") & d["t"].isin([2007, 2016]))]
+    panel = si.Panel.from_frame(d, unit="id", period="t", outcome="y")
+    with pytest.raises(DesignError, match=r"No treated unit is left: city 03 \(lacks 2007, 2016\).*matrix_completion"):
+        si.Design.from_panel(panel, first_treated="g", balance="drop")
+
+
 def test_an_outcome_that_never_varies_is_refused():
     with pytest.raises(EstimationError, match="'y' is 4 in each unit and period"):
         si.estimate("synthetic_control", *made({k: np.full(20, 4.0) for k in walks()}, {"city 03": 2014}))
