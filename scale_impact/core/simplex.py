@@ -32,6 +32,10 @@ ALIKE = 1e-9
 """Gradients so close to the least one, relative to the largest squared column, belong to donors that could have weight."""
 
 
+TURNS, PATIENCE = 50, 3
+"""Exchanges tried, and how many of them in a row may fail to make offenders fewer."""
+
+
 @dataclass(frozen=True, eq=False)
 class SimplexFit:
     """Solutions of B problems.
@@ -214,6 +218,17 @@ def _level(gram: Floats) -> Floats | None:
 
 def _first(p: Floats, ridge: float, upper: float) -> Floats:
     """The solution without the upper bound by non-negative least squares, brought inside the bound."""
+    found = _pivoted(p, ridge) if ridge > 0 else None
+    found = _by_nnls(p, ridge) if found is None else found
+    total = found.sum()
+    if not total > 0:
+        found[np.argmin((p * p).sum(axis=0))] = total = 1.0
+    found = found / total
+    return found if upper >= 1 or found.max() <= upper else _inside(found, upper)
+
+
+def _by_nnls(p: Floats, ridge: float) -> Floats:
+    """A direction of the solution; zeros where SciPy reaches its limit of iterations (the active set then does all the work)."""
     from scipy.optimize import nnls
 
     j = p.shape[1]
@@ -222,14 +237,38 @@ def _first(p: Floats, ridge: float, upper: float) -> Floats:
     right = np.zeros(len(stacked))
     right[-1] = 1.0
     try:
-        found = nnls(stacked, right)[0]
-    except RuntimeError:  # its limit of iterations: the active set starts from the nearest column
-        found = np.zeros(j)
-    total = found.sum()
-    if not total > 0:
-        found[np.argmin((p * p).sum(axis=0))] = total = 1.0
-    found /= total
-    return found if upper >= 1 or found.max() <= upper else _inside(found, upper)
+        return np.asarray(nnls(stacked, right)[0])
+    except RuntimeError:
+        return np.zeros(j)
+
+
+def _pivoted(p: Floats, ridge: float) -> Floats | None:
+    """The same where a penalty gives most columns weight, by exchanging all offenders at once; None where that goes in circles.
+
+    Source: Portugal, Judice and Vicente (1994), block principal pivoting for non-negative least squares.
+    """
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    gram = p.T @ p + 1.0
+    gram[np.diag_indices_from(gram)] += ridge
+    free, fewest, patience = np.ones(len(gram), dtype=bool), len(gram) + 1, PATIENCE
+    for _ in range(TURNS):
+        at, found = np.flatnonzero(free), np.zeros(len(gram))
+        try:
+            factor = cho_factor(gram[np.ix_(at, at)], lower=True, check_finite=False)
+        except LinAlgError:  # a penalty too small to tell columns apart
+            return None
+        found[at] = cho_solve(factor, np.ones(len(at)), check_finite=False)
+        slopes = gram[:, at] @ found[at] - 1
+        wrong = np.where(free, found < 0, slopes < -EXACT)
+        if not wrong.any():
+            return found
+        patience = PATIENCE if wrong.sum() < fewest else patience - 1
+        fewest = min(fewest, int(wrong.sum()))
+        if patience < 0:
+            return None
+        free = free ^ wrong
+    return None
 
 
 def _inside(weights: Floats, upper: float) -> Floats:

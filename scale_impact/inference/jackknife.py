@@ -6,12 +6,15 @@ than too narrow. Without an answer where the effect does not exist without some 
 only treated one; with few treated clusters it is not reliable.
 
 Moments are subtracted, so that leaving out takes no new pass over the data.
+
+For synthetic difference-in-differences weights are kept: those of donors sum to one again without the one left out, and the
+distribution is normal, as in its source. With one treated unit it is refused (other packages print a number there).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,9 +25,14 @@ from scale_impact.core.cohorts import Floats, leave_out
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.panel import Panel
-from scale_impact.core.targets import Target
+from scale_impact.core.synthetic.counterfactual import Counterfactual
+from scale_impact.core.synthetic.parts import cells_of
+from scale_impact.core.synthetic.placebos import Gaps, real_gaps
+from scale_impact.core.synthetic.worlds import Bools
+from scale_impact.core.targets import Target, family_at
 from scale_impact.core.words import some
 from scale_impact.errors import EstimationError, ScaleImpactError
+from scale_impact.inference._members import keeps_weights, members, without
 
 Refit = Callable[[Panel, Design], Effect]
 Centre = Literal["estimate", "mean"]
@@ -65,18 +73,65 @@ def judge(
     DesignError
         Each observation stands for itself.
 
-    Source: Tukey (1958); MacKinnon, Nielsen and Webb (2023), CV3 and CV3J.
+    Source: Tukey (1958); MacKinnon, Nielsen and Webb (2023), CV3 and CV3J; Arkhangelsky et al. (2021), algorithm 3, for
+    synthetic difference-in-differences (``centre: mean`` is their R package's).
     """
     parts = cluster_parts(panel, design)
-    again = [_without(panel, design, refit, members) for _, members in parts]
-    values = np.array([[_same(effect, found, t) for t in targets] for found in again], dtype=float)
+    found = effect.counterfactual
+    who = members(panel, design, found) if found is not None and keeps_weights(found) else None
+    if found is not None and who is not None:
+        return _with_weights(panel, design, effect, found, who, targets, centre)
+    again = [_without(panel, design, refit, m) for _, m in parts]
+    values = np.array([[same_estimate(effect, part, t) for t in targets] for part in again], dtype=float)
     if targets[0].place == "overall" and not np.isfinite(values[:, 0]).all():
         lost = [name for (name, _), row in zip(parts, values, strict=True) if not np.isfinite(row[0])]
         raise EstimationError(
             f"jackknife: without {design.cluster or panel.unit} {some(lost)} there is no estimate. Use "
-            "`inference: randomisation` or `conley_taber`."
+            f"`inference: {'placebo`.' if found is not None else 'randomisation` or `conley_taber`.'}"
         )
     return [_judged(t, values[:, k], centre) for k, t in enumerate(targets)]
+
+
+def _with_weights(
+    panel: Panel,
+    design: Design,
+    effect: Effect,
+    found: Counterfactual,
+    who: NDArray[np.int64],
+    targets: Sequence[Target],
+    centre: Centre,
+) -> list[Jackknife | None]:
+    """Leave out clusters with weights kept; those without a treated unit or a donor have no part."""
+    _refuse_alone(panel, design, found)
+    parts = [(name, np.isin(who, m)) for name, m in cluster_parts(panel, design)]
+    parts = [(name, out) for name, out in parts if out.any()]
+    cells, real = [cells_of(effect, found, t, panel) for t in targets], real_gaps(found)
+    values = np.full((len(parts), len(targets)), np.nan)
+    for row, (_, out) in zip(values, parts, strict=True):
+        gaps, sizes = without(found, ~out)
+        left = replace(real, values=gaps[None], sizes=sizes)
+        row[:] = [np.nan if c is None or not _complete(left, c) else left.mean(c)[0] for c in cells]
+    if lost := [name for (name, _), row in zip(parts, values, strict=True) if not np.isfinite(row[0])]:
+        raise EstimationError(
+            f"jackknife: without {design.cluster or panel.unit} {some(lost)} no treated unit of a date or no donor with weight is "
+            "left. Use `inference: placebo`."
+        )
+    return [_judged(t, values[:, k], centre, kept=True) for k, t in enumerate(targets)]
+
+
+def _complete(gaps: Gaps, cells: Bools) -> bool:
+    """Whether each date that a number rests on still has a gap."""
+    return bool(np.isfinite(gaps.values[0][cells]).all())
+
+
+def _refuse_alone(panel: Panel, design: Design, found: Counterfactual) -> None:
+    """Refuse dates with one treated unit: without it there is no effect to compare."""
+    alone = [name for name, size in zip(found.names, found.sizes, strict=True) if size < 2]
+    if alone:
+        raise EstimationError(
+            f"jackknife: {some(alone)} {'starts' if len(alone) == 1 else 'start'} the measure alone, so that nothing tells how the "
+            "treated vary; the number that some packages print here has no meaning. Use `inference: placebo`."
+        )
 
 
 def _without(panel: Panel, design: Design, refit: Refit, members: NDArray[np.int64]) -> Effect | None:
@@ -89,22 +144,22 @@ def _without(panel: Panel, design: Design, refit: Refit, members: NDArray[np.int
         return None
 
 
-def _same(whole: Effect, part: Effect | None, target: Target) -> float:
+def same_estimate(whole: Effect, part: Effect | None, target: Target) -> float:
     """The same estimate of an effect that leaves out a cluster; NaN where it has none."""
     if part is None:
         return np.nan
     if target.place == "overall":
         return np.nan if part.overall.value is None else part.overall.value
-    family, other = getattr(whole, target.place), getattr(part, target.place)
-    if other is None:
+    family, other = family_at(whole, target.place), family_at(part, target.place)
+    if family is None or other is None:
         return np.nan
     wanted = family.labels(target.k)
     found = [k for k in range(len(other)) if other.labels(k) == wanted]
     return float(other.values[found[0]]) if found else np.nan
 
 
-def _judged(target: Target, values: Floats, centre: Centre) -> Jackknife | None:
-    """Source: MacKinnon, Nielsen and Webb (2023), CV3J (mean) and CV3 (estimate)."""
+def _judged(target: Target, values: Floats, centre: Centre, *, kept: bool = False) -> Jackknife | None:
+    """Source: MacKinnon, Nielsen and Webb (2023), CV3J (mean) and CV3 (estimate); normal where weights are kept."""
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
         return None
@@ -113,8 +168,12 @@ def _judged(target: Target, values: Floats, centre: Centre) -> Jackknife | None:
     if not variance > 0:
         return None
     name = "CV3" if centre == "estimate" else "CV3J"
-    words = f"standard error, interval and p-value by the jackknife that leaves out each of {n} clusters ({name}), t({n - 1})"
-    return Jackknife(target.value, float(np.sqrt(variance)), float(n - 1), tuple(map(float, values)), words)
+    how = "weights kept, normal" if kept else f"t({n - 1})"
+    words = (
+        f"standard error, interval and p-value by the jackknife that leaves out each of {n} clusters ({name}), {how}"
+    )
+    df = None if kept else float(n - 1)
+    return Jackknife(target.value, float(np.sqrt(variance)), df, tuple(map(float, values)), words)
 
 
 @dataclass(frozen=True)
@@ -126,7 +185,7 @@ class Jackknife:
     value:
         The estimate.
     std_error, df:
-        Of the t distribution.
+        Of the t distribution; normal where there are no degrees of freedom.
     left_out:
         The estimate without each cluster.
     words:
@@ -135,7 +194,7 @@ class Jackknife:
 
     value: float
     std_error: float
-    df: float
+    df: float | None
     left_out: tuple[float, ...]
     words: str
 

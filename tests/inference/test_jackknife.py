@@ -9,7 +9,7 @@ import scale_impact as si
 from scale_impact.errors import DesignError, EstimationError
 from scale_impact.inference import jackknife
 from tests.inference import overall
-from tests.panels import NEVER, design_of, drawn, fitted, panel_of
+from tests.panels import NEVER, design_of, drawn, fitted, framed, panel_of
 
 
 def refit(estimator, **options):
@@ -98,3 +98,69 @@ def test_observations_that_stand_for_themselves_are_not_left_out_one_by_one(kiel
     design = si.Design.from_panel(panel, group="nearinc", starts=1981)
     with pytest.raises(DesignError, match="Each observation stands for itself"):
         si.estimate("did_2x2", panel, design, inference="jackknife")
+
+
+# ---- synthetic difference-in-differences: weights are kept ----------------------------------------------------------------
+
+
+def without_each(frame, start):
+    """Estimates without each unit, weights of periods kept and those of donors made to sum to one again."""
+    found = fitted("synthetic_did", frame).counterfactual
+    y, n = found.worlds.outcomes, int(found.sizes[0])
+    w, v = found.donors.to_numpy()[:, 0], found.periods_weights.to_numpy()[:, 0]
+    after = np.where(np.arange(y.shape[1]) >= start, 1 / (y.shape[1] - start), 0.0)
+    values = []
+    for out in range(len(y)):
+        mine, others = np.arange(n) != out, np.arange(n, len(y)) != out
+        apart = y[:n][mine].mean(axis=0) - (w * others / (w * others).sum()) @ y[n:]
+        values.append(apart @ (after - v))
+    return np.array(values)
+
+
+@pytest.mark.parametrize("centre", ["estimate", "mean"])
+def test_synthetic_did_keeps_its_weights(centre):
+    frame = drawn({6: 4, NEVER: 8}, 9, seed=3)
+    found = judged("synthetic_did", frame, centre=centre)
+    each = without_each(frame, 6)
+    middle = found.value if centre == "estimate" else each.mean()
+    assert sorted(found.left_out) == pytest.approx(sorted(each), rel=1e-9)
+    assert found.std_error == pytest.approx(np.sqrt(11 / 12 * ((each - middle) ** 2).sum()), rel=1e-9)
+    assert found.df is None
+    assert "weights kept, normal" in found.words
+
+
+def test_synthdid_finds_the_same_standard_error():
+    """synthdid-py 0.1.0 (as R's synthdid): 1.8098088960510195 for `se(method="jackknife")` of this panel."""
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=(25, 2)) @ rng.normal(size=(2, 20)).cumsum(1) + rng.normal(size=(25, 20)) * 0.7
+    y = y + rng.normal(size=(25, 1)) * 3
+    y[:4, 14:] += 1.5
+    frame = framed(y, np.r_[np.full(4, 14.0), np.full(21, NEVER)])
+    found = judged("synthetic_did", frame, centre="mean")
+    assert found.value == pytest.approx(0.8818179796659504, rel=1e-9)
+    assert found.std_error == pytest.approx(1.8098088960510195, rel=1e-9)
+
+
+def test_rows_of_an_effect_of_several_dates_are_judged_together():
+    frame = drawn({4: 3, 6: 2, NEVER: 8}, 9, seed=3)
+    effect = fitted("synthetic_did", frame, options={"inference": "jackknife"})
+    alone = fitted("synthetic_did", frame[frame["g"] != 6], options={"inference": "jackknife"}).overall
+    first = effect.by_cohort[0]
+    # units of the other date move nothing here, but are counted: 12/13 of the squares in place of 10/11
+    assert first.std_error == pytest.approx(alone.std_error * np.sqrt(12 / 13 / (10 / 11)), rel=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [{6: 1, NEVER: 8}, {4: 3, 6: 1, NEVER: 8}])
+def test_a_date_with_one_treated_unit_is_refused_where_other_packages_print_a_number(sizes):
+    with pytest.raises(EstimationError, match=r"starts the measure alone.*no meaning. Use `inference: placebo`"):
+        judged("synthetic_did", drawn(sizes, 9, seed=3))
+
+
+def test_a_single_donor_with_weight_cannot_be_left_out():
+    with pytest.raises(EstimationError, match=r"no donor with weight is left. Use `inference: placebo`"):
+        judged("synthetic_did", drawn({6: 3, NEVER: 1}, 9, seed=3))
+
+
+def test_the_only_treated_unit_of_synthetic_control_is_told_of_placebos():
+    with pytest.raises(EstimationError, match=r"there is no estimate. Use `inference: placebo`"):
+        judged("synthetic_control", drawn({6: 1, NEVER: 8}, 9, seed=3))
