@@ -46,13 +46,13 @@ def effect_of(
         Further fields of the effect.
     """
     gaps, sizes, starts = counterfactual.gaps, counterfactual.sizes, np.array(counterfactual.starts)
-    after = np.arange(gaps.shape[1]) >= starts[:, None]
+    after = (np.arange(gaps.shape[1]) >= starts[:, None]) & np.isfinite(gaps)
     cells = sizes[:, None] * after
-    overall = Estimate(float((cells * gaps).sum() / cells.sum()), reason=NO_ERROR)
+    overall = Estimate(_mean(gaps, cells), reason=NO_ERROR)
     fields: dict[str, Any] = {
         "path": _path(found.panel, gaps, sizes, starts),
         "curves": {"units": _units(counterfactual, after)} if len(sizes) > 1 else {},
-        "treated_mean": float((cells * counterfactual.observed).sum() / cells.sum()),
+        "treated_mean": _mean(counterfactual.observed, cells),
     }
     return Effect(
         estimator=estimator,
@@ -66,6 +66,11 @@ def effect_of(
     )
 
 
+def _mean(values: Floats, weights: Floats) -> float:
+    """Weighted mean; cells without weight may be empty."""
+    return float((weights * np.where(weights > 0, values, 0.0)).sum() / weights.sum())
+
+
 def _sample(found: Pilots) -> Sample:
     n, t = found.outcomes.shape
     return Sample(n, found.n_treated, t, int(np.isfinite(found.outcomes).sum()), n)
@@ -74,15 +79,14 @@ def _sample(found: Pilots) -> Sample:
 def _path(panel: Panel, gaps: Floats, sizes: Floats, starts: NDArray[np.int64]) -> Family:
     """Mean gap by time since the start, also before it."""
     since = elapsed(panel.clock, np.arange(gaps.shape[1])[None], starts[:, None])
-    times = np.unique(since)
-    shares = [(since == e) * sizes[:, None] for e in times]
-    values = np.array([(s * np.where(s > 0, gaps, 0.0)).sum() / s.sum() for s in shares])
+    times = np.unique(since[np.isfinite(gaps)])
+    values = np.array([_mean(gaps, ((since == e) & np.isfinite(gaps)) * sizes[:, None]) for e in times])
     return _family("event_time", values, event_times=tuple(float(e) for e in times))
 
 
 def _units(counterfactual: Counterfactual, after: NDArray[np.bool_]) -> Family:
     """Mean gap of each treated unit."""
-    values = (counterfactual.gaps * after).sum(axis=1) / after.sum(axis=1)
+    values = np.array([_mean(g, a.astype(float)) for g, a in zip(counterfactual.gaps, after, strict=True)])
     return _family("unit", values, names=counterfactual.names)
 
 
@@ -152,9 +156,9 @@ def said_of_uniqueness(found: Pilots, unique: NDArray[np.bool_]) -> list[str]:
 
 def refuse_constant(found: Pilots) -> list[str]:
     """What is wrong where outcomes do not vary at all."""
-    if np.ptp(found.outcomes) > 0:
+    if np.nanmax(found.outcomes) > np.nanmin(found.outcomes):
         return []
     return [
-        f"Outcome {found.panel.outcome!r} is {plain(float(found.outcomes[0, 0]))} in each unit and period: there is nothing to "
+        f"Outcome {found.panel.outcome!r} is {plain(float(np.nanmax(found.outcomes)))} in each unit and period: there is nothing to "
         "compare. Is it the right column?"
     ]

@@ -60,12 +60,11 @@ def fit(
     panel, design:
         Units followed over time; donors are those never treated. Several treated units are explained one by one.
     predictors:
-        What to match: columns, averaged over the periods before, ``{column: period}`` or ``{column: [first, last]}``; the
-        outcome's own column is possible. None: the outcome in each period before.
+        What to match: columns, averaged over the periods before, ``{column: period}`` or ``{column: [first, last]}``, the
+        outcome's own too. None: the outcome in each period before.
     v:
-        Weights of the predictors: ``nested`` (so that the outcome before the measure is explained best),
-        ``cross_validation`` (predictors of the first half of these periods explain the second half; donors then match
-        the second half's), ``equal``, or one number a predictor. Predictors are divided by their standard deviation.
+        Weights of the predictors, which are divided by their standard deviation: ``nested`` (the outcome before is explained
+        best), ``cross_validation`` (that of its second half by predictors of its first), ``equal``, or numbers.
     fitted_on:
         ``[first, last]`` of the periods whose outcome is explained; default all before the measure.
     donors, without:
@@ -77,14 +76,12 @@ def fit(
 
     Returns
     -------
-    Effect in the outcome's unit: ``overall``, ``path``, ``counterfactual`` with the donors' weights and the balance of
-    predictors.
+    Effect in the outcome's unit: ``overall``, ``path``, ``counterfactual`` with donors' weights and balance of predictors.
 
     Raises
     ------
     DesignError
-        No donor, a donor that is treated itself, fewer than three periods before the measure, missing cells; predictors
-        that are not there, reach into the measure or outnumber what can be told.
+        Donors, periods before, cells or predictors that are not there or do not suffice; ``core.synthetic.pilots``.
     EstimationError
         The outcome does not vary.
     UsageError

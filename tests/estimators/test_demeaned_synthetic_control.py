@@ -1,11 +1,13 @@
 """Synthetic control with a level of its own, against its definition."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
 import scale_impact as si
 from tests.estimators.test_synthetic_control import made, walks
+from tests.panels import shared
 
 
 def test_weights_solve_the_problem_with_an_intercept():
@@ -40,3 +42,11 @@ def test_asking_again_gives_its_gaps():
         "demeaned_synthetic_control", *made(walks(), {"city 03": 2014, "city 05": 2011})
     ).counterfactual  # fmt: skip
     np.testing.assert_allclose(found.again(found.worlds), found.gaps, atol=1e-10)
+
+
+def test_california_is_the_published_number():
+    """Arkhangelsky et al. (2021), table 1, column DIFP: -11.1."""
+    sales = pd.read_csv(shared("reference/data/california_prop99.csv"))
+    panel = si.Panel.from_frame(sales, unit="State", period="Year", outcome="PacksPerCapita")
+    effect = si.estimate("demeaned_synthetic_control", panel, si.Design.from_panel(panel, treated="treated"))
+    assert effect.overall.value == pytest.approx(-11.1, abs=0.05)
