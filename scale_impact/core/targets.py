@@ -38,7 +38,7 @@ class Target:
     Attributes
     ----------
     place, k:
-        ``overall`` or the family it belongs to, and its position there.
+        ``overall`` or the family it belongs to (``units``: the curve of that name), and its position there.
     value:
         The estimate.
     loadings:
@@ -59,10 +59,21 @@ def targets_of(effect: Effect, panel: Panel, design: Design, refit: Refit) -> li
     """The targets of an effect, ``overall`` first; reference periods and empty values are none."""
     linear = fixed_weights(effect, panel, design, refit)
     found = [overall_target(effect, panel, design, linear=linear)]
-    for place in PLACES:
-        family: Family | None = getattr(effect, place)
+    for place in (*PLACES, *_by_unit(effect)):
+        family = family_at(effect, place)
         if family is not None and len(family) <= MANY_CELLS:
             found += _of_family(effect, family if linear else replace(family, weights=None), place, panel, design)
+    return found
+
+
+def _by_unit(effect: Effect) -> list[str]:
+    """Names of the curves that hold one estimate a treated unit."""
+    return [name for name, family in effect.curves.items() if family.kind == "unit"]
+
+
+def family_at(effect: Effect, place: str) -> Family | None:
+    """The family of a target's place; None where the effect has none."""
+    found: Family | None = getattr(effect, place) if place in PLACES else effect.curves.get(place)
     return found
 
 
@@ -179,9 +190,9 @@ def with_judgements(effect: Effect, targets: Sequence[Target], judgements: Seque
     for target, judgement in zip(targets, judgements, strict=True):
         if judgement is not None:
             by_place.setdefault(target.place, {})[target.k] = judgement
-    changes: dict[str, Any] = {
-        place: _judged_family(getattr(effect, place), found) for place, found in by_place.items() if place != "overall"
-    }
+    judged = {p: _judged_family(family_at(effect, p), found) for p, found in by_place.items() if p != "overall"}
+    changes: dict[str, Any] = {place: family for place, family in judged.items() if place in PLACES}
+    changes["curves"] = effect.curves | {place: family for place, family in judged.items() if place not in PLACES}
     if "overall" in by_place:
         overall = effect.overall.judge(by_place["overall"][0])
         changes["overall"] = overall
@@ -189,5 +200,6 @@ def with_judgements(effect: Effect, targets: Sequence[Target], judgements: Seque
     return replace(effect, **changes)
 
 
-def _judged_family(family: Family, found: Mapping[int, Judgement]) -> Family:
+def _judged_family(family: Family | None, found: Mapping[int, Judgement]) -> Family:
+    assert family is not None
     return replace(family, judged=tuple(found.get(k) for k in range(len(family))))

@@ -72,7 +72,7 @@ def fit(
     largest:
         Largest weight of a donor (without predictors).
     seed:
-        Of the search for V; default the study's.
+        Of the search for V.
 
     Returns
     -------
@@ -82,10 +82,8 @@ def fit(
     ------
     DesignError
         Donors, periods before, cells or predictors that are not there or do not suffice; ``core.synthetic.pilots``.
-    EstimationError
-        The outcome does not vary.
-    UsageError
-        Options that contradict each other.
+    EstimationError, UsageError
+        The outcome does not vary; options that contradict each other.
 
     Source: Abadie, Diamond and Hainmueller (2010), equations 2 to 4; (2015) for cross-validation.
     """

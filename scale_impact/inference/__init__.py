@@ -17,9 +17,9 @@ from scale_impact.core.analysis import NO_VARIATION, ROUGH
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Judgement
 from scale_impact.core.panel import Panel
-from scale_impact.core.targets import Target, overall_target, targets_of, with_judgements
+from scale_impact.core.targets import Target, family_at, overall_target, targets_of, with_judgements
 from scale_impact.errors import ScaleImpactError, UsageError
-from scale_impact.inference._auto import Rule, alone, choose, rest_on_few
+from scale_impact.inference._auto import Rule, alone, choose, named, rest_on_few
 from scale_impact.inference._auto import enough as enough
 
 ALONE = (
@@ -79,7 +79,8 @@ def judged(
         ``auto``: analytic from 40 clusters, 10 treated (in most cohorts) and 10 controls on; randomisation inference
         with up to five of either (Conley and Taber's method with normal noise, or the wild
         bootstrap, where there are too few assignments to reject anything); the wild cluster
-        bootstrap in between (the jackknife for estimators that are not linear).
+        bootstrap in between (the jackknife for estimators that are not linear). An effect that names
+        its method (``judged_by``) gets that one, or stays as it is where that is ``analytic``.
     seed:
         Of a method that draws, unless its options say one.
     primary:
@@ -95,22 +96,38 @@ def judged(
     """
     name, options = parsed(inference)
     nothing = effect.overall.value is None or effect.overall.reason == NO_VARIATION
-    if name == "analytic" or nothing or (name == "auto" and (enough(panel, design) or alone(panel, design))):
+    if name == "analytic" or nothing or (name == "auto" and _stays(effect, panel, design)):
         return effect
     try:
         targets = targets_of(effect, panel, design, refit)
-        rule = choose(panel, design, targets) if name == "auto" else Rule(name, options)
-        if not primary and _slow(rule.method, targets):
+        rule = _chosen(effect, panel, design, targets) if name == "auto" else Rule(name, options)
+        if not primary and _slow(rule.method, effect, targets):
             return effect
         few = rest_on_few(panel, design, targets, rule) if name == "auto" else [False] * len(targets)
         return _with_method(effect, panel, design, refit, rule, targets, few, seed)
     except ScaleImpactError as error:
         if name != "auto" and primary:
             raise
-        return replace(effect, notes=(*effect.notes, f"Intervals stay analytic: {error}"))
+        stays = "Intervals stay analytic" if effect.overall.std_error is not None else "There is no interval"
+        return replace(effect, notes=(*effect.notes, f"{stays}: {error}"))
 
 
-def _slow(method: str, targets: list[Target]) -> bool:
+def _stays(effect: Effect, panel: Panel, design: Design) -> bool:
+    """Whether ``auto`` leaves an effect as its estimator made it."""
+    if effect.judged_by is not None:
+        return effect.judged_by == "analytic"
+    return enough(panel, design) or alone(panel, design)
+
+
+def _chosen(effect: Effect, panel: Panel, design: Design, targets: list[Target]) -> Rule:
+    """What ``auto`` takes for an effect that does not stay as it is."""
+    return choose(panel, design, targets) if effect.judged_by is None else named(effect)
+
+
+def _slow(method: str, effect: Effect, targets: list[Target]) -> bool:
+    """Whether a method would estimate an effect hundreds of times."""
+    if keys.marked("inference", method, "NEEDS_COUNTERFACTUAL"):
+        return effect.counterfactual is not None and effect.counterfactual.again is None
     return method == "randomisation" and targets[0].loadings is None
 
 
@@ -136,12 +153,18 @@ def _with_method(
     found = [next(rest) if f else next(most) for f in few]
     notes = [n for n in effect.notes if ROUGH not in n]
     if rule.why is not None:
-        notes.append(f"Interval and p-value are by {rule.method}, because there are {rule.why}")
+        notes.append(f"Interval and p-value are by {rule.method}, because {rule.why}")
     if any(few):
         notes.append(ALONE)
-    if any(f is None for f in found):
+    if any(f is None and _has_error(effect, t) for t, f in zip(targets, found, strict=True)):
         notes.append("Where no method is named beside a number, its interval is analytic and rough.")
     return replace(with_judgements(effect, targets, found), notes=tuple(notes))
+
+
+def _has_error(effect: Effect, target: Target) -> bool:
+    """Whether an estimate has a standard error of its own."""
+    family = family_at(effect, target.place)
+    return (effect.overall if family is None else family[target.k]).std_error is not None
 
 
 def overall_judge(
@@ -163,11 +186,11 @@ def overall_judge(
     Parameters are those of ``judged``.
     """
     name, options = parsed(inference)
-    if name == "analytic" or (name == "auto" and (enough(panel, design) or alone(panel, design))):
+    if name == "analytic" or (name == "auto" and _stays(effect, panel, design)):
         return lambda found, panel, design, refit: found
     targets = targets_of(effect, panel, design, refit)
-    rule = choose(panel, design, targets) if name == "auto" else Rule(name, options)
-    if _slow(rule.method, targets):
+    rule = _chosen(effect, panel, design, targets) if name == "auto" else Rule(name, options)
+    if _slow(rule.method, effect, targets):
         return lambda found, panel, design, refit: found
     by_method = keys.load("inference", rule.method, "judge")
     given = {"draws": draws} if "draws" in keys.options("inference", rule.method, "judge") else {}
@@ -208,9 +231,15 @@ def opinions(
 ) -> list[Opinion]:
     """What each method says of the overall effect, side by side; ``many``: only those that are quick with many clusters."""
     targets = targets_of(effect, panel, design, refit)[:1]
-    rule = None if enough(panel, design) or alone(panel, design) else choose(panel, design, targets)
-    chosen = [n for n in names() if not many or n in ("wild_bootstrap", "conley_taber") or (rule and rule.method == n)]
+    rule = None if _stays(effect, panel, design) else _chosen(effect, panel, design, targets)
+    suited = [n for n in names() if _suits(n, effect)]
+    chosen = [n for n in suited if not many or n in ("wild_bootstrap", "conley_taber") or (rule and rule.method == n)]
     return [_opinion(n, rule, effect, panel, design, refit, targets, seed, draws) for n in chosen]
+
+
+def _suits(method: str, effect: Effect) -> bool:
+    """Whether a method is worth asking: those of the synthetic control family for effects of that family, others for others."""
+    return keys.marked("inference", method, "NEEDS_COUNTERFACTUAL") == (effect.counterfactual is not None)
 
 
 def _opinion(
@@ -225,7 +254,9 @@ def _opinion(
     draws: int,
 ) -> Opinion:
     valid = rule is not None and rule.method == name
-    options = {"seed": seed, **({"draws": draws} if "draws" in keys.options("inference", name, "judge") else {})}
+    own = keys.marked("inference", name, "NEEDS_COUNTERFACTUAL")  # each of their draws is a fit
+    drawn = not own and "draws" in keys.options("inference", name, "judge")
+    options: dict[str, Any] = {"seed": seed, **({"draws": draws} if drawn else {})}
     options |= dict(rule.options) if valid and rule is not None else {}
     try:
         found = keys.load("inference", name, "judge")(panel, design, refit, effect, targets, **options)[0]

@@ -15,6 +15,7 @@ from scale_impact.core.analysis import MANY_CLUSTERS, MANY_TREATED
 from scale_impact.core.assignments import count_assignments
 from scale_impact.core.blocks import ClusterCounts, blocks_of, cluster_counts, cluster_parts, clusters_of
 from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
 from scale_impact.core.targets import Target
 from scale_impact.core.words import counted
@@ -61,7 +62,7 @@ def choose(panel: Panel, design: Design, targets: Sequence[Target]) -> Rule:
     counts = cluster_counts(panel, design)
     assert counts is not None
     few = (
-        f"{_in_words(counts, panel, design)}, too few for the normal approximation (used from {MANY_CLUSTERS}, {MANY_TREATED} "
+        f"there are {_in_words(counts, panel, design)}, too few for the normal approximation (used from {MANY_CLUSTERS}, {MANY_TREATED} "
         f"and {MANY_TREATED} on, and {MANY_TREATED} in most cohorts)"
     )
     linear = targets[0].loadings is not None
@@ -72,6 +73,14 @@ def choose(panel: Panel, design: Design, targets: Sequence[Target]) -> Rule:
     if _assignments(panel, design) >= PATTERNS:
         return Rule("randomisation", why=f"{few}. That assumes that treated and untreated vary alike.")
     return _with_few_assignments(counts, linear, few, design)
+
+
+def named(effect: Effect) -> Rule:
+    """The method that an effect names itself."""
+    found = effect.counterfactual
+    treated = int(sum(found.sizes)) if found is not None else 0 if effect.sample is None else effect.sample.n_treated
+    many = "one treated unit shows" if treated == 1 else f"{counted(treated, 'treated unit')} show"
+    return Rule(str(effect.judged_by), why=f"{many} no variation to learn a standard error from.")
 
 
 def rest_on_few(panel: Panel, design: Design, targets: Sequence[Target], rule: Rule) -> list[bool]:

@@ -30,7 +30,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Count
 from scale_impact.core.panel import Panel
-from scale_impact.core.targets import Target, levels_matter
+from scale_impact.core.targets import Target, family_at, levels_matter
 from scale_impact.core.wild import Draws, Weights, draw, multipliers
 from scale_impact.core.working_model import Form, form_of, working_models
 from scale_impact.errors import EstimationError
@@ -194,7 +194,8 @@ def _forms(panel: Panel, design: Design, effect: Effect, targets: Sequence[Targe
 
 def _score_form(effect: Effect, target: Target) -> Form | None:
     """Influence of the clusters in place of scores; the mean is taken out again in each draw."""
-    influence = (effect if target.place == "overall" else getattr(effect, target.place)).influence
+    holder = effect if target.place == "overall" else family_at(effect, target.place)
+    influence = None if holder is None else holder.influence
     if influence is None:
         return None
     scores: Floats = influence.by_cluster[:, target.k]

@@ -32,7 +32,7 @@ def test_options_are_the_keyword_only_parameters():
     ("name", "message"),
     [
         ("callaway_santana", "There is no estimator 'callaway_santana'. Did you mean 'callaway_santanna'?"),
-        ("_pooled", "There is no estimator '_pooled'. Known: callaway_santanna, "),
+        ("_pooled", "There is no estimator '_pooled'. Known: augmented_synthetic_control, "),
         ("../checks/bacon", "There is no estimator '../checks/bacon'. Known: "),
         ("", "There is no estimator ''. Known: "),
     ],

@@ -94,7 +94,7 @@ def test_what_the_package_reads_fits(made, change):
         ({"estimators": [{"twfe": {}, "did_2x2": {}}]}, "estimators.0"),
         ({"checks": ["bacn"]}, "checks.0"),
         ({"checks": ["placebo_outcome"]}, "checks.0"),
-        ({"inference": "bootstrap"}, "inference"),
+        ({"inference": "bayes"}, "inference"),
         ({"variants": {"Early": {}}}, "variants"),
         ({"variants": {"early": {"levl": 0.9}}}, "variants.early"),
         ({"variants": {"early": {"variants": {}}}}, "variants.early"),

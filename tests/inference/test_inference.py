@@ -1,12 +1,15 @@
 """Which method a design gets, and how an effect carries it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import scale_impact as si
 from scale_impact.errors import DesignError, UsageError
-from scale_impact.inference import judged, names, opinions, overall_judge
+from scale_impact.inference import judged, names, opinions, overall_judge, placebo
 from tests.panels import NEVER, design_of, drawn, fitted, framed, panel_of
+from tests.pilots import effect_by, mean_of_donors, world
 
 
 def auto(sizes, estimator="twfe", *, periods=6, **design):
@@ -22,8 +25,9 @@ def method(effect):
     return next((key for text, key in known.items() if text in words), None)
 
 
-def test_the_room_holds_four_methods():
-    assert names() == ("conley_taber", "jackknife", "randomisation", "wild_bootstrap")
+def test_the_room_holds_these_methods():
+    few = {"conley_taber", "jackknife", "randomisation", "wild_bootstrap", "bootstrap"}
+    assert set(names()) == few | {"placebo", "conformal", "prediction_interval"}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,7 @@ def test_a_method_and_its_options_are_checked():
     frame = drawn({3: 4, NEVER: 5}, 5, seed=3)
     for inference, says in {
         "wild_bootstrp": "Did you mean 'wild_bootstrap'",
-        "bootstrap": "there is no method 'bootstrap'",
+        "bayes": "there is no method 'bayes'",
     }.items():
         with pytest.raises(UsageError, match=says):
             fitted("twfe", frame, options={"inference": inference})
@@ -171,7 +175,7 @@ def test_opinions_stand_side_by_side_with_the_reason_where_there_is_none():
     found = {
         o.method: o for o in opinions(again(design._panel, design), design._panel, design, again, seed=1, draws=99)
     }
-    assert set(found) == set(names())
+    assert set(found) == {"conley_taber", "jackknife", "randomisation", "wild_bootstrap"}
     assert found["conley_taber"].judgement is None
     assert "here are 2" in found["conley_taber"].reason
     assert [m for m, o in found.items() if o.valid] == ["wild_bootstrap"]
@@ -223,3 +227,78 @@ def test_a_named_method_judges_every_estimate():
         "callaway_santanna", drawn({2: 2, 3: 8, NEVER: 14}, 6, seed=3), options={"inference": "wild_bootstrap"}
     )
     assert all("wild cluster bootstrap" in e.judged.words for e in effect.by_cohort)
+
+
+# ---- effects that say what would have been ------------------------------------------------------------------------------
+
+
+def never(*_):
+    raise AssertionError("estimated again")
+
+
+def pilot(**changes):
+    panel, design = world([6], 24, 10, seed=4)
+    return replace(effect_by(mean_of_donors, panel, design), **changes), panel, design
+
+
+def test_an_effect_that_names_its_method_gets_it_and_the_note_says_why():
+    effect, panel, design = pilot()
+    done = judged(effect, panel, design, never)
+    assert isinstance(done.overall.judged, placebo.Ranked)
+    assert done.notes[-1] == (
+        "Interval and p-value are by placebo, because one treated unit shows no variation to learn a standard error from."
+    )
+    assert done.overall.std_error is None
+    assert done.rows()[0]["p_value"] == done.overall.p_value
+
+
+def test_an_effect_that_brings_its_own_interval_keeps_it():
+    effect, panel, design = pilot(judged_by="analytic")
+    assert judged(effect, panel, design, never) is effect
+    assert overall_judge(effect, panel, design, never)(effect, panel, design, never) is effect
+
+
+def test_a_method_that_fails_for_it_is_a_note_and_no_interval():
+    panel, design = world([4], 1, 7)
+    effect = effect_by(mean_of_donors, panel, design)
+    done = judged(effect, panel, design, never)
+    assert done.overall.judged is None
+    assert done.notes[-1].startswith("There is no interval: placebo: 1 donor cannot play 1 treated unit")
+
+
+def test_its_overall_effect_is_judged_the_same_way_on_other_data():
+    effect, panel, design = pilot()
+    judge = overall_judge(effect, panel, design, never)
+    other_panel, other_design = world([5], 24, 10, seed=9)
+    other = effect_by(mean_of_donors, other_panel, other_design)
+    found = judge(other, other_panel, other_design, never)
+    assert found.overall.p_value == judged(other, other_panel, other_design, never).overall.p_value
+
+
+def test_where_placebos_would_have_to_be_estimated_one_by_one_other_data_are_not_judged():
+    effect, panel, design = pilot()
+    slow = replace(effect, counterfactual=replace(effect.counterfactual, again=None))
+    assert overall_judge(slow, panel, design, never)(slow, panel, design, never) is slow
+    assert judged(slow, panel, design, never, primary=False) is slow
+
+
+def test_opinions_of_it_are_by_the_methods_of_its_family():
+    effect, panel, design = pilot()
+    found = {o.method: o for o in opinions(effect, panel, design, never, seed=1, draws=99)}
+    assert set(found) == {"placebo", "conformal", "prediction_interval", "bootstrap"}
+    assert [m for m, o in found.items() if o.valid] == ["placebo"]
+    assert found["placebo"].judgement.p_value == judged(effect, panel, design, never).overall.p_value
+    assert found["bootstrap"].judgement is None
+
+
+def test_numbers_of_treated_units_are_judged_with_the_others():
+    panel, design = world([6, 6], 24, 10, seed=4)
+    done = judged(effect_by(mean_of_donors, panel, design), panel, design, never)
+    assert [j.p_value for j in done.curves["units"].judged] == [e.p_value for e in done.curves["units"]]
+    assert all(e.p_value is not None for e in done.curves["units"])
+    assert done.notes[-1].startswith("Interval and p-value are by placebo, because 2 treated units show no variation")
+
+
+def test_clusters_decide_for_an_effect_that_names_no_method():
+    assert method(auto({3: 5, NEVER: 40})) == "randomisation"
+    assert judged(*pilot(judged_by=None), lambda p, d: effect_by(mean_of_donors, p, d)).overall.judged is not None
