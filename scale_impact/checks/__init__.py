@@ -29,6 +29,10 @@ Curve = Callable[..., "SpecificationCurve"]
 MakeProfile = Callable[..., "Profile"]
 
 
+NOBODY = "The study compares with nobody (`control: none`), and this check needs units that are not treated."
+"""Of checks whose file does not say ``WITHOUT_CONTROLS = True``."""
+
+
 def names() -> tuple[str, ...]:
     """Keys of all checks."""
     return keys.names("checks")
@@ -76,7 +80,8 @@ def check(
 
     Returns
     -------
-    Check, ``inapplicable`` where it needs single units and the data are streamed.
+    Check, ``inapplicable`` where it needs single units and the data are streamed, or somebody to compare with and the
+    design has nobody.
 
     Raises
     ------
@@ -87,6 +92,8 @@ def check(
     problems = keys.unknown_options("checks", name, "run", options)
     if problems := problems + keys.missing_options("checks", name, "run", options):
         raise UsageError(problems)
+    if design.control == "none" and not keys.marked("checks", name, "WITHOUT_CONTROLS"):
+        return Check.inapplicable(name, NOBODY)
     try:
         found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit, curve, profile))
     except StreamedError as error:

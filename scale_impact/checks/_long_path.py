@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.checks._reasons import ask_instead
 from scale_impact.core.analysis import REFERENCE
 from scale_impact.core.check import Check
 from scale_impact.core.design import Design
@@ -108,6 +109,8 @@ def long_path(
         A window that is none.
     """
     effect = refit(panel, replace(design, base_period="universal"))
+    if (other := ask_instead(name, effect, "pre_fit and in_time_placebo")) is not None:
+        return other
     path = effect.path
     if path is None or path.covariance is None:
         return Check.inapplicable(

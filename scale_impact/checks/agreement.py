@@ -25,6 +25,9 @@ from scale_impact.core.words import counted, number, some
 
 NAME = "agreement"
 
+WITHOUT_CONTROLS = True
+"""It can be asked where there is nobody to compare with, too."""
+
 SAME = "the two are the same number"
 
 Refit = Callable[[Panel, Design], Effect]

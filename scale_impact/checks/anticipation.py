@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scale_impact.checks._reasons import because
+from scale_impact.checks._reasons import ask_instead, because
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.comparison import Joint, covariance, wald
 from scale_impact.core.design import Design
@@ -69,6 +69,8 @@ def run(
     base = _allow(panel, usual, refit, 0)
     if isinstance(base, str):
         return Check(NAME, "inconclusive", f"Without the cohorts observed too briefly: {because(base)}.")
+    if (other := ask_instead(NAME, base, "in_time_placebo")) is not None:
+        return other
     allowed = [_allow(panel, usual, refit, j) for j in range(1, k + 1)]
     if isinstance(allowed[-1], str):
         return Check(NAME, "inconclusive", f"With {counted(k, 'period')} of anticipation: {because(allowed[-1])}.")

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.checks._placebo import FEW, Pool, pool
-from scale_impact.checks._reasons import because
+from scale_impact.checks._reasons import ask_instead, because
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
@@ -94,16 +94,16 @@ def run(
     found = pool(panel, design)
     if isinstance(found, str):
         return Check.inapplicable(NAME, found)
-    drawn = _draw(found, judged, worlds, alpha, seed)
     effect = judged(panel, design)
-    real = effect.overall
+    if (other := ask_instead(NAME, effect, "placebo_power")) is not None:
+        return other
+    drawn = _draw(found, judged, worlds, alpha, seed)
     if drawn.used < 2 or drawn.spread == 0:
         return Check(NAME, "inconclusive", _no_answer(found, drawn), details={"pool": _pool_details(found, drawn)})
-    details = {**_details(found, drawn, real, alpha), "interval": _interval_words(effect)}
+    details = {**_details(found, drawn, effect.overall, alpha), "interval": _interval_words(effect)}
     verdict = _verdict(found, drawn, details["size"], tolerance)
-    return Check(
-        NAME, verdict, _words(found, drawn, real, details, alpha, tolerance), details["size"]["share"], None, details
-    )
+    words = _words(found, drawn, effect.overall, details, alpha, tolerance)
+    return Check(NAME, verdict, words, details["size"]["share"], None, details)
 
 
 # ---- worlds ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.checks._reasons import ask_instead
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.cohorts import cohort_moments, leave_out
 from scale_impact.core.design import Design
@@ -48,6 +49,8 @@ def run(
             NAME, "Observations are not followed over time; name a cluster in the design to leave out whole clusters."
         )
     effect = refit(panel, design)
+    if (other := ask_instead(NAME, effect, "leave_one_donor_out")) is not None:
+        return other
     parts = _parts(panel, design)
     chosen = _most_influential(panel, design, effect, parts, limit)
     rows = [_row(panel, design, refit, name, units, level) for name, units in chosen]

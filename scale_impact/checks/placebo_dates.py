@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scale_impact.checks._reasons import because
+from scale_impact.checks._reasons import ask_instead, because
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.comparison import covariance, holm
 from scale_impact.core.design import Design
@@ -60,6 +60,8 @@ def run(panel: Panel, design: Design, refit: Refit, *, dates: Count = 10, alpha:
         return Check.inapplicable(
             NAME, "No cohort has two periods before (anticipated) treatment and a control in them."
         )
+    if (other := ask_instead(NAME, refit(panel, design), "in_time_placebo")) is not None:
+        return other
     fits = [_fit(panel, design, refit, t) for t in tries]
     steps = sorted({f.earlier for f in fits})
     rows = [_row(design, [f for f in fits if f.earlier == k], k, alpha) for k in steps]

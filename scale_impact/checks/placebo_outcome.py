@@ -23,9 +23,18 @@ from scale_impact.errors import DesignError, EstimationError, UsageError
 
 NAME = "placebo_outcome"
 
+WITHOUT_CONTROLS = True
+"""It can be asked where there is nobody to compare with, too."""
+
 
 def run(
-    panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], *, outcome: Column, alpha: Share = 0.05
+    panel: Panel,
+    design: Design,
+    refit: Callable[[Panel, Design], Effect],
+    *,
+    judged: Callable[[Panel, Design], Effect],
+    outcome: Column,
+    alpha: Share = 0.05,
 ) -> Check:
     """The study's estimator on an outcome that the measure cannot have changed.
 
@@ -33,6 +42,8 @@ def run(
     ----------
     panel, design, refit:
         The data, the design, and the estimator.
+    judged:
+        The estimator with the study's kind of interval, for those without a standard error; a session fills this in.
     outcome:
         Column of that outcome: numbers, missing at most where the study's outcome is missing.
     alpha:
@@ -60,7 +71,10 @@ def run(
     if isinstance(other, str):
         return Check.inapplicable(NAME, other)
     try:
-        effect = refit(other, _carried(panel, design, other))
+        carried = _carried(panel, design, other)
+        effect = refit(other, carried)
+        if effect.overall.p_value is None:
+            effect = judged(other, carried)
     except (DesignError, EstimationError) as error:
         return Check(NAME, "inconclusive", f"There is no effect on {outcome}: {because(str(error))}.")
     overall = effect.overall

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.checks._placebo import Codes, Pool, pool
-from scale_impact.checks._reasons import because
+from scale_impact.checks._reasons import ask_instead, because
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
@@ -82,7 +82,10 @@ def run(
     found = pool(panel, design, math.ceil(1 / alpha))
     if isinstance(found, str):
         return Check.inapplicable(NAME, found)
-    real = judged(panel, design).overall
+    effect = judged(panel, design)
+    if (other := ask_instead(NAME, effect, "in_space_placebo")) is not None:
+        return other
+    real = effect.overall
     if real.value is None:
         return Check(NAME, "inconclusive", f"The study has no estimate to place: {because(real.reason)}.")
     placebo, lost = _placebo_estimates(found, refit, draws, seed)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from scale_impact.checks._reasons import ask_instead
 from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
@@ -37,7 +38,10 @@ def run(panel: Panel, design: Design, refit: Callable[[Panel, Design], Effect], 
 
     Source: Wald (1943); for the group-time path Callaway and Sant'Anna (2021), section 4.
     """
-    path = refit(panel, design).path
+    effect = refit(panel, design)
+    if (other := ask_instead("pre_trends", effect, "pre_fit and in_time_placebo")) is not None:
+        return other
+    path = effect.path
     if path is None:
         return Check.inapplicable(
             NAME, "The estimator gives no path by event time; callaway_santanna and event_study do."

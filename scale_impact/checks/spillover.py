@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.checks._reasons import because
+from scale_impact.checks._reasons import ask_instead, because
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.comparison import covariance, holm
 from scale_impact.core.design import Design
@@ -91,6 +91,8 @@ def run(
     far = controls & ~np.any([r.units for r in near], axis=0)
     if not far.any() or not any(r.units.any() for r in near):
         return Check.inapplicable(NAME, _nobody(near, controls, distance or str(neighbour)))
+    if (other := ask_instead(NAME, refit(panel, design), "donor_spillover")) is not None:
+        return other
     begin = _begin(panel, design, since)
     found = [_effect_on(panel, design, refit, r, far, begin) for r in near if r.units.any()]
     without = _without(panel, design, refit, controls & ~far)

@@ -63,7 +63,7 @@ def judge(
     *,
     seed: int = 20251122,
     draws: Count = 999,
-    refits: Count = 199,
+    anew: Count = 199,
     kind: Kind = "auto",
     statistic: Statistic = "rmspe_ratio",
     side: Side = "two",
@@ -79,8 +79,8 @@ def judge(
         The estimates to judge, ``overall`` first (``core.targets.targets_of``).
     seed:
         Of the draws.
-    draws, refits:
-        Assignments drawn; all of them where they are no more than these. ``refits``: where each has to be estimated anew.
+    draws, anew:
+        Assignments drawn; all of them where they are no more than these. ``anew``: where each has to be estimated anew.
     kind:
         ``rank``: p-value by rank, interval by inversion; ``normal``: the placebos' standard deviation as standard error;
         ``auto``: normal for estimators that weight the periods before (synthetic difference-in-differences).
@@ -108,7 +108,7 @@ def judge(
 
     @cache
     def placebos(unit: int | None) -> Placebos:
-        return _placebos(effect, unit, panel, design, refit, (draws, refits, seed))
+        return _placebos(effect, unit, panel, design, refit, (draws, anew, seed))
 
     return _all(effect, targets, panel, placebos, asked)
 
@@ -129,11 +129,11 @@ def _placebos(
     effect: Effect, unit: int | None, panel: Panel, design: Design, refit: Refit, how: tuple[int, int, int]
 ) -> Placebos:
     """Placebos of all treated units, or of one alone."""
-    found, (draws, refits, seed) = effect.counterfactual, how
+    found, (draws, anew, seed) = effect.counterfactual, how
     quick = found is not None and found.worlds is not None and found.again is not None
     if found is not None and unit is not None:
         effect = replace(effect, counterfactual=only(found, unit))
-    return in_space(effect, panel, design, refit, draws=draws if quick else refits, seed=seed)
+    return in_space(effect, panel, design, refit, draws=draws if quick else anew, seed=seed)
 
 
 def _judged(
