@@ -22,7 +22,7 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import SimplexFit, simplex_fit
-from scale_impact.core.synthetic.nested import matching, nested
+from scale_impact.core.synthetic.nested import is_unique, matching, nested
 from scale_impact.core.synthetic.pilots import Pilots, pilots
 from scale_impact.core.synthetic.predictors import Matched, Predictors, matched, read_predictors
 from scale_impact.core.synthetic.worlds import Bools, Floats, Worlds
@@ -93,22 +93,32 @@ def fit(
     method = _method(found, predictors, v, fitted_on, largest, seed)
     worlds = found.worlds()
     solved = method.solve(worlds)
-    unique = _unique(method, worlds, solved)
     counterfactual = mapped(
         found, solved.weights @ found.outcomes, donors=donor_frame(found, solved.weights), again=method.again,
-        unique=tuple(bool(u) for u in unique), predictors=_balance(found, method, worlds, solved),
+        unique=tuple(bool(u) for u in solved.unique), predictors=_balance(found, method, worlds, solved),
     )  # fmt: skip
-    notes = (*said_of_range(found), *said_of_twins(found), *said_of_uniqueness(found, unique))
+    notes = (*said_of_range(found), *said_of_twins(found), *said_of_uniqueness(found, solved.unique))
     return effect_of(NAME, found, counterfactual, notes=notes)
 
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """Donor weights [B, N], predictor weights [B, K] (NaN where a predictor has no part), and what was solved last."""
+    """Donor weights [B, N], predictor weights [B, K] (NaN where a predictor has no part), whether the former are unique [B];
+    what was solved, where outcomes alone are matched."""
 
     weights: Floats
     v: Floats
+    alone: NDArray[np.bool_]
     by_outcome: SimplexFit | None = None
+
+    @property
+    def unique(self) -> NDArray[np.bool_]:
+        """Whether other donor weights match the outcome, or the weighted predictors, no better and no worse, [B]."""
+        return self.alone if self.by_outcome is None else self.by_outcome.unique
+
+
+Weigh = Callable[[Matched, Worlds, int], tuple[Floats, Floats, bool]]
+"""From the predictors of a world to weights of donors and predictors, and whether the former are unique."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +126,10 @@ class _Method:
     """How donors are weighted, in any world; what took long is remembered."""
 
     predictors: Predictors | None
-    weigh: Callable[[Matched, Worlds, int], tuple[Floats, Floats]] | None
+    weigh: Weigh | None
     window: Bools
     largest: float
-    known: dict[bytes, tuple[Floats, Floats]] = field(default_factory=dict)
+    known: dict[bytes, tuple[Floats, Floats, bool]] = field(default_factory=dict)
 
     def again(self, worlds: Worlds) -> Floats:
         """Gaps [B, T] in other worlds."""
@@ -132,18 +142,18 @@ class _Method:
             solved = simplex_fit(
                 asked.outcomes.T, asked.targets, rows=asked.fit, allowed=asked.donors, upper=self.largest
             )  # fmt: skip
-            return _Solved(solved.weights, np.zeros((len(asked), 0)), solved)
+            return _Solved(solved.weights, np.zeros((len(asked), 0)), np.zeros(0, dtype=bool), solved)
         rows = [self._one(worlds, asked, b) for b in range(len(asked))]
-        weights, v = (np.array([r[k] for r in rows]) for k in (0, 1))
-        return _Solved(weights, v)
+        weights, v, alone = (np.array([r[k] for r in rows]) for k in (0, 1, 2))
+        return _Solved(weights, v, alone)
 
     def _explained(self, worlds: Worlds) -> Bools:
         """Periods whose outcome is explained: the window asked for, where a world fits on some of it."""
         cut = worlds.fit & self.window[: worlds.outcomes.shape[1]]
         return np.where(cut.any(axis=1, keepdims=True), cut, worlds.fit)
 
-    def _one(self, worlds: Worlds, asked: Worlds, b: int) -> tuple[Floats, Floats]:
-        """Weights of one world, on all units, and of all predictors."""
+    def _one(self, worlds: Worlds, asked: Worlds, b: int) -> tuple[Floats, Floats, bool]:
+        """Weights of one world, on all units, and of all predictors; whether the former are unique."""
         key = _key(asked, b)
         if key not in self.known:
             assert self.predictors is not None
@@ -152,8 +162,8 @@ class _Method:
             if not len(chosen.kept):
                 raise EstimationError(f"{NAME}: no predictor has a value in the periods that are fitted on.")
             weights, v = np.zeros(len(worlds.units)), np.full(len(self.predictors), np.nan)
-            weights[worlds.donors[b]], v[chosen.kept] = self.weigh(chosen, asked, b)
-            self.known[key] = weights, v
+            weights[worlds.donors[b]], v[chosen.kept], alone = self.weigh(chosen, asked, b)
+            self.known[key] = weights, v, alone
         return self.known[key]
 
 
@@ -245,26 +255,23 @@ def unknown_ends(ends: Sequence[str], names: Sequence[str]) -> list[str]:
     return [e for e in ends if e not in names]
 
 
-Weigh = Callable[[Matched, Worlds, int], tuple[Floats, Floats]]
-
-
 def _distances(worlds: Worlds, b: int, periods: Bools) -> Floats:
     """Outcomes of the donors less those of the treated over some periods, [M, J]."""
     return np.asarray((worlds.outcomes[worlds.donors[b]][:, periods] - worlds.targets[b, periods]).T)
 
 
 def _nested(seed: int) -> Weigh:
-    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats]:
+    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats, bool]:
         solved = nested(chosen.distances, _distances(worlds, b, worlds.fit[b]), seed)
-        return solved.weights, solved.v
+        return solved.weights, solved.v, solved.unique
 
     return weigh
 
 
 def _fixed(weights: Floats) -> Weigh:
-    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats]:
+    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats, bool]:
         own = weights[chosen.kept]
-        return matching(chosen.distances, own), own / own.sum()
+        return matching(chosen.distances, own), own / own.sum(), is_unique(chosen.distances, own)
 
     return weigh
 
@@ -272,7 +279,7 @@ def _fixed(weights: Floats) -> Weigh:
 def _cross_validated(predictors: Predictors, seed: int) -> Weigh:
     """V from predictors of the first half and outcomes of the second; donors that match the second half's predictors."""
 
-    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats]:
+    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats, bool]:
         time = np.flatnonzero(worlds.fit[b])
         first, second = np.zeros_like(worlds.fit[b]), np.zeros_like(worlds.fit[b])
         first[time[: len(time) // 2]], second[time[len(time) // 2 :]] = True, True
@@ -283,7 +290,7 @@ def _cross_validated(predictors: Predictors, seed: int) -> Weigh:
                 f"{some([predictors.names[k] for k in lost])} has no value in one. Name it without a window, or say `v: nested`."
             )
         v = nested(early.distances, _distances(worlds, b, second), seed).v
-        return matching(late.distances, v), v
+        return matching(late.distances, v), v, is_unique(late.distances, v)
 
     return weigh
 
@@ -294,20 +301,6 @@ def _on(worlds: Worlds, b: int, periods: Bools) -> Worlds:
 
 
 # ---- what a reader sees ------------------------------------------------------------------------
-
-
-def _unique(method: _Method, worlds: Worlds, solved: _Solved) -> NDArray[np.bool_]:
-    """Whether other donor weights match the outcome, or the weighted predictors, as well."""
-    if solved.by_outcome is not None:
-        return solved.by_outcome.unique
-    return np.array([_unique_match(method, worlds, solved, b) for b in range(len(worlds))], dtype=bool)
-
-
-def _unique_match(method: _Method, worlds: Worlds, solved: _Solved, b: int) -> bool:
-    assert method.predictors is not None
-    chosen = matched(method.predictors, worlds, b)
-    weighted = np.sqrt(solved.v[b, chosen.kept])[:, None] * chosen.distances
-    return bool(simplex_fit(weighted, np.zeros(len(weighted))).unique[0])
 
 
 def _balance(found: Pilots, method: _Method, worlds: Worlds, solved: _Solved) -> pd.DataFrame | None:

@@ -83,6 +83,7 @@ def test_of_several_exact_matches_the_one_that_explains_the_outcome_best_is_take
     found = nested(x, z, 1)
     assert np.abs(x @ found.weights).max() < 1e-6
     assert found.loss < loss(z, np.full(15, 1 / 15))
+    assert found.unique  # though not by the predictors alone
 
 
 def test_one_predictor_needs_no_search():

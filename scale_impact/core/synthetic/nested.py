@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.core.simplex import nearest_point
+from scale_impact.core.simplex import nearest_point, simplex_fit
 from scale_impact.core.synthetic.worlds import Floats
 
 LOWEST = -8.0
@@ -45,11 +45,13 @@ MATCHED = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Nested:
-    """Donor weights [J], predictor weights V [K] (summing to one), and the mean squared error of outcomes."""
+    """Donor weights [J], predictor weights V [K] (summing to one), the mean squared error of outcomes, and whether no other
+    donor weights do as well."""
 
     weights: Floats
     v: Floats
     loss: float
+    unique: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,12 +122,13 @@ def _nested(x: Floats, z: Floats, seed: int) -> Nested:
     problem = _Problem(x, z.T @ z / len(z))
     k = len(x)
     if (exact := _exactly(x, z)) is not None:
-        return Nested(exact, np.full(k, 1 / k), problem.loss(exact))
+        weights, unique = exact
+        return Nested(weights, np.full(k, 1 / k), problem.loss(weights), unique)
     if (v := _without_compromise(x, z)) is None:
         logs = _searched(problem, k, np.random.default_rng(seed))
         v = 10.0 ** (logs - logs.max())
     weights = problem.weights(v)
-    return Nested(weights, v / v.sum(), problem.loss(weights))
+    return Nested(weights, v / v.sum(), problem.loss(weights), is_unique(x, v))
 
 
 def matching(x: Floats, v: Floats) -> Floats:
@@ -133,13 +136,21 @@ def matching(x: Floats, v: Floats) -> Floats:
     return _Problem(x, np.zeros((x.shape[1],) * 2)).weights(v / v.max())
 
 
-def _exactly(x: Floats, z: Floats) -> Floats | None:
-    """The best mix for the outcome among those that match all predictors exactly; None where none does."""
+def is_unique(x: Floats, v: Floats) -> bool:
+    """Whether no other donor weights match the predictors, weighted by v, as well."""
+    p = np.sqrt(v / v.max())[:, None] * x
+    return bool(simplex_fit(p, np.zeros(len(p))).unique[0])
+
+
+def _exactly(x: Floats, z: Floats) -> tuple[Floats, bool] | None:
+    """The best mix for the outcome among those that match all predictors exactly, and whether it is the only one; None where
+    none matches exactly."""
     length = np.sqrt(np.einsum("kj,kj->j", x, x).max()) or 1.0
     if np.abs(x @ nearest_point(x / length)[0]).max() > MATCHED * length:
         return None
     stacked = np.concatenate([HELD * x / length, z / (np.sqrt(np.einsum("mj,mj->j", z, z).max()) or 1.0)])
-    return nearest_point(stacked / HELD)[0]
+    found = simplex_fit(stacked, np.zeros(len(stacked)))
+    return found.weights[0], bool(found.unique[0])
 
 
 def _without_compromise(x: Floats, z: Floats) -> Floats | None:
