@@ -28,7 +28,8 @@ def source(cell):
 
 def defaults(path):
     body = ast.parse(source(cells(path, "code")[0])).body
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in body}
+    named = {(n.target if isinstance(n, ast.AnnAssign) else n.targets[0]).id: n.value for n in body}
+    return {name: ast.literal_eval(value) for name, value in named.items()}
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_first_code_cell_is_tagged_parameters_and_no_other(path):
 @each
 def test_the_parameters_have_defaults_that_run(path):
     found = defaults(path)
-    assert set(found) == {"study", "variant", "out", "overrides"}
+    assert set(found) >= {"study", "variant", "out", "overrides"}
     assert (found["variant"], found["out"], found["overrides"]) == (None, None, {})
     assert (ROOT / "studies" / found["study"] / "study.yaml").is_file()
 

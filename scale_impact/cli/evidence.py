@@ -63,10 +63,17 @@ def evidence(
 
 
 def _shown(frame: pd.DataFrame) -> list[str]:
-    """Columns of the table: labels where rows are of other kinds than overall, variants where there are any."""
-    without = {"label"} if (frame["kind"] == "overall").all() else set()
+    """Columns of the table: labels where rows are of other kinds than overall, variants where there are any.
+
+    What a planned pilot would notice is no effect: where there is such a row, the estimands are shown too.
+    """
+    from scale_impact.core.evidence import NOTICED
+
+    noticed = bool((frame["estimand"] == NOTICED).any())
+    without = {"label"} if (frame["kind"] == "overall").all() and not noticed else set()
     without |= {"variant"} if frame["variant"].isna().all() else set()
-    return [name for name in SHOWN if name not in without]
+    shown = [name for name in SHOWN if name not in without]
+    return [*shown[: shown.index("estimate")], "estimand", *shown[shown.index("estimate") :]] if noticed else shown
 
 
 def _portable(value: object) -> object:

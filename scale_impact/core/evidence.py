@@ -12,10 +12,14 @@ from scale_impact.core.effect import ROW_FIELDS, Effect, Estimate, flat_row
 from scale_impact.core.study import Outcome, Study
 
 if TYPE_CHECKING:
+    from scale_impact.core.pilot.plan import PilotPlan
     from scale_impact.core.profile.profile import IndexLine
     from scale_impact.core.specifications import Specification
 
 SCHEMA = 1
+
+NOTICED = "MDE"
+"""Estimand of a planned pilot: the minimum detectable effect, which is no effect of anything."""
 
 ESTIMATE_FIELDS = (
     "schema", "study", "variant", "run_id", "measure", "outcome", "indicator", "dimension", "direction",
@@ -89,6 +93,29 @@ def index_row(origin: Origin, index: IndexLine, primary: Effect, level: float) -
         "outcome_unit": UNIT, **flat_row("overall", "overall", index.estimate, sample, inference, level),
     }  # fmt: skip
     return {name: row[name] for name in ESTIMATE_FIELDS}
+
+
+def pilot_rows(origin: Origin, plan: PilotPlan, estimator: str, *, primary: bool) -> list[dict[str, Any]]:
+    """Rows of estimates.jsonl for a planned pilot: smallest effects that would be noticed, the recommended one first.
+
+    Then the best set of each duration in the windows held out, and all sets in those that they were chosen by.
+    """
+    level, best = origin.study.settings.level, plan.found
+    head = {**origin.fields(), "estimator": estimator, "estimand": NOTICED}
+    first = Estimate(None, reason="no plan can promise the power asked for") if best is None else plan.promised(best)
+    label, sample = ("overall", None) if best is None else (best.label, plan.sample(best))
+    rows = [("overall", label, first, sample, "primary" if primary else "secondary")]
+    rows += [("subgroup", f"{o.label}, held out", plan.promised(o), plan.sample(o), "secondary") for o in plan.best]
+    chosen = "smallest effect noticed in the windows to choose by; that of the best set is too small by luck"
+    rows += [
+        ("subgroup", o.label, Estimate(o.mde, reason=o.reason or chosen), plan.sample(o), "secondary")
+        for o in plan.options
+    ]
+    filled = [
+        {**head, "role": role, **flat_row(kind, label, estimate, sample, "", level)}
+        for kind, label, estimate, sample, role in rows
+    ]
+    return [{name: row[name] for name in ESTIMATE_FIELDS} for row in filled]
 
 
 def unanswered_row(origin: Origin, estimator: str, reason: str, level: float) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scale_impact.core.words import effect_unit, number
+from scale_impact.core.evidence import NOTICED
+from scale_impact.core.words import effect_unit, number, within_sentence
 
 SHARES = ("share", "binary", "0/1", "0-1")
 """Units of shares that are written from 0 to 1: their effects are read as percentage points."""
@@ -15,12 +16,22 @@ def in_words(row: dict[str, Any], name: str) -> str:
     """One sentence for an estimate of an indicator: size with its unit, interval, and whether zero is excluded."""
     if row["estimate"] is None:
         return "No estimate."
+    if row.get("estimand") == NOTICED:
+        return _noticed(row, name)
     size = _size(row, name)
     if row["ci_low"] is None or row["ci_high"] is None:
         return f"{size}; no {'bounded ' if row.get('p_value') is not None else ''}interval."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
     sure = "zero is excluded" if row["ci_low"] > 0 or row["ci_high"] < 0 else "zero is not excluded"
     return f"{size}, {row['level'] * 100:g} % interval {low} to {high}: {sure}."
+
+
+def _noticed(row: dict[str, Any], name: str) -> str:
+    """One sentence for a planned pilot: who, how long, and the smallest effect that it would notice."""
+    low, high = (None if row[k] is None else _amount(row, row[k]).lstrip("+") for k in ("ci_low", "ci_high"))
+    sure = "" if low is None or high is None else f", {row['level'] * 100:g} % interval {low} to {high}"
+    smallest = _amount(row, row["estimate"]).lstrip("+")
+    return f"{row['label']}: smallest change of {within_sentence(name)} that would be noticed: {smallest}{sure}."
 
 
 def numbers(row: dict[str, Any]) -> str:

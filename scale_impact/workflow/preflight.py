@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.assemble import design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect
 from scale_impact.core.frozen_plan import words
 from scale_impact.core.panel import Panel
 from scale_impact.core.parameters import cell_problems
@@ -130,7 +131,10 @@ def _of_data(run: Run, estimate: bool) -> Preflight:
             errors.setdefault(str(error), _located(error, run, outcome))
             continue
         notes |= dict.fromkeys(design.notes)
-        refusals = [*(_of_estimators(study, panel, design) if estimate else ()), *_of_primary(study, design)]
+        if study.settings.treatment.planned is not None:
+            refusals = _of_plan(study, panel, design, log=outcome.scale == "log")
+        else:
+            refusals = [*(_of_estimators(study, panel, design) if estimate else ()), *_of_primary(study, design)]
         for refused in refusals:
             errors.setdefault(str(refused), _located(refused, run, outcome))
     return Preflight(tuple(errors.values()), tuple(notes))
@@ -149,6 +153,25 @@ def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[Scale
         except (TypeError, ValueError, ArithmeticError) as error:
             what = f"{describe(choice)} stops with {type(error).__name__}: {error}"
             yield EstimationError(f"{what.rstrip('.')}. Check its options and the outcome.")
+
+
+def _of_plan(study: Study, panel: Panel, design: Design, *, log: bool) -> list[ScaleImpactError]:
+    """What cannot be asked before a pilot, or not of the study's first estimator."""
+    from scale_impact.core.pilot.making import rehearsal
+
+    first = study.settings.estimators[0]
+
+    def rehearsed(panel: Panel, design: Design, options: Mapping[str, Any]) -> Effect:
+        choice = first.model_copy(update={"options": dict(options)})
+        return fit(
+            choice.name, panel, design, **options_of(study, choice, option_names(choice.name)), inference="analytic"
+        )
+
+    try:
+        rehearsal(panel, design, study.settings, study.parameters, rehearsed, log=log)
+    except ScaleImpactError as error:
+        return [error]
+    return []
 
 
 def _of_primary(study: Study, design: Design) -> list[ScaleImpactError]:
