@@ -21,23 +21,32 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.checks import check as run_check
 from scale_impact.checks import option_names as check_options
-from scale_impact.core import machine
+from scale_impact.core import keys, machine
 from scale_impact.core.assemble import checks_of, design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
-from scale_impact.core.evidence import Origin, check_row, estimate_rows, index_row, specification_row, unanswered_row
+from scale_impact.core.evidence import (
+    Origin,
+    check_row,
+    estimate_rows,
+    index_row,
+    pilot_rows,
+    specification_row,
+    unanswered_row,
+)
 from scale_impact.core.frozen_plan import Adherence, adherence
 from scale_impact.core.given import study_for
 from scale_impact.core.panel import Panel
+from scale_impact.core.pilot.blind import before_start
 from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
 from scale_impact.core.source import Source, load_source, repairs
 from scale_impact.core.study import Choice, Outcome, Study, describe
 from scale_impact.core.words import effect_unit, some, within_sentence
-from scale_impact.errors import UsageError
+from scale_impact.errors import EstimationError, UsageError
 from scale_impact.estimators import estimate, option_names
 from scale_impact.evidence.reading import in_words
 from scale_impact.evidence.store import write_rows
@@ -51,9 +60,12 @@ if TYPE_CHECKING:
 
     from scale_impact.core.building.coverage import Coverage
     from scale_impact.core.joint_test import LeftOut
+    from scale_impact.core.pilot.plan import PilotPlan
     from scale_impact.core.profile.profile import Profile
     from scale_impact.core.specifications import SpecificationCurve
     from scale_impact.core.streams_parquet import ParquetTable
+    from scale_impact.core.synthetic.counterfactual import Counterfactual
+    from scale_impact.core.synthetic.placebos import Placebos
     from scale_impact.curve import Candidate, Panels
 
 
@@ -214,8 +226,13 @@ class Session:
         return frame
 
     def _read(self) -> pd.DataFrame | ParquetTable:
-        """The data, in a dry run with simulated outcomes: all that the notebook sees passes here."""
+        """The data, in a dry run with simulated outcomes: all that the notebook sees passes here.
+
+        Where a pilot is planned, rows from its start on are cut off first.
+        """
         found = read(self.study.project.source(self.study.settings.source), self.study.project.root)
+        if hasattr(found, "iloc"):
+            found = before_start(found, self.study.settings)
         return found if self._seed is None else simulated_data(self.study, found, self._seed)
 
     def coverage(self) -> Coverage:
@@ -262,6 +279,7 @@ class Session:
 
     def estimate(self, outcome: str | None = None) -> list[Effect]:
         """One effect an estimator of the study, the primary one first."""
+        self._refuse_planned()
         column = self._outcome(outcome).column
         chosen = self.study.settings.estimators
         refuse_as_primary(self.study, self.design(column))
@@ -274,6 +292,8 @@ class Session:
         """One check of the primary estimate for each check of the study, and those that belong to its estimators."""
         chosen = self._outcome(outcome)
         column = chosen.column
+        if self._is_planned:
+            return [self._check_of_pilot(column)]
         if self._unanswered(chosen) is not None:
             return [self._check_of_profile(column)]
         checks: list[Check] = self._once(
@@ -434,6 +454,7 @@ class Session:
 
     def _primary(self, outcome: str) -> Effect:
         """The primary estimate alone, where the others may not exist."""
+        self._refuse_planned()
         refuse_as_primary(self.study, self.design(outcome))
         return self._judged(0, outcome)
 
@@ -474,6 +495,120 @@ class Session:
             return self._plain(k, outcome) if known else self._fit(choice, panel, design)
 
         return {describe(c): partial(again, k, c) for k, c in enumerate(self.study.settings.estimators)}
+
+    # ---- cities and what they would have been ------------------------------------------------
+
+    def donors(self, outcome: str | None = None) -> pd.DataFrame:
+        """Weights of the donors by estimator (and treated unit); see ``core.synthetic.tables``."""
+        from scale_impact.core.synthetic.tables import donor_table
+
+        return donor_table(dict(zip(self.estimator_names, self.estimate(outcome), strict=True))).round(4)
+
+    def balance(self, outcome: str | None = None) -> pd.DataFrame | Markdown:
+        """Predictors of the treated, of its synthetic twin and of the donors; a sentence where outcomes alone are matched."""
+        import pandas as pd
+
+        tables = {name: found.predictors for name, _, found in self._matching(outcome)}
+        if not tables:
+            return _markdown("No estimator of the study matches predictors: they follow the outcome's path alone.")
+        table = pd.concat(tables, names=["estimator"]).reset_index("estimator")
+        return table.set_index(["estimator", "treated", "predictor"])
+
+    def with_predictors(self, outcome: str | None = None) -> list[tuple[str, Effect]]:
+        """Effects that rest on predictors, with the estimators' names."""
+        return [(name, effect) for name, effect, _ in self._matching(outcome)]
+
+    def _matching(self, outcome: str | None) -> list[tuple[str, Effect, Counterfactual]]:
+        pairs = zip(self.estimator_names, self.estimate(outcome), strict=True)
+        known = [(name, effect, effect.counterfactual) for name, effect in pairs if effect.counterfactual is not None]
+        return [(name, effect, found) for name, effect, found in known if found.predictors is not None]
+
+    def by_unit(self, outcome: str | None = None) -> pd.DataFrame:
+        """The effect on each treated unit by estimator, where there are several; no row where there is one."""
+        import pandas as pd
+
+        found = {
+            name: pd.Series(family.values, index=list(family.names))
+            for name, effect in zip(self.estimator_names, self.estimate(outcome), strict=True)
+            for family in effect.curves.values()
+            if family.kind == "unit"
+        }
+        return pd.DataFrame(found).rename_axis("treated")
+
+    def placebos(self, outcome: str | None = None) -> Placebos | str:
+        """The primary estimate's gaps among those of donors in the treated units' place; a sentence why there are none."""
+        from scale_impact.core.synthetic.placebos import in_space
+
+        column = self._outcome(outcome).column
+
+        def make() -> Placebos | str:
+            refit, seed = next(iter(self._refits(column).values())), self.study.settings.seed
+            try:
+                return in_space(self._plain(0, column), self.panel(column), self.design(column), refit, seed=seed)
+            except EstimationError as error:
+                return " ".join(error.problems)
+
+        found: Placebos | str = self._once("placebos", column, make)
+        return found
+
+    # ---- before a pilot -----------------------------------------------------------------------
+
+    @property
+    def _is_planned(self) -> bool:
+        """Whether nobody is treated yet."""
+        return self.study.settings.treatment.planned is not None
+
+    def _refuse_planned(self) -> None:
+        if self._is_planned:
+            raise UsageError(
+                "Nobody is treated yet (treatment.planned), so there is no effect. Use the template pilot_design, or "
+                "session.pilot_design()."
+            )
+
+    def pilot_design(self, outcome: str | None = None) -> PilotPlan:
+        """Which units to choose as pilots and how long to run, from the periods before the planned start alone.
+
+        Raises
+        ------
+        UsageError
+            The study is of a measure that some have already.
+        """
+        from scale_impact.core.pilot.making import plan_of
+
+        if not self._is_planned:
+            raise UsageError(
+                "The study says who is treated. Before a pilot write `treatment: {planned: PERIOD}`, the period from which it may "
+                "run."
+            )
+        chosen = self._outcome(outcome)
+        column, first = chosen.column, self.study.settings.estimators[0]
+
+        def fit(panel: Panel, design: Design, options: Mapping[str, Any]) -> Effect:
+            return self._fit(first.model_copy(update={"options": dict(options)}), panel, design)
+
+        def make() -> PilotPlan:
+            panel, design, log = self.panel(column), self.design(column), chosen.scale == "log"
+            return plan_of(panel, design, self.study.settings, self.parameters, fit, log=log)
+
+        found: PilotPlan = self._once("pilot", column, make)
+        return found
+
+    def pilot_in_words(self, outcome: str | None = None) -> Markdown:
+        """The recommended pilot with its reasons, what it would miss, and who would be compared, as text."""
+        from scale_impact.core.pilot.words import sentences
+
+        first, *rest = sentences(self.pilot_design(outcome), self.unit(outcome))
+        return _markdown(f"{first}\n\n" + "\n".join(f"- {said}" for said in rest) + self._of_plan())
+
+    def _check_of_pilot(self, outcome: str) -> Check:
+        from scale_impact.core.pilot.words import as_check
+
+        return as_check(self.pilot_design(outcome), self.unit(outcome))
+
+    def _pilot_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        primary = outcome.column == self.outcomes[0]
+        name = self.study.settings.estimators[0].name
+        return pilot_rows(self._origin(outcome), self.pilot_design(outcome.column), name, primary=primary)
 
     # ---- to read ----------------------------------------------------------------------------
 
@@ -548,7 +683,7 @@ class Session:
         column = self._outcome(outcome).column
         if "level" in figure_options(name):
             options.setdefault("level", self.study.settings.level)
-        drawn = figure(name, *values, unit=_axis(self, column, values), source=self._source_line(), **options)
+        drawn = figure(name, *values, unit=_axis(self, column, name, values), source=self._source_line(), **options)
         if self.out is not None:
             safe = re.sub(r"[^\w-]+", "_", column)
             save(drawn, self.out / "figures", stem or (name if column == self.outcomes[0] else f"{name}_{safe}"))
@@ -580,6 +715,8 @@ class Session:
         return f"{len(estimates)} estimates and {len(checks)} checks written."
 
     def _estimate_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        if self._is_planned:
+            return self._pilot_rows(outcome)
         if (reason := self._unanswered(outcome)) is not None:
             name, level = self.study.settings.estimators[0].name, self.study.settings.level
             return [unanswered_row(self._origin(outcome), name, reason, level)]
@@ -661,14 +798,14 @@ def _markdown(text: str) -> Markdown:
     return Markdown(text)
 
 
-def _axis(session: Session, outcome: str, values: tuple[Any, ...]) -> str:
-    """What an axis shows: the outcome where a figure draws the panel, else the effect on it."""
+def _axis(session: Session, outcome: str, figure: str, values: tuple[Any, ...]) -> str:
+    """What an axis shows: the outcome where a figure draws the panel or says ``OUTCOME_AXIS = True``, else the effect on it."""
     from scale_impact.core.profile.profile import UNIT, Profile
 
     if values and isinstance(values[0], Profile):
         return f"Effect, {UNIT}"
     name, unit = session.indicator(outcome).name, session.unit(outcome)
-    if values and isinstance(values[0], Panel):
+    if (values and isinstance(values[0], Panel)) or keys.marked("figures", figure, "OUTCOME_AXIS"):
         return f"{name}, {unit}"
     return f"Effect on {within_sentence(name)}, {effect_unit(unit)}"
 
@@ -681,10 +818,17 @@ def _describe(panel: Panel, design: Design) -> str:
         "|---|---|",
         *(f"| {design.cohort_name(g)} | {n:,} |" for g, n in enumerate(counts)),
     ]
-    compared = "those never treated" if design.control == "never" else "those not treated yet"
-    text = f"{panel.n_periods} periods ({panel.period}). The treated are compared with {compared}. {_dependence(panel, design)}"
+    text = f"{panel.n_periods} periods ({panel.period}). {_comparison(panel, design)}"
     said = "\n".join(f"- {note}" for note in design.notes) or "- Nothing was left out."
     return "\n".join(table) + f"\n\n{text}\n\n{said}"
+
+
+def _comparison(panel: Panel, design: Design) -> str:
+    """Who is compared with whom, and what standard errors are clustered by."""
+    if design.control == "none":
+        return "There is nobody to compare with: the treated are compared with their own course before the measure."
+    compared = "those never treated" if design.control == "never" else "those not treated yet"
+    return f"The treated are compared with {compared}. {_dependence(panel, design)}"
 
 
 def _dependence(panel: Panel, design: Design) -> str:

@@ -38,6 +38,8 @@ PACKAGED = {
     "north_carolina_county_crime": (630, 26),
     "college_town_rents": (128, 10),
     "us_driving_1980_2004": (1_200, 31),
+    "california_traffic_1981_1989": (108, 16),
+    "us_cigarette_sales_1970_2000": (1_209, 5),
     "london_water_1849_1854": (4, 3),
 }
 STUDIES = (

@@ -21,5 +21,6 @@ def ask_instead(name: str, effect: Effect, better: str) -> Check | None:
     if found is None or (found.worlds is None and effect.overall.std_error is not None):
         return None
     return Check.inapplicable(
-        name, f"{effect.estimator} builds what each treated unit would have been, and can be asked for it directly: use {better}."
+        name,
+        f"{effect.estimator} builds what each treated unit would have been, and can be asked for it directly: use {better}.",
     )

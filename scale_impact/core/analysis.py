@@ -86,12 +86,13 @@ class Analysis:
         ------
         DesignError
             Treatment switches off, or units are not observed in each period, and the estimator
-            cannot answer that; all that enters is one cluster.
+            cannot answer that; nobody is compared (``control: none``); all that enters is one cluster.
         """
         if not reversals:
             design.needs_absorbing()
         if design.incomplete and not incomplete:
             raise DesignError(PAIRWISE)
+        design.needs_controls("this estimator")
         moments = cohort_moments(panel, design)
         wanted = (moments.units > 0) & (always_treated | (design.starts > 0))
         positions = np.flatnonzero(wanted)

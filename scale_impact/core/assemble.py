@@ -12,6 +12,8 @@ from scale_impact.core import keys
 from scale_impact.core.analysis import several_dates
 from scale_impact.core.design import Design
 from scale_impact.core.panel import Panel
+from scale_impact.core.pilot.blind import before_start, said_of
+from scale_impact.core.pilot.rehearsal import rehearsed
 from scale_impact.core.sample import FIRST_TREATED, restricted
 from scale_impact.core.settings import Sample, Settings
 from scale_impact.core.streams import question_of, streamed_design
@@ -38,10 +40,10 @@ def panel_of(study: Study, frame: pd.DataFrame | ParquetTable, outcome: Outcome)
             outcome=outcome.column,
             missing=settings.design.missing,
             **_choices(study),
-            **settings.treatment.model_dump(),
+            **settings.treatment.model_dump(exclude={"planned"}),
         )
         return panel_of_table(frame, question)
-    sample = restricted(frame, settings)
+    sample = restricted(before_start(frame, settings), settings)
     panel = Panel.from_frame(
         sample.frame,
         unit=settings.unit,
@@ -50,10 +52,15 @@ def panel_of(study: Study, frame: pd.DataFrame | ParquetTable, outcome: Outcome)
         covariates=settings.covariates,
         missing=settings.design.missing,
     )
-    return replace(panel, notes=sample.notes)
+    return replace(panel, notes=(*said_of(settings), *sample.notes))
 
 
 def _refuse_sample(settings: Settings) -> None:
+    if settings.treatment.planned is not None:
+        raise DesignError(
+            "treatment.planned cuts rows off and looks at single units, and streamed data are reduced without that. Say `stream: "
+            "false` in the source's card."
+        )
     if settings.sample != Sample():
         raise DesignError(
             "sample leaves rows out, and streamed data are reduced without looking at single units. Write the rows to a Parquet "
@@ -66,6 +73,8 @@ def design_of(study: Study, panel: Panel) -> Design:
     if panel.streamed:
         return streamed_design(panel)
     design = Design.from_panel(panel, **_choices(study), **_treatment(study, panel))
+    if study.settings.treatment.planned is not None:  # what a design says of who is treated is about the rehearsal
+        return replace(design, notes=panel.notes)
     return replace(design, notes=(*panel.notes, *design.notes))
 
 
@@ -73,7 +82,9 @@ def _treatment(study: Study, panel: Panel) -> dict[str, Any]:
     """Who is treated, as ``Design.from_panel`` takes it; a column stands in for cohorts where a sample cuts periods off."""
     if FIRST_TREATED in panel.frame:
         return {"first_treated": FIRST_TREATED}
-    return study.settings.treatment.model_dump()
+    if study.settings.treatment.planned is not None:
+        return rehearsed(panel, study.settings, study.parameters)
+    return study.settings.treatment.model_dump(exclude={"planned"})
 
 
 def _choices(study: Study) -> dict[str, Any]:

@@ -192,15 +192,31 @@ def _treatment(treatment: Mapping[str, Any]) -> str:
         return f"column `{treatment['first_treated']}` (first treated period)"
     if treatment["group"]:
         return f"group `{treatment['group']}` from {treatment['starts']} on"
+    if treatment.get("planned") is not None:
+        return f"nobody yet; a pilot may start in {treatment['planned']}"
     return "first treated: " + ", ".join(f"{unit} {start}" for unit, start in treatment["cohorts"])
+
+
+CONTROLS = {
+    "never": "Difference-in-differences: treated units are compared with units that are never treated.",
+    "not_yet": "Difference-in-differences: treated units are compared with units that are not treated yet.",
+    "none": "Interrupted time series: treated units are compared with their own course before; there are no others.",
+}
+"""Who is compared, by the design's ``control``."""
+
+PLANNED = (
+    "A pilot is planned: at dates in the past each candidate pretends to be it and is compared with a mix of the others. Which "
+    "effects would be noticed is computed, no effect of the measure."
+)
+"""What is compared where nobody is treated yet."""
 
 
 def _design(plan: Plan) -> list[str]:
     design = plan["settings"]["design"]
-    controls = "units that are never treated" if design["control"] == "never" else "units that are not treated yet"
+    controls = PLANNED if plan["settings"]["treatment"].get("planned") is not None else CONTROLS[design["control"]]
     compared = (
-        f"Difference-in-differences: treated units are compared with {controls}. Periods before treatment in which units may "
-        f"react already: {design['anticipation']}. Base period: {design['base_period']}."
+        f"{controls} Periods before treatment in which units may react already: {design['anticipation']}. Base period: "
+        f"{design['base_period']}."
     )
     assigned = to_write(
         "observational study or experiment; how it was decided who is treated and when; blinding, if any"
@@ -221,6 +237,8 @@ def _sample(plan: Plan) -> str:
     found = plan["found"]
     if found is None:
         return to_write("units, periods and treated units expected: the data were not looked at")
+    if plan["settings"]["treatment"].get("planned") is not None:  # cohorts are those of a rehearsal
+        found = {**found, "cohorts": {}, "treated": 0}
     cohorts = [f"{'' if start == NEVER else 'first treated '}{start}: {n:,}" for start, n in found["cohorts"].items()]
     counts = (
         f"{counted(found['units'], 'unit')}, {counted(found['periods'], 'period')} ({found['first']} to {found['last']}), "

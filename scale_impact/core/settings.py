@@ -45,7 +45,7 @@ class Outcome(Record):
 
 
 class Treatment(Record):
-    """Who is treated from when, in one of four ways; see ``Design.from_panel``."""
+    """Who is treated from when, in one of four ways (see ``Design.from_panel``); or from when on a pilot is planned."""
 
     treated: StrictStr | None = None
     """A 0/1 column that is 1 from the first treated period on."""
@@ -57,10 +57,13 @@ class Treatment(Record):
     """A 0/1 column of the treated group, with `starts`."""
     starts: Label | None = None
     """The period in which treatment of the group starts."""
+    planned: Label | None = None
+    """Nobody is treated yet: the period from which a pilot may run. Rows from then on are cut off."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Treatment:
-        given = [k for k in ("treated", "first_treated", "cohorts", "group") if getattr(self, k) is not None]
+        ways = ("treated", "first_treated", "cohorts", "group", "planned")
+        given = [k for k in ways if getattr(self, k) is not None]
         if len(given) != 1:
             raise ValueError(
                 "say who is treated in exactly one way: treated, first_treated, cohorts, or group with starts "
@@ -78,7 +81,7 @@ class DesignChoices(Record):
     """The comparison; see ``Design.from_panel``."""
 
     control: Control = "never"
-    """Who is compared: units never treated, or also those not yet treated."""
+    """Who is compared: units never treated, also those not yet treated, or nobody (`none`: each unit with its own past)."""
     anticipation: Annotated[StrictInt, Field(ge=0)] = 0
     """Periods before treatment in which units may already react."""
     base_period: BasePeriod = "varying"
@@ -184,5 +187,11 @@ def describe(choice: Choice) -> str:
     return f"{choice.name} ({options})" if options else choice.name
 
 
-def _words(value: Any) -> str:
-    return ", ".join(map(plain, value)) if isinstance(value, list) else plain(value)
+def _words(value: Any, *, inner: bool = False) -> str:
+    """An option's value; lists within it stand in brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{plain(k)} {_words(v, inner=True)}" for k, v in value.items())
+    if isinstance(value, list):
+        listed = ", ".join(_words(v, inner=True) for v in value)
+        return f"({listed})" if inner else listed
+    return plain(value)

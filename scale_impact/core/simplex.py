@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.simplex_together import together
 from scale_impact.errors import EstimationError, UsageError
 
 Floats = NDArray[np.float64]
@@ -129,10 +130,11 @@ def simplex_fit(
     _refuse(asked)
     weights = np.zeros((len(targets), asked.columns.shape[1]))
     intercepts, kkt = np.zeros(len(targets)), np.zeros(len(targets))
+    guessed = _guessed(asked)
     for b in range(len(targets)):
         p, scale = asked.distances(b)
-        found, kkt[b] = nearest_point(p / scale, penalties[b] / scale**2, upper)
-        weights[b, asked.chosen(b)] = found
+        chosen = asked.chosen(b)
+        weights[b, chosen], kkt[b] = _checked(p / scale, penalties[b] / scale**2, upper, guessed[b, chosen])
         if intercept:
             seen = slice(None) if rows is None else rows[b]
             intercepts[b] = targets[b, seen].mean() - asked.columns[seen].mean(axis=0) @ weights[b]
@@ -154,6 +156,36 @@ def _refuse(asked: _Problems) -> None:
         raise UsageError("simplex_fit: a problem has no row to fit on.")
     if not (np.isfinite(asked.columns).all() and np.isfinite(asked.targets).all()):
         raise EstimationError("simplex_fit: outcomes or predictors hold a number that is missing or infinite.")
+
+
+def _guessed(asked: _Problems) -> Floats:
+    """Weights of all problems with the same rows in step, [B, J], still to be checked; NaN where there are none.
+
+    Not with a penalty or an upper bound: many weights are then free, or none may be.
+    """
+    found = np.full((len(asked.targets), asked.columns.shape[1]), np.nan)
+    if asked.upper < 1 or asked.ridge.any() or not len(found):
+        return found
+    every = np.ones(asked.targets.shape, dtype=bool) if asked.rows is None else asked.rows
+    allowed = np.ones(found.shape, dtype=bool) if asked.allowed is None else asked.allowed
+    alike = bool((every == every[0]).all())
+    kinds, kind = (every[:1], np.zeros(len(every))) if alike else np.unique(every, axis=0, return_inverse=True)
+    for k, seen in enumerate(kinds):
+        group = np.flatnonzero(kind.ravel() == k)
+        targets = asked.targets[group][:, seen]
+        found[group] = together(
+            asked.columns[seen], targets, allowed[group], asked.ridge[group], intercept=asked.intercept
+        )
+    return found
+
+
+def _checked(p: Floats, ridge: float, upper: float, guess: Floats) -> tuple[Floats, float]:
+    """The guess, if the optimality conditions hold for it, or else the solution; and their residual."""
+    if np.isfinite(guess).all():
+        residual = _residual(p, guess, ridge, upper)
+        if residual <= EXACT:
+            return guess, residual
+    return nearest_point(p, ridge, upper)
 
 
 def nearest_point(

@@ -242,7 +242,7 @@ def contradictions(settings: Settings) -> list[str]:
         for k, name in enumerate(names)
         if name in names[:k]
     ]
-    problems += _columns_in_two_roles(settings)
+    problems += _columns_in_two_roles(settings) + _of_planned(settings)
     if settings.sample.without and settings.unit is None:
         problems.append(
             "sample.without: no unit is followed over time (unit is null), so none can be left out by name."
@@ -252,6 +252,17 @@ def contradictions(settings: Settings) -> list[str]:
         f"covariates: {name} takes none ({', '.join(settings.covariates)} given). Leave them out or use another estimator."
         for name in without
     ]
+
+
+def _of_planned(settings: Settings) -> list[str]:
+    """What a study cannot have while nobody is treated."""
+    if settings.treatment.planned is None:
+        return []
+    problems = [f"checks.{k}: nobody is treated yet, so there is nothing that {c.name} could be tried on. Leave it out."
+                for k, c in enumerate(settings.checks)]  # fmt: skip
+    if settings.unit is None:
+        problems.append("unit: a pilot is planned for units that are followed over time, and unit is null.")
+    return problems
 
 
 def unit_problems(holdings: Holdings, settings: Settings) -> list[str]:

@@ -317,9 +317,9 @@ def test_no_unit_treated_is_refused():
 
 def test_everyone_treated_at_once_is_refused():
     message = refused(cities(dict.fromkeys(PATHS, 2003)), first_treated="g", control="not_yet")
-    assert (
-        message
-        == "Everyone is treated, all from 2003 on: nobody is left to compare with. Add units that are not treated."
+    assert message == (
+        "Everyone is treated, all from 2003 on: nobody is left to compare with. Add units that are not treated, or say "
+        "`control: none` to compare each with its own course before (interrupted_time_series, structural_time_series)."
     )
 
 
@@ -452,7 +452,7 @@ def test_each_observation_is_used_where_the_panel_is_read_as_cross_sections():
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ({"control": "nver"}, "control is 'nver'; it has to be one of never, not_yet. Did you mean 'never'?"),
+        ({"control": "nver"}, "control is 'nver'; it has to be one of never, not_yet, none. Did you mean 'never'?"),
         (
             {"base_period": "universel"},
             "base_period is 'universel'; it has to be one of varying, universal. Did you mean 'universal'?",

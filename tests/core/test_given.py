@@ -50,7 +50,7 @@ def test_a_name_that_papermill_was_given_and_nobody_knows_is_an_error_with_the_n
 
 def test_a_value_of_the_wrong_type_that_papermill_was_given_is_an_error(place):
     assert problems(by_papermill={"window": "06037", "control": "nevr"}) == [
-        "design.control: should be 'never' or 'not_yet' (it is 'nevr').",
+        "design.control: should be 'never', 'not_yet' or 'none' (it is 'nevr').",
         "parameters.window: should be int (it is '06037').",
     ]
     assert problems(by_papermill={"level": [0.9]}) == ["level: only scalars can be set from outside (given [0.9])."]

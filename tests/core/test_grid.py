@@ -241,7 +241,7 @@ def test_values_are_checked_like_the_keys_that_they_stand_for(place):
         },
     )
     starts = [
-        ("grid.control.1: design.control: should be 'never' or 'not_yet' (it is 'nevr').", ""),
+        ("grid.control.1: design.control: should be 'never', 'not_yet' or 'none' (it is 'nevr').", ""),
         ("grid.level.1: level: should be less than 1 (it is 95).", ""),
         (
             "grid.estimator.0: estimators.0: there is no estimator 'callaway_santana'.",

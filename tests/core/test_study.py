@@ -111,7 +111,7 @@ def test_misspelt_keys_inside_a_key_are_found_with_their_place(place):
         "outcomes.0.scal: there is no such key. Did you mean 'scale'?",
         "treatment.treatd: there is no such key. Did you mean 'treated'?",
         "design.balanc: there is no such key. Did you mean 'balance'?",
-        "design.control: should be 'never' or 'not_yet' (it is 'nevr').",
+        "design.control: should be 'never', 'not_yet' or 'none' (it is 'nevr').",
     }
 
 

@@ -48,7 +48,7 @@ and yes or no have the ends of their own definition, particles and NO2 those of 
   best alone: `open_share_of_city_data`, `cross_department_delivery`, `evaluated_measures`, `participatory_budget_share`,
   `car_mode_share`, `active_and_transit_share`, `pedestrian_streets`, `child_care`, `full_time_employment`;
 - the other parts of a mix have their use: `ict_jobs`, `professional_staff_share`;
-- it counts what happens in a year, not how things stand: `naturalisation_rate`.
+- it counts what happens in a year, not how things stand: `naturalisation_rate`, `fatal_accident_share`.
 
 All else has none: counts, rates, ratios, amounts, and the Gini coefficient, because equal incomes for all are nobody's aim.
 Ozone has none, because a yearly mean and a peak-season mean are not held against the same guideline.
