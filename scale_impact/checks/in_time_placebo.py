@@ -211,7 +211,9 @@ def _verdict(worst: Row, unusual: Row, full: float, p: float | None, n: int, alp
         )
     if can or size < 0.5:
         return "pass", "Nothing is found where nothing had happened."
-    few = f"{counted(n, 'donor')} in its place cannot say whether that is unusual"
+    few = "there are no donors to say whether that is unusual"
+    if n:
+        few = f"{counted(n, 'donor')} in its place cannot say whether that is unusual"
     return "inconclusive", f"From {worst['from']} on the gap is {size:.0%} of the effect, and {few}."
 
 

@@ -135,8 +135,8 @@ def _words(rows: list[Row], known: list[Row], worst: Row, verdict: Verdict, tren
     drift = "" if trend is None else f" Each period left out changes it by {number(trend)}."
     if verdict != "fail":
         end = ": the span does not decide it." if verdict == "pass" else f". {SMALL}"
-        return f"With donors {shorter} the effect of {number(rows[0]['estimate'])} lies {span}{end}{drift}"
+        return f"{shorter[0].upper()}{shorter[1:]} the effect of {number(rows[0]['estimate'])} lies {span}{end}{drift}"
     return (
-        f"The effect of {number(rows[0]['estimate'])} depends on how far back the data go: with donors {shorter} it lies {span}, "
+        f"The effect of {number(rows[0]['estimate'])} depends on how far back the data go: {shorter} it lies {span}, "
         f"{number(worst['estimate'])} from {worst['from']} on.{drift}"
     )
