@@ -499,10 +499,11 @@ class Session:
     # ---- cities and what they would have been ------------------------------------------------
 
     def donors(self, outcome: str | None = None) -> pd.DataFrame:
-        """Weights of the donors by estimator (and treated unit); see ``core.synthetic.tables``."""
-        from scale_impact.core.synthetic.tables import donor_table
+        """Weights of the donors by estimator (and treated unit), and what the data say of them; see ``core.synthetic.tables``."""
+        from scale_impact.core.synthetic.tables import described, donor_table
 
-        return donor_table(dict(zip(self.estimator_names, self.estimate(outcome), strict=True))).round(4)
+        table = donor_table(dict(zip(self.estimator_names, self.estimate(outcome), strict=True))).round(4)
+        return described(table, self.panel(outcome))
 
     def balance(self, outcome: str | None = None) -> pd.DataFrame | Markdown:
         """Predictors of the treated, of its synthetic twin and of the donors; a sentence where outcomes alone are matched."""

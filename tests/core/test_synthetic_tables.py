@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
-from scale_impact.core.synthetic.tables import donor_table
+import scale_impact as si
+from scale_impact.core.synthetic.tables import described, donor_table
 from tests.figures.twins import twins
 
 
@@ -44,3 +46,18 @@ def test_estimators_that_mix_no_donors_have_no_column():
 def _unmixed():
     effect = twins()
     return replace(effect, counterfactual=replace(effect.counterfactual, donors=None))
+
+
+def test_donors_come_with_what_the_data_say_of_them_in_words():
+    d = pd.DataFrame(
+        {"id": [1, 1, 2, 2, 3, 3], "t": [1, 2] * 3, "y": 1.0, "county": ["Kings"] * 2 + ["Bronx"] * 4, "one": "x",
+         "varies": ["a", "b"] * 3}
+    )  # fmt: skip
+    panel = si.Panel.from_frame(d, unit="id", period="t", outcome="y")
+    table = pd.DataFrame(
+        {"synthetic_control": [0.6, 0.4, 0.0]}, index=pd.Index(["2", "1", "3 other donors"], name="donor")
+    )
+    found = described(table, panel)
+    assert found.columns.tolist() == ["county", "synthetic_control"]
+    assert found["county"].tolist() == ["Bronx", "Kings", ""]
+    assert described(table, si.Panel.from_frame(d.drop(columns="county"), unit="id", period="t", outcome="y")) is table

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from scale_impact.core.words import counted
+from scale_impact.core.words import counted, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from scale_impact.core.effect import Effect
+    from scale_impact.core.panel import Panel
 
 
 def donor_table(effects: Mapping[str, Effect], least: float = 0.05) -> pd.DataFrame:
@@ -45,3 +46,33 @@ def _with_others(table: pd.DataFrame, kept: pd.Series[bool]) -> pd.DataFrame:
         shown.loc[f"{counted(int((~kept).sum()), 'other donor')}", :] = table[~kept].sum()
     shown.index.name = "donor"
     return shown
+
+
+def described(table: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """A table of donors with what the data say of each in words: columns of text with one value a unit, such as its region.
+
+    A number of a monitor or a district tells a reader little.
+    """
+    import pandas as pd
+
+    words = [c for c in panel.frame.columns if c not in (panel.unit, panel.period) and _is_text(panel.frame[c])]
+    groups = panel.frame.groupby(panel.unit, observed=True)
+    fixed = [c for c in words if (groups[c].nunique(dropna=False) == 1).all() and panel.frame[c].nunique() > 1]
+    if not fixed or not len(table):
+        return table
+    about = groups[fixed].first()
+    about.index = pd.Index([plain(u) for u in about.index])
+    about = about.reindex([str(d) for d in table.index]).set_axis(table.index).fillna("")
+    if table.columns.nlevels > 1:
+        about.columns = pd.MultiIndex.from_tuples([(c, *[""] * (table.columns.nlevels - 1)) for c in about.columns])
+    return pd.concat([about, table], axis=1)
+
+
+def _is_text(column: pd.Series) -> bool:
+    import pandas as pd
+
+    return bool(
+        pd.api.types.is_object_dtype(column)
+        or pd.api.types.is_string_dtype(column)
+        or isinstance(column.dtype, pd.CategoricalDtype)
+    )
