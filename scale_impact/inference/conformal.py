@@ -45,8 +45,8 @@ NEEDS_COUNTERFACTUAL = True
 TIES = 1e-9
 """Statistics that differ by less than this share are equal."""
 
-LADDER = 2.0 ** np.arange(-2, 14)
-"""How far out values are looked at before a grid is laid, in standard deviations of the gaps before: to 8,000 of them."""
+NEAR, FARTHEST = 32.0, 8_192.0
+"""How far around the estimate the grid reaches at first, and at last, in standard deviations of the gaps before."""
 
 HALVINGS = 24
 """Of a step of the grid, for each end."""
@@ -298,8 +298,7 @@ class Conformal:
         return self._known[level]
 
     def _searched(self, alpha: float) -> Iterator[tuple[float, float]]:
-        points = self._points(alpha)
-        inside = self._kept(points, alpha)
+        points, inside = self._looked_at(alpha)
         starts = np.flatnonzero(inside & ~np.append(False, inside[:-1]))
         ends = np.flatnonzero(inside & ~np.append(inside[1:], False))
         low = self._ends(points, starts, -1, alpha)
@@ -308,12 +307,24 @@ class Conformal:
     def _kept(self, nulls: Floats, alpha: float) -> Bools:
         return np.array([kept(float(p), alpha) for p in self.p_of(nulls)], dtype=bool)
 
-    def _points(self, alpha: float) -> Floats:
-        """A grid that reaches beyond the last value kept on either side; its ends are kept only where all are."""
-        out = LADDER * self.scale
-        far = self._kept(self.value + np.concatenate([-out, out]), alpha)
-        reach = [out[min(int(np.flatnonzero(side).max(initial=-1)) + 1, len(out) - 1)] for side in np.split(far, 2)]
-        return np.union1d(np.linspace(self.value - reach[0], self.value + reach[1], self.grid), [self.value])
+    def _looked_at(self, alpha: float) -> tuple[Floats, Bools]:
+        """A grid around the estimate and which of its values are kept; its range is doubled while its outer half holds one.
+
+        Values that are kept need not lie together, nor at the estimate: where the effect changes over time the test may reject
+        that and keep others.
+        """
+        size = max(self.scale, abs(self.value))
+        reach = max(NEAR * self.scale, 2 * abs(self.value))
+        points = np.union1d(np.linspace(self.value - reach, self.value + reach, self.grid), [self.value])
+        inside = self._kept(points, alpha)
+        while inside[np.abs(points - self.value) > reach / 2].any() and reach < FARTHEST * size:
+            shell = reach * np.linspace(1, 2, self.grid // 4 + 1)[1:]
+            below, above = self.value - shell[::-1], self.value + shell
+            kept_now = self._kept(np.concatenate([below, above]), alpha)
+            points = np.concatenate([below, points, above])
+            inside = np.concatenate([kept_now[: len(below)], inside, kept_now[len(below) :]])
+            reach *= 2
+        return points, inside
 
     def _ends(self, points: Floats, at: Positions, side: int, alpha: float) -> list[float]:
         """Ends of pieces, halved between a value kept and its neighbour; infinite at an end of the grid."""
@@ -333,7 +344,7 @@ class Conformal:
         pieces = self.pieces(self.level)
         said = f"{self.said}; interval by inversion on {self.grid:,} values, ends by bisection"
         if not pieces:
-            return f"{said}; at {_percent(self.level)} each constant effect is rejected: it changes over time"
+            return f"{said}; at {_percent(self.level)} each constant effect looked at is rejected: it changes over time"
         if len(pieces) > 1:
             each = some([f"{number(low)} to {number(high)}" for low, high in pieces])
             said += f"; at {_percent(self.level)} the values not rejected are no interval ({each}): from the first to the last"

@@ -102,7 +102,24 @@ def test_an_effect_that_no_constant_describes_has_no_interval():
     y[0, 36:] += [60, 0, 0, -60]
     found, _ = judged(nothing_expected, [36], 2, 40, y=y)
     assert found.interval(0.95) is None
-    assert "each constant effect is rejected: it changes over time" in found.words
+    assert "each constant effect looked at is rejected: it changes over time" in found.words
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_value_that_a_dense_grid_keeps_lies_outside(seed):
+    """Effects that grow: the values kept need not lie around the estimate, nor together."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=(12, 40)).cumsum(axis=1) * 0.3 + rng.normal(size=(12, 1)) + rng.normal(size=(12, 40))
+    y[0, 30:] += np.linspace(0, 6, 10)
+    found, _ = judged(nothing_expected if seed % 2 else mean_of_donors, [30], 11, 40, y=y)
+    dense = found.value + np.linspace(-15, 15, 3001)
+    for level in (0.8, 0.9, 0.95):
+        keeps = found.p_of(dense) > 1 - level + 1e-9
+        interval = found.interval(level)
+        assert (interval is not None) >= keeps.any()
+        if keeps.any():
+            assert interval[0] <= dense[keeps].min() + 1e-9
+            assert interval[1] >= dense[keeps].max() - 1e-9
 
 
 def test_units_that_start_together_are_judged_by_their_mean_residual():
