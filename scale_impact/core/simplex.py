@@ -27,10 +27,19 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 EXACT = 1e-11
-"""KKT residual, relative to the largest squared column, at which a solution is taken as it is."""
+"""KKT residual, relative to the largest squared column, above which no solution is taken."""
 
-ALIKE = 1e-9
-"""Gradients so close to the least one, relative to the largest squared column, belong to donors that could have weight."""
+GAP = 1e-10
+"""KKT residual, relative to the objective, at which a solution is taken: no weights are better by a larger share."""
+
+ROUNDING = 4e-15
+"""KKT residual, relative to the length of the columns with weight, that is nothing but rounding errors."""
+
+ALIKE = 1e-6
+"""Gradients so close to the least one, relative to the objective, belong to donors that could have weight."""
+
+DEPENDENT = 1e-9
+"""Singular values so small, relative to the columns that could have weight, say that these depend on each other."""
 
 
 TURNS, PATIENCE = 50, 3
@@ -183,9 +192,23 @@ def _checked(p: Floats, ridge: float, upper: float, guess: Floats) -> tuple[Floa
     """The guess, if the optimality conditions hold for it, or else the solution; and their residual."""
     if np.isfinite(guess).all():
         residual = _residual(p, guess, ridge, upper)
-        if residual <= EXACT:
+        if residual <= _allowed(p, guess, ridge):
             return guess, residual
     return nearest_point(p, ridge, upper)
+
+
+def _allowed(p: Floats, weights: Floats, ridge: float) -> float:
+    """KKT residual at which weights are the solution.
+
+    A residual bounds how far the objective is above its minimum. Beside donors many times as far away as those with weight a
+    small residual in terms of the farthest one may be as large as the objective; so it is held against the objective itself,
+    or against the rounding errors of the gradient.
+    """
+    used = weights > 0
+    fit = p[:, used] @ weights[used]
+    objective = fit @ fit + ridge * (weights @ weights)
+    length = np.sqrt(np.einsum("mj,mj->j", p[:, used], p[:, used])) @ weights[used]
+    return float(min(max(GAP * objective, ROUNDING * length), EXACT))
 
 
 def nearest_point(
@@ -198,7 +221,7 @@ def nearest_point(
     """
     weights = _first(p, ridge, upper) if start is None else _quickly(p, ridge, upper, start)
     residual = _residual(p, weights, ridge, upper)
-    if residual > EXACT:
+    if residual > _allowed(p, weights, ridge):
         weights = _active_set(p, ridge, upper, weights)
         residual = _residual(p, weights, ridge, upper)
     return weights, residual
@@ -332,7 +355,7 @@ def _active_set(p: Floats, ridge: float, upper: float, weights: Floats) -> Float
             free[blocked] = False
             continue
         gradient = _gradient(p, weights, ridge)
-        offender = _offender(gradient, weights, upper, free)
+        offender = _offender(gradient, weights, upper, free, _allowed(p, weights, ridge) / 10)
         if offender is None:
             return weights
         free[offender] = True
@@ -363,26 +386,31 @@ def _towards(p: Floats, ridge: float, upper: float, weights: Floats, free: Bools
 def _best(p: Floats, ridge: float, left: Floats, weights: Floats) -> Floats:
     """The move, summing to zero, that minimises the objective on the free columns: least squares without bounds.
 
-    By differences to the last column and an orthogonal factorisation: predictors may be weighted over many orders of
-    magnitude, and a cross product would square their condition.
+    By differences to the nearest column, brought to one length, and an orthogonal factorisation: predictors may be weighted,
+    and donors lie apart, by many orders of magnitude, and a cross product would square the condition.
     """
-    differences = p[:, :-1] - p[:, -1:]
-    right = -left
+    nearest = int(np.einsum("mj,mj->j", p, p).argmin())
+    others = np.delete(np.arange(p.shape[1]), nearest)
+    differences, right = p[:, others] - p[:, [nearest]], -left
     if ridge > 0:
         root = np.sqrt(ridge)
-        differences = np.vstack([differences, root * np.eye(len(weights) - 1), np.full(len(weights) - 1, -root)])
-        right = np.concatenate([right, -root * weights])
-    move = np.linalg.lstsq(differences, right, rcond=1e-14)[0]
-    return np.append(move, -move.sum())
+        differences = np.vstack([differences, root * np.eye(len(others)), np.full(len(others), -root)])
+        right = np.concatenate([right, -root * weights[others], [-root * weights[nearest]]])
+    lengths = np.sqrt(np.einsum("mj,mj->j", differences, differences))
+    lengths[lengths == 0] = 1.0
+    move = np.zeros(p.shape[1])
+    move[others] = np.linalg.lstsq(differences / lengths, right, rcond=1e-14)[0] / lengths
+    move[nearest] = -move[others].sum()
+    return move
 
 
-def _offender(g: Floats, weights: Floats, upper: float, free: Bools) -> int | None:
+def _offender(g: Floats, weights: Floats, upper: float, free: Bools, least: float) -> int | None:
     """The column at a bound whose gradient says most that it should move; None where none does."""
     inner = free & (weights > 0) & (weights < upper)
     level = g[inner].mean() if inner.any() else g[weights > 0].max()
     wrong = np.where(free, 0.0, np.where(weights <= 0, level - g, np.where(weights >= upper, g - level, 0.0)))
     worst = int(wrong.argmax())
-    return worst if wrong[worst] > EXACT / 10 else None
+    return worst if wrong[worst] > least else None
 
 
 def _partner(g: Floats, weights: Floats, upper: float, offender: int) -> int:
@@ -404,9 +432,11 @@ def _unique(asked: _Problems, b: int, weights: Floats) -> bool:
     p, scale = asked.distances(b)
     p, w = p / scale, weights[asked.chosen(b)]
     g = _gradient(p, w, 0.0)
-    could = np.flatnonzero((g <= g[w > 0].max() + ALIKE) | (w > 0))
-    table = np.vstack([p[:, could], np.ones(len(could))])
-    if np.linalg.matrix_rank(table, tol=ALIKE) == len(could):
+    slack = max(ALIKE * float(w @ g), 10 * _allowed(p, w, 0.0))
+    could = np.flatnonzero((g <= g[w > 0].max() + slack) | (w > 0))
+    size = np.abs(p[:, could]).max(initial=0.0) or 1.0
+    table = np.vstack([p[:, could] / size, np.ones(len(could))])
+    if np.linalg.matrix_rank(table, tol=DEPENDENT) == len(could):
         return True
     return not _movable(table, w[could] > 0, w[could] < asked.upper)
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scale_impact.core import simplex
 from scale_impact.core.simplex import nearest_point, simplex_fit
 from scale_impact.errors import EstimationError, UsageError
-from tests.panels import reference, shared
+from tests.panels import california, reference
 
 
 def objective(columns, target, weights, ridge=0.0, intercept=False):
@@ -104,8 +104,8 @@ def test_an_nnls_that_gives_up_leaves_the_active_set_to_finish(monkeypatch):
 def test_californias_weights_are_those_of_the_reference():
     """R's quadprog, polished by an active set (tests/reference/synthdid_prop99.json)."""
     stored = reference("synthdid_prop99", "sc_outcome_only_exact_simplex")["main"]
-    sales = pd.read_csv(shared("reference/data/california_prop99.csv"))
-    before = sales[sales["Year"] < 1989].pivot(index="Year", columns="State", values="PacksPerCapita")
+    panel, _ = california()
+    before = pd.DataFrame(panel.matrix.T, index=panel.periods, columns=panel.units).loc[:1988]
     fit = simplex_fit(before[stored["pool"]].to_numpy(), before["California"].to_numpy())
     np.testing.assert_allclose(fit.weights[0], stored["w"], atol=1e-9)
     assert fit.unique[0]
@@ -195,3 +195,28 @@ def test_what_cannot_be_asked_is_refused_in_words():
         simplex_fit(columns, target, rows=np.zeros((1, 12), dtype=bool))
     with pytest.raises(EstimationError, match="missing or infinite"):
         simplex_fit(columns, np.full(12, np.nan))
+
+
+def of_all_sizes(seed, m=12, j=10):
+    """A small town among towns and giants, a thousand times as large, that move alike."""
+    rng = np.random.default_rng(seed)
+    path = np.cumsum(rng.normal(0.01, 0.01, m))
+    sizes = np.append(10 ** rng.uniform(3, 4, 6), 10 ** rng.uniform(6, 7, j - 6))
+    columns = sizes * (1 + np.outer(path, rng.normal(1, 0.3, j)) + 0.001 * rng.normal(size=(m, j)))
+    return columns, 3e3 * (1 + path + 0.001 * rng.normal(size=m))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_giants_without_weight_change_nothing(seed):
+    """A residual that is small beside the farthest donor may be as large as the objective."""
+    columns, target = of_all_sizes(seed)
+    fit = simplex_fit(columns, target)
+    unused = (fit.weights[0] == 0) & (columns[0] > 1e5)
+    assert unused.any()
+    alone = simplex_fit(columns[:, ~unused], target)
+    np.testing.assert_allclose(fit.weights[0, ~unused], alone.weights[0], atol=1e-7)
+    assert objective(columns, target, fit.weights[0]) == pytest.approx(
+        objective(columns[:, ~unused], target, alone.weights[0]), rel=1e-9
+    )
+    assert objective(columns, target, fit.weights[0]) <= by_enumeration(columns[:, ~unused], target) * (1 + 1e-8)
+    assert fit.unique[0] == alone.unique[0]
