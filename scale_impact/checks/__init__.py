@@ -18,7 +18,7 @@ from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
-from scale_impact.errors import StreamedError, UsageError
+from scale_impact.errors import EstimationError, StreamedError, UsageError
 
 if TYPE_CHECKING:
     from scale_impact.core.profile.profile import Profile
@@ -98,6 +98,10 @@ def check(
         found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit, curve, profile))
     except StreamedError as error:
         return Check.inapplicable(name, " ".join(error.problems))
+    except EstimationError as error:  # of the data as they are changed here; a study's own estimates were made before
+        return Check.inapplicable(
+            name, f"Asked of data that are changed, the estimator has no answer. {' '.join(error.problems)}"
+        )
     return found
 
 

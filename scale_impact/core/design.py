@@ -710,7 +710,8 @@ def _nobody(design: Design) -> str:
     if len(design.always_treated):
         first = plain(design.first_treated[0])
         return f"No unit starts treatment after the first period: the treated ones are treated in {first} already. Use data that begin earlier."
-    if design.begin is not None and (lost := _treated_but_left_out(design)):
+    kept_whole = isinstance(design._panel, Panel) and not design._panel.streamed
+    if design.begin is not None and kept_whole and (lost := _treated_but_left_out(design)):
         return (
             f"No treated unit is left: {some(lost)} {'is' if len(lost) == 1 else 'are'} not observed in each period, and `balance: "
             "drop` leaves such units out. Complete their data, begin or end the data where they are complete (`sample: "
