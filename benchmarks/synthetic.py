@@ -55,8 +55,8 @@ class Work:
 WORK = (
     Work("synthetic control, fixed V, 50 placebos", "fixed", must=(("fastest", 30),)),
     Work("the same with nested V, a unit (51 of them)", "lags", must=(("pysyncon", 100),)),
-    Work("nested V of three covariates and three lags, a unit", "nested", must=(("pysyncon", 10),)),
-    Work("nested V of California's seven predictors, a unit", "california", must=(("pysyncon", 10),)),
+    Work("nested V of three covariates and three lags, a unit", "nested", must=(("pysyncon", 100),)),
+    Work("nested V of California's seven predictors, a unit", "california", must=(("pysyncon", 100),)),
     Work("synthetic DiD, California, 38 placebos", "sdid", must=(("diff-diff", 1),)),
     Work("ridge augmented, 50 placebos", "ridge", must=(("augsynth-py", 30),)),
     Work("synthetic control, all placebos", "large", 501, 200, 150, seconds=30, peak=2 * 2**30),

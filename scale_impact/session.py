@@ -27,7 +27,7 @@ from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect
+from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.evidence import (
     Origin,
     check_row,
@@ -639,6 +639,24 @@ class Session:
         rows = [{**row, "estimator": name} for row, name in zip(found, self.estimator_names, strict=True)]
         columns = ["estimator", "role", "estimate", "std_error", "ci_low", "ci_high", "p_value", "inference"]
         return pd.DataFrame(rows, columns=columns).set_index("estimator")
+
+    def summaries(self, outcome: str | None = None) -> pd.DataFrame:
+        """Further single numbers by estimator (a level and a slope, a sum, other averages); a reason where one has no standard error."""
+        import pandas as pd
+
+        rows = [
+            {"estimator": of, "name": name.replace("_", " "), **self._in_row(each)}
+            for of, effect in zip(self.estimator_names, self.estimate(outcome), strict=True)
+            for name, each in effect.summaries.items()
+        ]
+        columns = ["estimator", "name", "estimate", "std_error", "ci_low", "ci_high", "reason"]
+        return pd.DataFrame(rows, columns=columns).set_index(["estimator", "name"])
+
+    def _in_row(self, estimate: Estimate) -> dict[str, Any]:
+        """An estimate as columns of a table, with the interval of the study's level."""
+        low, high = estimate.interval(self.study.settings.level) or (None, None)
+        said = {"ci_low": low, "ci_high": high, "reason": estimate.reason or ""}
+        return {"estimate": estimate.value, "std_error": estimate.std_error, **said}
 
     def verdicts(self, outcome: str | None = None) -> pd.DataFrame:
         """The checks with verdict and reason."""

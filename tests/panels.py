@@ -38,6 +38,22 @@ def with_data(source, root=ROOT):
         pull(source, root, shared("data"))
 
 
+def california(**columns):
+    """Cigarette sales in 39 states, 1970 to 2000, California treated from 1989 on: panel and design; other columns by state.
+
+    From the file that comes with a package, at the ten digits of the file of R's synthdid (california_prop99) that the
+    programs in tests/reference read: with more, weights are another 1e-9.
+    """
+    from scale_impact.sources import read
+
+    frame = read(ROOT / "data/sources/us_cigarette_sales_1970_2000.yaml", ROOT)
+    frame["cigsale"] = [float(f"{v:.10g}") for v in frame["cigsale"]]
+    for column, of in columns.items():
+        frame[column] = frame["state"].map(of)
+    panel = si.Panel.from_frame(frame, unit="state", period="year", outcome="cigsale")
+    return panel, si.Design.from_panel(panel, cohorts={"California": 1989})
+
+
 def reference(case, entry):
     """Values of one entry of tests/reference/<case>.json."""
     found = json.loads((ROOT / "tests" / "reference" / f"{case}.json").read_text())["results"]

@@ -1,5 +1,6 @@
 """The documentation is true: its example runs, its links lead somewhere."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -86,3 +87,82 @@ def test_every_key_of_a_source_card_is_documented():
 
     text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     assert not [k for k in Source.model_fields if not re.search(rf"\b{k}\b", text)]
+
+
+# ---- numbers in words ------------------------------------------------------------------------------------------------------
+
+WITH_A_TABLE = [
+    "anderson-enterprise-zone", "california-speed-limit", "california-tobacco", "california-tobacco-variants",
+    "indiana-enterprise-zones", "north-andover-incinerator", "nyc-congestion-pricing", "santa-clara-digital-tracing",
+]  # fmt: skip
+"""Studies whose README has a row an estimate; profiles have p-values of all outcomes together beside them."""
+
+
+def published(slug):
+    """Numbers of each overall estimate, and of each estimator over all outcomes."""
+    found = []
+    for path in sorted((ROOT / "studies" / slug / "results").rglob("estimates.jsonl")):
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        by_outcome = {}
+        for row in rows:
+            if row["kind"] == "overall":
+                numbers = [row[k] for k in ("estimate", "std_error", "ci_low", "ci_high", "p_value")]
+                by_outcome.setdefault(row["outcome"], []).append([n for n in numbers if n is not None])
+        found += [[n for one in same for n in one] for same in zip(*by_outcome.values(), strict=True)]
+    return found
+
+
+@pytest.mark.parametrize("slug", WITH_A_TABLE)
+def test_each_row_of_a_studys_table_is_one_published_estimate(slug):
+    text = (ROOT / "studies" / slug / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"\n((?:\|.*\n)+)", text.split("## What we find")[-1]).group(1)
+    results, wrong = published(slug), []
+    for line in table.splitlines()[2:]:
+        said = re.findall(r"(−?\d+\.\d+)(?! ¹)", line.split("|", 2)[2])
+        near = [(float(n.replace("−", "-")), 0.5 * 10 ** -len(n.split(".")[1]) + 1e-9) for n in said]
+        if not said or not any(all(any(abs(v - n) <= e for v in one) for n, e in near) for one in results):
+            wrong.append(line)
+    assert len(table.splitlines()) > 3
+    assert not wrong
+
+
+WORDS = {14: "fourteen", 22: "Twenty-two"}
+
+
+def said(pattern):
+    return re.search(pattern, (ROOT / "README.md").read_text(encoding="utf-8")).groups()
+
+
+def test_the_readme_counts_what_there_is():
+    from scale_impact.core.keys import names
+
+    estimators = names("estimators")
+    one_core = [n for n in estimators if not re.search("counterfactual|core.synthetic", source("estimators", n))]
+    assert said(r"\*\*(\S+) estimators\*\*, (\S+) of them on one core") == (
+        WORDS[len(estimators)],
+        WORDS[len(one_core)],
+    )
+    indicators = len(pd.read_csv(ROOT / "data" / "indicators" / "catalogue.csv"))
+    measures = len(list((ROOT / "data" / "measures").glob("*.yaml")))
+    counted = said(r"(\d+) \[indicators\]\(docs/indicators.md\) and (\d+) \[kinds of measure\]")
+    assert counted == (str(indicators), str(measures))
+
+
+def source(room, name):
+    return (ROOT / "scale_impact" / room / f"{name}.py").read_text(encoding="utf-8")
+
+
+def test_each_file_of_reference_numbers_has_a_row_that_says_what_it_is():
+    rows = re.findall(
+        r"^\| `(\w+\.json)` \|", (ROOT / "tests/reference/README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert sorted(rows) == sorted(p.name for p in (ROOT / "tests" / "reference").glob("*.json"))
+
+
+def test_contributing_names_each_benchmark_that_is_run_by_itself():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    files = [p for p in (ROOT / "benchmarks").glob("*.py") if "__main__" in p.read_text(encoding="utf-8")]
+    together = re.search(r"from benchmarks import (.*)", (ROOT / "benchmarks" / "__main__.py").read_text()).group(1)
+    alone = {p.stem for p in files} - {"__main__", *together.split(", ")}
+    assert len(alone) > 10
+    assert not [name for name in sorted(alone) if f".{name}`" not in text]

@@ -23,11 +23,14 @@ def test_a_missing_shared_file_skips_and_in_ci_fails(tmp_path, monkeypatch, ci, 
 
 
 def test_copied_numbers_are_those_beside_the_project():
-    for case in ("mpdta", "kielmc", "honestdid_mpdta"):
+    for case in ("mpdta", "kielmc", "honestdid_mpdta", "synthdid_prop99", "synth_prop99"):
         theirs = {e["id"]: e for e in json.loads(shared(f"reference/{case}.json").read_text())["results"]}
         copied = json.loads((ROOT / "tests" / "reference" / f"{case}.json").read_text())
         assert copied["results"]
-        assert all(entry == theirs[entry["id"]] for entry in copied["results"])
+        for entry in copied["results"]:
+            other = theirs[entry["id"]]
+            kept = {name: other["values"][name] for name in entry["values"]}  # of some entries only the values that are used
+            assert entry == {**other, "values": kept}
 
 
 def test_the_slow_definition_by_hand():

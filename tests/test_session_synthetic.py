@@ -94,3 +94,48 @@ def test_several_treated_units_have_an_effect_each(place):
 
 def test_one_treated_unit_has_no_row_by_unit(place):
     assert opened(place).by_unit().empty
+
+
+# ---- one city without any other ------------------------------------------------------------------------------------------
+
+
+def test_what_stands_beside_the_effect_of_a_series_is_a_table(place):
+    place.data(walks(towns=1, years=range(1991, 2013)))
+    place.study(
+        estimators=["interrupted_time_series", "structural_time_series"],
+        design={"control": "none"},
+        checks=[],
+        level=0.9,
+    )
+    session = open_session("towns")
+    table = session.summaries()
+    assert list(table.index) == [
+        ("interrupted_time_series", "level change"),
+        ("interrupted_time_series", "slope change"),
+        ("structural_time_series", "cumulative"),
+    ]
+    for (name, what), row in table.iterrows():
+        (effect,) = (e for e in session.estimate() if e.estimator == name)
+        one = effect.summaries[what.replace(" ", "_")]
+        assert (row["estimate"], row["std_error"], row["reason"]) == (one.value, one.std_error, "")
+        assert (row["ci_low"], row["ci_high"]) == one.interval(0.9)
+
+
+def test_a_number_without_a_standard_error_has_none_and_says_why(place):
+    place.data(walks())
+    place.study(estimators=["callaway_santanna"], checks=[])
+    table = open_session("towns").summaries()
+    assert set(table.index.get_level_values("name")) == {"simple", "event time", "cohort", "period"}
+    assert table["std_error"].isna().all()
+    assert table["ci_low"].notna().groupby("name").any().to_dict() == {
+        "simple": True,  # the overall effect: permutations judge it
+        "event time": False, "cohort": False, "period": False,
+    }  # fmt: skip
+    assert table["estimate"].notna().all()
+    assert table["reason"].str.startswith("no standard error: it rests on one treated or one control unit").all()
+
+
+def test_estimators_of_one_number_make_an_empty_table(place):
+    table = opened(place).summaries()
+    assert table.empty
+    assert list(table.columns) == ["estimate", "std_error", "ci_low", "ci_high", "reason"]

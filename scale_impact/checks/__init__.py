@@ -6,6 +6,9 @@ a keyword-only parameter ``refits`` too: a mapping of their names to such functi
 at the study's interval has ``judged``, which is ``refit`` with that interval, and one that looks at all
 specifications of a grid has ``curve``, which makes their curve; one that looks at all outcomes has ``profile``,
 which makes their profile.
+
+A check whose options name units, periods or columns may have ``refuse(panel, design, refit, *, options)``, too: it raises what
+``run`` would, before the check is run.
 """
 
 from __future__ import annotations
@@ -103,6 +106,25 @@ def check(
             name, f"Asked of data that are changed, the estimator has no answer. {' '.join(error.problems)}"
         )
     return found
+
+
+def refuse(name: str, panel: Panel, design: Design, refit: Refit, **options: Any) -> None:
+    """Refuse options of a check that do not fit the data, where its file can say so without running it.
+
+    Raises
+    ------
+    ScaleImpactError
+        As the check itself.
+    """
+    if not keys.marked("checks", name, "refuse") or (
+        design.control == "none" and not keys.marked("checks", name, "WITHOUT_CONTROLS")
+    ):
+        return
+    known = keys.options("checks", name, "refuse")
+    try:
+        keys.load("checks", name, "refuse")(panel, design, refit, **{o: v for o, v in options.items() if o in known})
+    except StreamedError:  # the check is inapplicable then
+        return
 
 
 def _filled(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,19 @@ from scale_impact.core.synthetic.placebos import (
     unit_names,
 )
 from scale_impact.core.synthetic.worlds import Again, Floats, Worlds
-from scale_impact.core.words import plain
+from scale_impact.core.words import number, plain
 from scale_impact.errors import EstimationError
 
 Refit = Callable[[Panel, Design], Effect]
 
 HAS_WEIGHT = 1e-6
 """Donors with less weight than this have none."""
+
+APART = 3.0
+"""Times the median placebo from which on an effect stands out: 95 % of normal gaps lie within 2.9 times their median size."""
+
+ALPHA = 0.05
+"""Level of the estimator's own test, where there are no placebos."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +62,8 @@ class Pilot:
     worlds: Worlds
     again: Again
     names: tuple[str, ...]
+    design: Design
+    refit: Refit
 
     @property
     def sizes(self) -> Floats:
@@ -90,11 +99,55 @@ class Pilot:
         """Root mean squared gap of each treated unit before the measure, where it was observed, [U]."""
         return np.array([_root(g[f]) for g, f in zip(self.found.gaps, self.worlds.fit, strict=True)])
 
-    @property
+    @cached_property
+    def others(self) -> Placebos | None:
+        """Donors in the place of the treated, those that intervals and other checks look at; None where nobody can play."""
+        try:
+            return in_space(self.effect, self.panel, self.design, self.refit)
+        except EstimationError:
+            return None
+
+    @cached_property
     def noise(self) -> float:
-        """Root mean squared gap before the measure, all treated units together: smaller changes of an effect say nothing."""
+        """Mean gap after the measure that is usual where nothing happened: smaller changes of an effect say nothing.
+
+        That is the median of placebos, and more by as much as the treated are followed worse than the median placebo. Gaps that
+        donors were fitted to would be too small for this. Without placebos it is the estimate's standard error, or else the RMSPE
+        before.
+        """
+        if self.others is not None:
+            drawn, mine = self.others.drawn, float(self.others.real.pre_rmspe[0])
+            usual = float(np.median(drawn.pre_rmspe))
+            worse = max(mine / usual, 1.0) if usual > 0 and np.isfinite(mine) else 1.0
+            return float(np.median(np.abs(drawn.effect))) * worse
         periods = self.worlds.fit.sum(axis=1) * self.sizes
-        return float(np.sqrt((periods * self.pre_rmspe**2).sum() / periods.sum()))
+        before = float(np.sqrt((periods * self.pre_rmspe**2).sum() / periods.sum()))
+        return self.effect.overall.std_error or before
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether the effect is more than nothing at all would show.
+
+        The median of placebos is asked, not their largest: a donor on which the effect hangs has the widest gap of all itself.
+        """
+        p = self._own_p
+        if p is not None:
+            return p <= ALPHA
+        return abs(float(self.average(self.found.gaps[None])[0])) > APART * self.noise
+
+    @property
+    def _own_p(self) -> float | None:
+        """P-value of the estimator itself, where there are no placebos."""
+        return None if self.others is not None else self.effect.overall.p_value
+
+    @property
+    def small(self) -> str:
+        """Why changes of an effect that does not stand out say little."""
+        p = self._own_p
+        if p is not None:
+            return f"It is not told apart from zero (p = {p:.3f}), so that such changes say little."
+        what = "placebo's mean gap after the measure" if self.others is not None else "gap before the measure"
+        return f"It is no more than {APART:g} times the usual {what}, {number(self.noise)}, so that such changes say little."
 
     def without(self, units: Sequence[int]) -> Worlds:
         """The question without some donors."""
@@ -134,7 +187,8 @@ def pilot(name: str, panel: Panel, design: Design, refit: Refit, instead: str) -
         )
     if found.worlds is None or found.again is None:
         return Check.inapplicable(name, f"{effect.estimator} has no donors whose part could be asked again.")
-    return Pilot(panel, effect, found, found.worlds, found.again, _names(found, panel, design))
+    names = _names(found, panel, design)
+    return Pilot(panel, effect, found, found.worlds, found.again, names, design, refit)
 
 
 def _names(found: Counterfactual, panel: Panel, design: Design) -> tuple[str, ...]:
@@ -215,17 +269,14 @@ def movement(worlds: Worlds) -> Floats:
     return np.array(found)
 
 
-def verdict_of(change: float, full: float, noise: float, tolerance: float, *, turned: bool) -> Verdict:
-    """Whether a change of the effect is more than ``tolerance`` of it, or of the gaps before the measure where these are larger.
+def verdict_of(case: Pilot, full: float, change: float, tolerance: float, *, turned: bool) -> Verdict:
+    """Whether a change of the effect is more than ``tolerance`` of it, or of the noise where that is larger.
 
-    An effect that is smaller than the gaps before changes its sign easily: that is inconclusive.
+    An effect that does not stand out changes easily, its sign too: that is inconclusive.
     """
-    if change > tolerance * max(abs(full), noise):
-        return "fail"
+    if change > tolerance * max(abs(full), case.noise):
+        return "fail" if case.stands_out else "inconclusive"
     return "inconclusive" if turned else "pass"
-
-
-SMALL = "It is no larger than the gaps before the measure, so that its sign means little."
 
 
 def share(part: float, whole: float) -> float:

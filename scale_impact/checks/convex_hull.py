@@ -1,7 +1,8 @@
 """Is the treated city between its donors, or beyond them? A mix with weights that sum to one cannot go beyond.
 
 The distance of its path before the measure to the donors' hull is the gap that no such weights can close. Where a city lies
-above (or below) every donor in a period, that period says so by itself. And a city may lie within the hull of donors that are
+above (or below) every donor in a period, that period says so by itself. Every city has ups and downs of its own, which no mix
+follows: how far donors lie from each other's hull says how much of the distance that is. And a city may lie within the hull of donors that are
 far from it: their mix then interpolates over a wide distance, and is right only if the outcome is linear over it.
 
 Estimators with a constant (or with negative weights) leave the hull. For them the hull of movements counts, each unit's mean
@@ -10,27 +11,39 @@ before the measure taken away; what lies beyond that is extrapolated.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scale_impact.checks._pilots import Pilot, Refit, movement, or_none, pilot, share
+from scale_impact.checks._pilots import Pilot, Refit, movement, or_none, pilot, playing, share
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import simplex_fit
+from scale_impact.core.synthetic.placebos import ask, placebo_worlds
+from scale_impact.core.synthetic.worlds import Floats, Worlds
 from scale_impact.core.words import counted, number, some
 
 NAME = "convex_hull"
 
-NOISY = " It lies mostly between them: what they do not follow are its own ups and downs, which pre_fit judges."
+NOISY = " It lies mostly between them, but its ups and downs are its own."
+
+USUAL = 2.0
+"""Times the median donor's distance to the hull of the others up to which a distance is usual."""
+
+DRAWS = 199
+"""At most so many donors say what is usual."""
+
+SEED = 20251122
 
 BEYOND = 0.9
 """An estimator whose fit is closer than this share of the distance to the hull has left it."""
 
 OFTEN = 0.25
-"""A city beyond all donors in more than this share of the periods is beyond them, not only noisy."""
+"""A city beyond all donors in more than this share of the periods is beyond them, not only noisy; with n donors in more than
+4/(n + 1), twice what chance would have, but no more than half."""
 
 INSIDE = 1e-6
 """A distance under this share of the outcome's movement is none."""
@@ -52,11 +65,12 @@ def run(panel: Panel, design: Design, refit: Refit, *, tolerance: Share = 0.25) 
     Returns
     -------
     Check that fails where a treated unit lies outside by more than ``tolerance`` and beyond all donors in more than a quarter
-    of the periods (or outside by more than the movement itself): of the hull of levels, or of movements for an estimator that
-    leaves the levels' hull. Inconclusive where it lies outside, but mostly between donors: they do not follow its own ups and
-    downs. Its statistic is the largest such share. ``details.rows`` has for each treated unit
-    both distances, the periods in which it lies beyond all donors, and how far the donors with weight are from it
-    (``discrepancy``, the root of the weighted mean squared distance; ``nearest``, that of the nearest donor).
+    of the periods (with few donors up to half; or outside by more than the movement itself): of the hull of levels, or of movements for an estimator that
+    leaves the levels' hull. It passes where each lies within, or mostly between donors and no more than twice as far from their
+    hull as the median donor from the others'; in between it is inconclusive: donors do not follow its own ups and downs. Its
+    statistic is that share of the worst one. ``details.rows`` has for each treated unit both distances, the periods in which it
+    lies beyond all donors, and how far the donors with weight are from it (``discrepancy``, the root of the weighted mean
+    squared distance; ``nearest``, that of the nearest donor).
 
     Source: Abadie, Diamond and Hainmueller (2010), section 2.2, on interpolation; King and Zeng (2006) on the hull; Abadie and
     L'Hour (2021), section 2, on the pairwise discrepancy.
@@ -68,30 +82,42 @@ def run(panel: Panel, design: Design, refit: Refit, *, tolerance: Share = 0.25) 
         return Check.inapplicable(
             NAME, "Some units were not observed in each period before the measure: there is no hull of paths."
         )
-    levels, moves = _distances(case, intercept=False), _distances(case, intercept=True)
-    rows = [_row(case, u, levels[u], moves[u]) for u in range(len(case.worlds))]
-    worst = max(rows, key=lambda r: np.inf if r["share"] is None else r["share"])
+    levels, moves = (_distances(case.worlds, intercept=k) for k in (False, True))
+    rows = [_row(case, u, levels[u], moves[u], tolerance) for u in range(len(case.worlds))]
     far = [r for r in rows if r["share"] is None or r["share"] > tolerance]
-    out = [r for r in far if r["share"] is None or r["share"] > 1 or r["share_beyond"] > OFTEN]
-    verdict: Verdict = "fail" if out else "inconclusive" if far else "pass"
+    out = [r for r in far if r["share"] is None or r["share"] > 1 or r["share_beyond"] > r["often"]]
+    odd = [r for r in far if r["usual"] is None or r["usual"] > USUAL]
+    worst = max(out or odd or rows, key=lambda r: np.inf if r["share"] is None else r["share"])
+    verdict: Verdict = "fail" if out else "inconclusive" if odd else "pass"
     details = {"tolerance": tolerance, "unit": case.unit, "rows": rows, "path": _path(case, rows.index(worst))}
-    return Check(NAME, verdict, _words(case, worst, far, verdict), worst["share"], details=details)
+    return Check(NAME, verdict, _words(case, worst, out or odd, verdict), worst["share"], details=details)
 
 
-def _distances(case: Pilot, *, intercept: bool) -> list[float]:
-    """Root mean squared distance of each treated path before the measure to the donors' hull, [U]."""
-    worlds = case.worlds
-    solved = simplex_fit(worlds.outcomes.T, worlds.targets, rows=worlds.fit, allowed=worlds.donors, intercept=intercept)
-    gaps = worlds.targets - solved.intercepts[:, None] - solved.weights @ worlds.outcomes
+def _distances(worlds: Worlds, *, intercept: bool) -> list[float]:
+    """Root mean squared distance of each path before the measure to its donors' hull, [B]."""
+    gaps = ask(partial(_gaps, intercept=intercept), worlds)
     return [float(np.sqrt(np.mean(g[f] ** 2))) for g, f in zip(gaps, worlds.fit, strict=True)]
 
 
-def _row(case: Pilot, u: int, level: float, moved: float) -> Row:
+def _gaps(worlds: Worlds, *, intercept: bool) -> Floats:
+    solved = simplex_fit(worlds.outcomes.T, worlds.targets, rows=worlds.fit, allowed=worlds.donors, intercept=intercept)
+    return np.asarray(worlds.targets - solved.intercepts[:, None] - solved.weights @ worlds.outcomes)
+
+
+def _usual(case: Pilot, u: int, *, intercept: bool) -> float | None:
+    """Median distance of donors in the place of a treated unit to the hull of the others; None where none can be."""
+    one = case.worlds.take([u])
+    deal = playing(one, DRAWS, SEED)
+    return None if deal is None else float(np.median(_distances(placebo_worlds(one, deal), intercept=intercept)))
+
+
+def _row(case: Pilot, u: int, level: float, moved: float, tolerance: float) -> Row:
     scale = float(movement(case.worlds.take([u]))[0])
     fit = float(case.pre_rmspe[u])
     leaves = fit < BEYOND * level and level > INSIDE * scale
     distance = moved if leaves else level
     distance = 0.0 if distance <= INSIDE * scale else distance
+    usual = _usual(case, u, intercept=leaves) if distance > tolerance * scale else None
     return {
         "treated": case.found.names[u],
         "distance": level,
@@ -100,8 +126,10 @@ def _row(case: Pilot, u: int, level: float, moved: float) -> Row:
         "leaves": leaves,
         "movement": scale,
         "share": or_none(share(distance, scale)),
+        "usual": None if usual is None else or_none(share(distance, usual)),
         "beyond": _beyond(case, u),
         "share_beyond": _share_beyond(case, u, centred=leaves),
+        "often": max(OFTEN, min(4 / (int(case.worlds.donors[u].sum()) + 1), 0.5)),
         "periods": int(case.worlds.fit[u].sum()),
         **_near(case, u, centred=leaves),
         "predictors": _predictors(case, u),
@@ -175,9 +203,10 @@ def _predictors(case: Pilot, u: int) -> list[Row]:
 def _words(case: Pilot, worst: Row, out: list[Row], verdict: Verdict) -> str:
     who, of = worst["treated"], len(case.worlds)
     where = "outside" if out else "within" if worst["share"] == 0 else "close to"
+    as_others = " (as close as donors to each other's)" if not out and worst["usual"] is not None else ""
     many = f" ({len(out)} of {of} treated lie outside: {some([r['treated'] for r in out])})" if of > 1 and out else ""
     hull = "hull of the donors' movements" if worst["leaves"] else "donors' hull"
-    text = f"{who} lies {where} the {hull} before the measure{_distance(worst, case.unit)}{many}."
+    text = f"{who} lies {where} the {hull} before the measure{as_others}{_distance(worst, case.unit)}{many}."
     if worst["leaves"]:
         text += f" The estimator leaves the hull of levels, {number(worst['distance'])} away: what lies beyond is extrapolated."
     text += _outside(worst) + (NOISY if verdict == "inconclusive" else "") + _apart(worst)
@@ -190,7 +219,8 @@ def _distance(row: Row, unit: str) -> str:
         return ""
     away = row["distance_of_movements"] if row["leaves"] else row["distance"]
     of = "" if row["share"] is None else f", {row['share']:.0%} of what the outcome moves within a {unit}"
-    return f": no weights that sum to one come closer than {number(away)}{of}"
+    usual = "" if row["usual"] is None else f", {row['usual']:.1f} times as far as the median donor from the others'"
+    return f": no weights that sum to one come closer than {number(away)}{of}{usual}"
 
 
 def _outside(row: Row) -> str:

@@ -18,7 +18,7 @@ from scale_impact.checks._pilots import Pilot, Refit, or_none, pilot, share
 from scale_impact.core.assignments import count_assignments, every_assignment, random_assignments
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
-from scale_impact.core.keys import Column, Count, Share
+from scale_impact.core.keys import Column, Count, Label, Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.synthetic.placebos import Gaps, ask
 from scale_impact.core.synthetic.worlds import Floats, Worlds
@@ -40,7 +40,7 @@ def run(
     *,
     distance: Column | None = None,
     within: float | None = None,
-    neighbours: Sequence[str] = (),
+    neighbours: Sequence[Label] = (),
     tolerance: Share = 0.25,
     draws: Count = 9_999,
     alpha: Share = 0.05,
@@ -94,10 +94,27 @@ def run(
     return _judged(case, near, far, gaps, p, without, words, (tolerance, alpha))
 
 
+def refuse(
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    *,
+    distance: Column | None = None,
+    within: float | None = None,
+    neighbours: Sequence[Label] = (),
+) -> None:
+    """Refuse neighbours that are no donors and columns without distances, before anything is asked; errors as ``run``."""
+    if problems := _misused(distance, within, neighbours):
+        raise UsageError(problems)
+    case = pilot(NAME, panel, design, refit, "")
+    if not isinstance(case, Check):
+        _near(case, distance, within, neighbours)
+
+
 # ---- who is near -------------------------------------------------------------------------------
 
 
-def _misused(distance: str | None, within: float | None, neighbours: Sequence[str]) -> list[str]:
+def _misused(distance: str | None, within: float | None, neighbours: Sequence[Label]) -> list[str]:
     problems = []
     if (distance is None) != (within is None):
         problems.append("donor_spillover: distance and within go together, such as {distance: km, within: 50}.")
@@ -106,7 +123,9 @@ def _misused(distance: str | None, within: float | None, neighbours: Sequence[st
     return problems
 
 
-def _near(case: Pilot, distance: str | None, within: float | None, neighbours: Sequence[str]) -> tuple[list[int], str]:
+def _near(
+    case: Pilot, distance: str | None, within: float | None, neighbours: Sequence[Label]
+) -> tuple[list[int], str]:
     """Positions of near donors, and who they are in words."""
     if neighbours:
         known = {case.names[k]: k for k in case.donors}
@@ -198,7 +217,7 @@ def _apart(sizes: Floats, chosen: Any) -> Floats:
 
 
 def _without(case: Pilot, near: list[int]) -> Row:
-    """The effect without near donors; the change as a share of it (of the RMSPE before, where that is larger)."""
+    """The effect without near donors; the change as a share of it (of the median placebo's, where that is larger)."""
     full, clean = (float(v) for v in case.effects([case.worlds, case.without(near)]))
     change = or_none(clean - full)
     return {

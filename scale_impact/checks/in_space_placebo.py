@@ -93,7 +93,7 @@ def run(
     p = {s: _p_value(kept, s) for s in ("two", "lower", "upper")}
     verdict, end = _verdict(effect, p[side], len(kept.drawn), alpha)
     details = _details(panel, found, placebos, p, side, worst_fit, alpha)
-    reason = f"{_words(panel, found, kept, p, side, details['cutoffs'])} {end}"
+    reason = f"{_words(found, kept, p, side, details['cutoffs'])} {end}"
     return Check(NAME, verdict, reason, details["ratio"], p[side], details)
 
 
@@ -172,7 +172,7 @@ def _verdict(effect: Effect, p: float, n: int, alpha: float) -> tuple[Verdict, s
     return "pass", f"That agrees with the study's own test (p = {own:.3f}): the effect is not told apart from zero."
 
 
-def _words(panel: Panel, found: Counterfactual, kept: Placebos, p: Row, side: str, cutoffs: list[Row]) -> str:
+def _words(found: Counterfactual, kept: Placebos, p: Row, side: str, cutoffs: list[Row]) -> str:
     real, n = kept.real, len(kept.drawn)
     who = some(found.names, 3)
     as_large = round(p[side] * (n + 1)) - 1

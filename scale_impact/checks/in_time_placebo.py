@@ -1,7 +1,8 @@
 """Would a gap open before the measure did? The date is moved back, and the donors are fitted on what came before it alone.
 
 Data from the measure on are cut off, so that what opens after a pretended date is no effect: it is how far the donors drift
-away by themselves. Donors in the place of the treated, at the same pretended dates, say how much of that is usual.
+away by themselves. Donors in the place of the treated, at the same pretended dates, say how much of that is usual; where there
+are none, the estimator's own test at each date.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from scale_impact.checks._pilots import Pilot, Refit, or_none, pilot, placebo_gaps, playing, share
+from scale_impact.checks._pilots import APART, Pilot, Refit, or_none, pilot, placebo_gaps, playing, share
 from scale_impact.core.check import Check, Verdict
+from scale_impact.core.comparison import holm
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Count, Share
 from scale_impact.core.panel import Panel
+from scale_impact.core.placebo import NEVER, part, suppose, unit_starts
 from scale_impact.core.synthetic.pilots import FEWEST
-from scale_impact.core.synthetic.placebos import Gaps, over_fit
+from scale_impact.core.synthetic.placebos import Gaps, fewest_for, over_fit
 from scale_impact.core.synthetic.worlds import Floats, Worlds
 from scale_impact.core.words import counted, number, some
-from scale_impact.errors import UsageError
+from scale_impact.errors import ScaleImpactError, UsageError
 
 NAME = "in_time_placebo"
 
@@ -63,11 +66,12 @@ def run(
 
     Returns
     -------
-    Check that fails where the gap after a pretended date is unusual among donors at the same dates, or as large as the study's
-    effect (and the RMSPE before the measure). Its p-value is the share of units whose most unusual date is as unusual as the treated's: at each date the RMSPE
-    after over that before (but not less than the median unit's), in medians of all units at that date. With fewer donors than
-    a p-value of ``alpha`` takes only the sizes are compared: from half of the effect on it is inconclusive. ``details.rows``
-    has a row a date.
+    Check that fails where the gap after a pretended date is unusual among donors at the same dates: its p-value is the share of
+    units whose most unusual date is as unusual as the treated's (at each date the RMSPE after over that before, but not less than
+    the median unit's, in medians of all units at that date). With fewer donors than a p-value of ``alpha`` takes it fails where
+    no donor's is as unusual, the gap is as large as the effect, and more than what placebos usually show after the measure.
+    Without donors the p-value is that of the estimator's own tests, after Holm. A gap as large as the effect alone is
+    inconclusive. ``details.rows`` has a row a date.
 
     Raises
     ------
@@ -84,10 +88,18 @@ def run(
     if not steps:
         return Check.inapplicable(NAME, TOO_FEW)
     trials = [_trial(case, k, draws, seed) for k in steps]
-    rows = [_row(case, t, number_of_placebos=len(t.others)) for t in trials]
+    p, most, own = _tested(case, trials)
+    rows = [_row(case, t, q, number_of_placebos=len(t.others)) for t, q in zip(trials, own, strict=True)]
     full = float(case.effects([case.worlds])[0])
     details = {"alpha": alpha, "full": or_none(full), "unit": case.unit, "treated": [*case.found.names], "rows": rows}
-    return _judged(rows, (full, case.noise), *_joint(trials), alpha, details)
+    return _judged(rows, (full, APART * case.noise), p, most, alpha, details)
+
+
+def refuse(panel: Panel, design: Design, refit: Refit, *, earlier: Sequence[int] = ()) -> None:
+    """Refuse pretended dates that the data do not have, before anything is asked of them; errors as ``run``."""
+    case = pilot(NAME, panel, design, refit, "")
+    if not isinstance(case, Check):
+        _steps(case.worlds, 1, earlier)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,10 +171,39 @@ def _joint(trials: list[Trial]) -> tuple[float | None, int]:
     return p, int(sizes[0].argmax())
 
 
-def _row(case: Pilot, trial: Trial, *, number_of_placebos: int) -> Row:
+def _tested(case: Pilot, trials: list[Trial]) -> tuple[float | None, int, list[float | None]]:
+    """P-value, the date that it is of, and the estimator's own p-values at each date where there are no donors to ask."""
+    p, most = _joint(trials)
+    own: list[float | None] = _own_tests(case, trials) if p is None else [None for _ in trials]
+    known = [q for q in own if q is not None]
+    return (min(known), own.index(min(known)), own) if known else (p, most, own)
+
+
+def _own_tests(case: Pilot, trials: list[Trial]) -> list[float | None]:
+    """P-values of the estimator itself at the pretended dates, after Holm; None where it has none."""
+    found = [_own_test(case, t.worlds) for t in trials]
+    known = iter(holm([p for p in found if p is not None]))
+    return [None if p is None else next(known) for p in found]
+
+
+def _own_test(case: Pilot, pretended: Worlds) -> float | None:
+    """P-value of an effect from a pretended start on, estimated from the data before the measure alone."""
+    begins = np.unique(pretended.after.argmax(axis=1))
+    if len(begins) > 1:  # one end of the data cannot be before the measure of each
+        return None
+    starts = unit_starts(case.design)
+    some = part(case.panel, starts >= 0, pretended.after.shape[1])
+    supposed = np.where(np.isfinite(starts), float(begins[0]), NEVER)[some.units]
+    try:
+        return case.refit(some.panel, suppose(case.design, some, supposed, anticipation=0)).overall.p_value
+    except ScaleImpactError:  # too few periods for this estimator, or an option that names a later one
+        return None
+
+
+def _row(case: Pilot, trial: Trial, own: float | None, *, number_of_placebos: int) -> Row:
     sizes = trial.sizes
     low, high = np.quantile(trial.others.effect, [0.05, 0.95]) if number_of_placebos else (np.nan, np.nan)
-    p = float((sizes >= sizes[0] * (1 - 1e-9)).mean()) if number_of_placebos else None
+    p = float((sizes >= sizes[0] * (1 - 1e-9)).mean()) if number_of_placebos else own
     return {
         "earlier": trial.earlier,
         "from": _from(case, trial),
@@ -189,32 +230,51 @@ def _from(case: Pilot, trial: Trial) -> str:
 def _judged(
     rows: list[Row], sizes: tuple[float, float], p: float | None, most: int, alpha: float, details: Row
 ) -> Check:
-    """``sizes``: the study's effect, and the RMSPE before the measure, below which a gap is noise."""
-    full, noise = sizes
+    """``sizes``: the study's effect, and the size from which on a gap stands out from what happens by itself."""
+    full, usual = sizes
     known = [r for r in rows if r["estimate"] is not None]
     if not known or not np.isfinite(full):
         return Check(NAME, "inconclusive", "No pretended date gives an estimate.", details=details)
     worst = max(known, key=lambda r: abs(r["estimate"]))
-    verdict, end = _verdict(worst, rows[most], max(abs(full), noise), p, min(r["placebos"] for r in rows), alpha)
-    return Check(NAME, verdict, f"{_words(known, full, p)} {end}", worst["estimate"], p, details)
+    n = min(r["placebos"] for r in rows)
+    size = share(abs(worst["estimate"]), max(abs(full), usual))
+    if p is None or 0 < n < fewest_for(1 - alpha):
+        verdict, end = _by_size(worst, size, p, n)
+    else:
+        verdict, end = _by_p(worst, rows[most], size, p <= alpha, n)
+    small = verdict == "pass" and abs(worst["estimate"]) >= abs(full)
+    return Check(NAME, verdict, f"{_words(known, full, p)} {SMALL if small else end}", worst["estimate"], p, details)
 
 
-def _verdict(worst: Row, unusual: Row, full: float, p: float | None, n: int, alpha: float) -> tuple[Verdict, str]:
-    size = share(abs(worst["estimate"]), full)
-    can = 1 / (n + 1) <= alpha
-    if p is not None and can and p <= alpha:
-        return "fail", f"From {unusual['from']} on that is unusual among donors: the paths part before the measure."
-    if size >= 1:
-        return (
-            "fail",
-            f"From {worst['from']} on the gap is as large as the effect or larger, though nothing had happened yet.",
-        )
-    if can or size < 0.5:
-        return "pass", "Nothing is found where nothing had happened."
+NOTHING = "Nothing is found where nothing had happened."
+SMALL = "Such a gap is usual where nothing happened, and so is the effect."
+
+
+def _by_p(worst: Row, unusual: Row, size: float, rejected: bool, n: int) -> tuple[Verdict, str]:
+    """Where the p-value can say it, it alone says that paths part."""
+    if rejected:
+        among = "unusual among donors" if n else "more than chance"
+        return "fail", f"From {unusual['from']} on that is {among}: the paths part before the measure."
+    if size < 1:
+        return "pass", NOTHING
+    who = "among donors" if n else "by the estimator's own test"
+    return "inconclusive", f"From {worst['from']} on {AS_LARGE}; {who} that is not unusual."
+
+
+AS_LARGE = "the gap is as large as the effect or larger, though nothing had happened yet"
+
+
+def _by_size(worst: Row, size: float, p: float | None, n: int) -> tuple[Verdict, str]:
+    """Where too few donors are there for a p-value (or nobody, and no test of the estimator)."""
+    if size >= 1 and (p is None or p * (n + 1) < 1.5):  # no donor's is as unusual
+        return "fail", f"From {worst['from']} on {AS_LARGE}."
+    if size < 0.5:
+        return "pass", NOTHING
     few = "there are no donors to say whether that is unusual"
     if n:
         few = f"{counted(n, 'donor')} in its place cannot say whether that is unusual"
-    return "inconclusive", f"From {worst['from']} on the gap is {size:.0%} of the effect, and {few}."
+    part = "as large as the effect or larger" if size >= 1 else f"{size:.0%} of the effect"
+    return "inconclusive", f"From {worst['from']} on the gap is {part}, and {few}."
 
 
 def _words(rows: list[Row], full: float, p: float | None) -> str:
@@ -224,5 +284,6 @@ def _words(rows: list[Row], full: float, p: float | None) -> str:
     if len(rows) > 1 and rows[0]["from"].endswith("early"):
         dates = f"{rows[0]['earlier']} to {rows[-1]['earlier']} periods early"
     many = f"{counted(len(rows), 'pretended date')}, {dates}"
-    unusual = "" if p is None else f"; p = {p:.3f} for the most unusual date among donors at the same dates"
+    test = "among donors at the same dates" if rows[0]["placebos"] else "by the estimator's own tests, after Holm"
+    unusual = "" if p is None else f"; p = {p:.3f} for the most unusual date {test}"
     return f"At {many}, the mean gap until the measure is {span} (the effect: {number(full)}){unusual}."

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from scale_impact.checks._pilots import SMALL, Pilot, Refit, or_none, pilot, verdict_of
-from scale_impact.core.check import Check, Verdict
+from scale_impact.checks._pilots import Pilot, Refit, or_none, pilot, verdict_of
+from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Count, Share
 from scale_impact.core.panel import Panel
@@ -47,8 +47,9 @@ def run(
 
     Returns
     -------
-    Check that fails where without one donor the effect changes by more than ``tolerance`` of itself (of the RMSPE before the
-    measure, where that is larger), inconclusive where an effect so small changes its sign. Its statistic is the largest change.
+    Check that fails where without one donor the effect changes by more than ``tolerance`` of itself (of the median placebo's,
+    where that is larger), inconclusive where an effect that does not stand out from placebos does, or changes its sign. Its
+    statistic is the largest change.
     ``details.rows`` has the effect without each donor, ``details.together`` without several,
     ``details.treated`` without each treated unit.
 
@@ -130,14 +131,14 @@ def _judged(
     worst = max(known, key=lambda r: abs(r["change"]))
     turned = [r for r in known if r["estimate"] * full < 0]
     statistic = abs(float(worst["change"]))
-    verdict = verdict_of(statistic, full, case.noise, tolerance, turned=bool(turned))
+    verdict = verdict_of(case, full, statistic, tolerance, turned=bool(turned))
     verdict = "fail" if len(known) < len(rows) else verdict
-    return Check(NAME, verdict, _words(full, known, rows, several, worst, verdict, case), statistic, details=details)
+    small = {"fail": None, "pass": "", "inconclusive": f" {case.small}"}[verdict]
+    return Check(NAME, verdict, _words(full, known, rows, several, worst, small), statistic, details=details)
 
 
-def _words(
-    full: float, known: list[Row], rows: list[Row], several: list[Row], worst: Row, verdict: Verdict, case: Pilot
-) -> str:
+def _words(full: float, known: list[Row], rows: list[Row], several: list[Row], worst: Row, small: str | None) -> str:
+    """``small``: why the effect is too small to be judged, nothing where it passes; None where it hangs on one donor."""
     values = [r["estimate"] for r in known]
     span = f"between {number(min(values))} and {number(max(values))}"
     weight = "" if worst["weight"] is None else f" (weight {worst['weight']:.2f})"
@@ -148,7 +149,6 @@ def _words(
     if several and several[-1]["estimate"] is not None:
         more = f" Without all of {several[-1]['left_out']} it is {number(several[-1]['estimate'])}."
     who = counted(len(known), "donor") + (" with weight" if worst["weight"] is not None else "")
-    if verdict != "fail":
-        small = f" {SMALL}" if verdict == "inconclusive" else ""
+    if small is not None:
         return f"Without any one of {who} the effect of {number(full)} lies {span}; it hangs most on one: {most}.{more}{small}"
     return f"The effect of {number(full)} hangs on one donor: {most}. Over {who} left out in turn it lies {span}.{gone}{more}"

@@ -24,6 +24,7 @@ from scale_impact.core.keys import Count, Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.synthetic.counterfactual import Counterfactual
 from scale_impact.core.synthetic.placebos import Placebos
+from scale_impact.core.synthetic.ranks import Sizes, allowed, critical, smallest_effect, statistics
 from scale_impact.core.synthetic.worlds import Bools, Floats
 from scale_impact.core.words import counted, number
 
@@ -38,6 +39,7 @@ ABSURD = 10.0
 POINTS = 201
 """At most so many effects at which the power is told for a figure; where it changes, if these are no more."""
 
+Compared = Literal["rmspe_ratio", "effect"]
 Statistic = Literal["auto", "rmspe_ratio", "effect"]
 Row = dict[str, Any]
 
@@ -87,14 +89,14 @@ def run(
     if isinstance(placebos, Check) or found is None:
         return cast("Check", placebos)
     n = len(placebos.drawn)
-    if math.floor(alpha * (n + 1) + 1e-9) < 1:
+    if allowed(n, alpha) < 0:
         need = math.ceil(1 / alpha - 1e-9) - 1
         few = (
             f"With {counted(n, 'placebo')} no effect, however large, can be noticed at {alpha:.0%}: that takes {need}."
         )
         return Check(NAME, "inconclusive", few, details={"alpha": alpha, "placebos": n})
     asked = Asked(_chosen(statistic, found, placebos), power, alpha)
-    rows = [_row(found, placebos, h, asked) for h in _horizons(placebos.real.after)]
+    rows = _rows(found, placebos, asked)
     details = {
         "alpha": alpha, "wanted": wanted, "statistic": asked.statistic, "asked_power": power, "placebos": n,
         "estimate": effect.overall.value, "rows": rows, "unit": panel.unit,
@@ -108,12 +110,12 @@ def run(
 class Asked:
     """The options."""
 
-    statistic: str
+    statistic: Compared
     power: float
     alpha: float
 
 
-def _chosen(statistic: Statistic, found: Counterfactual, placebos: Placebos) -> str:
+def _chosen(statistic: Statistic, found: Counterfactual, placebos: Placebos) -> Compared:
     if placebos.real.pre_rmspe[0] <= 0 or (placebos.drawn.pre_rmspe <= 0).any():
         return "effect"
     if statistic == "auto":
@@ -133,28 +135,28 @@ def _horizons(after: Bools) -> list[int]:
 def _thresholds(placebos: Placebos, cells: Bools, asked: Asked) -> tuple[Floats, Floats]:
     """The effect, up and down, from which on the test rejects in the world of each placebo, [B] each, sorted.
 
-    The test rejects where fewer than alpha (n + 1) of all n + 1 units have as large a statistic. With the RMSPE ratio and
-    gaps in terms of each placebo's RMSPE before, mean m and mean square q, an effect d gives d^2 + 2 d m + q: it exceeds the
-    critical value c^2 for good from d = -m + sqrt(m^2 - q + c^2) on.
+    With the RMSPE ratio gaps are in terms of each placebo's RMSPE before, and turned back into those of the treated at the end.
     """
     ratio = asked.statistic == "rmspe_ratio"
     scale = placebos.drawn.pre_rmspe if ratio else np.ones(len(placebos.drawn))
-    mean = placebos.drawn.mean(cells) / scale
-    square = (placebos.drawn.root(cells) / scale) ** 2 if ratio else mean**2
-    known = np.isfinite(mean)
-    mean, square = mean[known], square[known]
-    rank = math.floor(asked.alpha * (len(mean) + 1) + 1e-9)
-    critical = np.sort(square)[-max(rank, 1)]
-    room = np.sqrt(np.maximum(mean**2 - square + critical, 0.0))
-    there = mean**2 - square + critical >= 0  # otherwise no effect in this direction escapes the test
+    sizes = Sizes(np.ones_like(scale), placebos.drawn.root(cells) / scale, placebos.drawn.mean(cells) / scale)
+    known = np.isfinite(sizes.effect)
+    sizes = Sizes(sizes.pre[known], sizes.post[known], sizes.effect[known])
+    limit = critical(statistics(sizes, asked.statistic, "two"), asked.alpha)
     own = float(placebos.real.pre_rmspe[0]) if ratio else 1.0
-    up, down = (np.where(there, np.maximum(turn * -mean + room, 0.0), 0.0) * own for turn in (1, -1))
+    up, down = (smallest_effect(sizes, limit, asked.statistic, sign) * own for sign in (1.0, -1.0))
     return np.sort(up), np.sort(down)
 
 
 def _quantile(thresholds: Floats, power: float) -> float:
     """The smallest effect that is noticed in a share of the worlds."""
-    return float(thresholds[math.ceil(power * len(thresholds) - 1e-9) - 1])
+    return float(thresholds[math.ceil(power * len(thresholds) - 1e-9) - 1]) if len(thresholds) else math.inf
+
+
+def _rows(found: Counterfactual, placebos: Placebos, asked: Asked) -> list[Row]:
+    """Rows by the number of periods; without those in which too few placebos are observed to notice anything."""
+    rows = [_row(found, placebos, h, asked) for h in _horizons(placebos.real.after)]
+    return [row for row in rows if math.isfinite(row["mde"])]
 
 
 def _row(found: Counterfactual, placebos: Placebos, periods: int, asked: Asked) -> Row:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scale_impact.checks._pilots import SMALL, Pilot, Refit, or_none, pilot, verdict_of
+from scale_impact.checks._pilots import Pilot, Refit, or_none, pilot, verdict_of
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Count, Share
@@ -52,8 +52,9 @@ def run(
 
     Returns
     -------
-    Check that fails where a shorter span changes the effect by more than ``tolerance`` of itself (of the RMSPE before the
-    measure, where that is larger), inconclusive where an effect so small changes its sign. Its statistic is the largest change.
+    Check that fails where a shorter span changes the effect by more than ``tolerance`` of itself (of the median placebo's, where
+    that is larger), inconclusive where an effect that does not stand out from placebos does, or changes its sign. Its statistic
+    is the largest change.
     ``details.rows`` has the effect and the RMSPE by the periods left out;
     ``details.trend`` the change of the effect with each period left out (least squares).
 
@@ -71,7 +72,7 @@ def run(
     variants = [_later(case.worlds, k) for k in steps]
     rows = _rows(case, steps, variants, case.ask(variants))
     details = {"tolerance": tolerance, "rows": rows, "trend": _trend(rows)}
-    return _judged(rows, details, tolerance, case.noise)
+    return _judged(case, rows, details, tolerance)
 
 
 def _droppable(worlds: Worlds, shortest: float) -> int:
@@ -114,29 +115,28 @@ def _trend(rows: list[Row]) -> float | None:
     return float(np.polyfit(x, y, 1)[0])
 
 
-def _judged(rows: list[Row], details: dict[str, Any], tolerance: float, noise: float) -> Check:
+def _judged(case: Pilot, rows: list[Row], details: dict[str, Any], tolerance: float) -> Check:
     full, known = rows[0]["estimate"], [r for r in rows[1:] if r["estimate"] is not None]
     if full is None or not known:
         return Check(NAME, "inconclusive", "No shorter span gives an estimate.", details=details)
-    details = {**details, "allowed": tolerance * max(abs(full), noise)}
+    details = {**details, "allowed": tolerance * max(abs(full), case.noise)}
     worst = max(known, key=lambda r: abs(r["estimate"] - full))
     change = abs(worst["estimate"] - full)
     turned = any(r["estimate"] * full < 0 for r in known)
-    verdict = verdict_of(change, full, noise, tolerance, turned=turned)
-    return Check(NAME, verdict, _words(rows, known, worst, verdict, details["trend"]), change, details=details)
+    verdict = verdict_of(case, full, change, tolerance, turned=turned)
+    small = case.small if verdict == "inconclusive" else ""
+    return Check(NAME, verdict, _words(rows, known, worst, verdict, small, details["trend"]), change, details=details)
 
 
-def _words(rows: list[Row], known: list[Row], worst: Row, verdict: Verdict, trend: float | None) -> str:
-    values = [r["estimate"] for r in known]
+def _words(rows: list[Row], known: list[Row], worst: Row, verdict: Verdict, small: str, trend: float | None) -> str:
+    values = [r["estimate"] for r in (rows[0], *known)]
     span = f"between {number(min(values))} and {number(max(values))}"
-    shorter = (
-        f"fitted on {rows[-1]['periods']} to {counted(known[0]['periods'], 'period')} instead of {rows[0]['periods']}"
-    )
+    spans = f"fitted on {known[-1]['periods']} to {counted(rows[0]['periods'], 'period')}"
     drift = "" if trend is None else f" Each period left out changes it by {number(trend)}."
     if verdict != "fail":
-        end = ": the span does not decide it." if verdict == "pass" else f". {SMALL}"
-        return f"{shorter[0].upper()}{shorter[1:]} the effect of {number(rows[0]['estimate'])} lies {span}{end}{drift}"
+        end = ": the span does not decide it." if verdict == "pass" else f". {small}"
+        return f"{spans[0].upper()}{spans[1:]} the effect of {number(rows[0]['estimate'])} lies {span}{end}{drift}"
     return (
-        f"The effect of {number(rows[0]['estimate'])} depends on how far back the data go: {shorter} it lies {span}, "
+        f"The effect of {number(rows[0]['estimate'])} depends on how far back the data go: {spans} it lies {span}, "
         f"{number(worst['estimate'])} from {worst['from']} on.{drift}"
     )

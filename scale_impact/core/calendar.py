@@ -62,8 +62,8 @@ class Calendar:
 def calendar_of(panel: Panel) -> Calendar:
     """The calendar of a panel's periods.
 
-    Dates of one day of the month are months, quarters or years; other dates are days or weeks. Texts such as 2019-03
-    and 2019Q1 are read as such, whole numbers as steps of their smallest distance. All else counts one step a period.
+    Dates of one day of the month, or that are all its last, are months, quarters or years; other dates are days or weeks.
+    Texts such as 2019-03 and 2019Q1 are read as such, whole numbers as steps of their smallest distance. All else counts one step a period.
     """
     found = _months(panel.periods)
     if found is not None:
@@ -88,12 +88,18 @@ def _months(periods: NDArray[Any]) -> Whole | None:
     """Months since year 0; None where periods are no months."""
     if np.issubdtype(periods.dtype, np.datetime64):
         months = periods.astype("datetime64[M]")
-        alike = len(np.unique((periods.astype("datetime64[D]") - months).astype(int))) == 1
         distinct = len(np.unique(months)) == len(periods)
-        return np.asarray(months.astype(int) + 12 * 1970) if alike and distinct else None
+        return np.asarray(months.astype(int) + 12 * 1970) if distinct and _one_day(periods, months) else None
     if np.issubdtype(periods.dtype, np.number):
         return _months_in_numbers(periods)
     return _months_in_texts([str(p) for p in periods])
+
+
+def _one_day(periods: NDArray[Any], months: NDArray[Any]) -> bool:
+    """Whether dates are the same day of their months, or the last one of each."""
+    days = periods.astype("datetime64[D]")
+    last = days + 1 == (months + 1).astype("datetime64[D]")
+    return bool(last.all()) or len(np.unique((days - months).astype(int))) == 1
 
 
 def _months_in_numbers(periods: NDArray[Any]) -> Whole | None:

@@ -31,6 +31,13 @@ ROW_FIELDS = (
 )  # fmt: skip
 
 
+NONE_OWN = "none of its own"
+"""``Effect.inference`` of estimators whose numbers have no standard errors until a method judges them."""
+
+NO_ERROR = "no standard error of its own: with so few treated units an interval is by placebo cities or permutations"
+"""The reason of such a number, until it is judged."""
+
+
 class Judgement(Protocol):
     """How an estimate is judged where a normal or t interval is not valid: a bootstrap, a randomisation test, ..."""
 
@@ -323,7 +330,6 @@ def flat_row(
 ) -> dict[str, Any]:
     """One number as the row of estimates.jsonl from ``kind`` on; fields that it does not use are null."""
     low, high = (end if math.isfinite(end) else None for end in estimate.interval(level) or (math.nan, math.nan))
-    words = (inference, estimate.reason, None if estimate.judged is None else estimate.judged.words)
     filled = {
         "kind": kind,
         "label": label,
@@ -336,9 +342,17 @@ def flat_row(
         "ci_high": high,
         "p_value": estimate.p_value,
         **({} if sample is None else vars(sample)),
-        "inference": "; ".join(w for w in words if w),
+        "inference": _how(inference, estimate),
     }
     return {name: filled.get(name) for name in ROW_FIELDS}
+
+
+def _how(inference: str, estimate: Estimate) -> str:
+    """How interval and p-value were made, or why there are none; what holds until a number is judged is not said after that."""
+    judged = None if estimate.judged is None else estimate.judged.words
+    reason = None if judged and estimate.reason == NO_ERROR else estimate.reason
+    own = None if inference == NONE_OWN and (judged or reason) else inference
+    return "; ".join(w for w in (own, reason, judged) if w)
 
 
 def _pick(labels: tuple[Any, ...], index: NDArray[np.int64]) -> tuple[Any, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Annotated, Any, get_args, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Lt
 
@@ -22,6 +24,9 @@ Count = Annotated[int, Ge(1)]
 
 Column = Annotated[str, "column of the data"]
 """An option that names a column, which the source's card has to describe."""
+
+Label = str | int | float | date
+"""An option that names a unit or a period, as its author wrote it; ``core.words.plain`` makes it the text that is looked up."""
 
 
 FILLED = ("refits", "judged", "curve", "profile")
@@ -129,6 +134,61 @@ def _misfit(kind: Any, value: Any) -> str | None:
     try:
         _adapter(kind).validate_python(value, strict=True)
     except ValidationError as error:
-        what = error.errors(include_url=False)[0]["msg"].removeprefix("Input ")
-        return f"is {value!r}: it {what[:1].lower()}{what[1:]}."
+        found = error.errors(include_url=False)
+        bound = next((e for e in found if e["type"] in BOUNDS), None)
+        if bound is None and (_has_choice(kind) or found[0]["type"] in NO_LIST):
+            return f"is {value!r}: it should be {_wanted(kind)}."
+        what = (bound or found[0])["msg"].replace(" after validation", "")
+        _, should, rest = what.partition("should ")
+        return f"is {value!r}: it {should}{rest}." if should else f"is {value!r}: {what[:1].lower()}{what[1:]}."
     return None
+
+
+BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long")
+"""What is wrong with a value of the right kind, as pydantic calls it."""
+
+NO_LIST = ("sequence_str", "is_instance_of")
+"""That a value is no sequence, which pydantic says in words of Python."""
+
+WORDS: Mapping[Any, tuple[str, str]] = {
+    str: ("a text", "texts"), int: ("a whole number", "whole numbers"), float: ("a number", "numbers"),
+    bool: ("true or false", "true or false"), date: ("a date", "dates"),
+}  # fmt: skip
+"""Kinds of values in words, one and several."""
+
+
+def _branches(kind: Any) -> tuple[Any, ...]:
+    """The kinds that a value may be of, but for none at all."""
+    if get_origin(kind) is Annotated:
+        return _branches(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return tuple(b for k in get_args(kind) if k is not type(None) for b in _branches(k))
+    return (kind,)
+
+
+def _has_choice(kind: Any) -> bool:
+    """Whether values of a kind, or in it, may be of several kinds: what is said of one of them alone misleads then."""
+    branches = _branches(kind)
+    inner = () if get_origin(branches[0]) is Literal else get_args(branches[0])
+    return len(branches) > 1 or any(map(_has_choice, inner))
+
+
+def _wanted(kind: Any, *, many: bool = False) -> str:
+    """What a value has to be, in words."""
+    said = [words for k in _branches(kind) for words in _one_wanted(k, many=many)]
+    if {str, int, float, date} <= set(_branches(kind)):
+        said = ["names, numbers or dates" if many else "a name, a number or a date"]
+    *first, last = dict.fromkeys(said)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _one_wanted(kind: Any, *, many: bool) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [str(word) for word in get_args(kind)]
+    if kind in WORDS:
+        return [WORDS[kind][many]]
+    of = get_args(kind)
+    if issubclass(get_origin(kind) or kind, Mapping):
+        return ["mappings" if many else "a mapping"]
+    lists = "lists" if many else "a list"
+    return [f"{lists} of {_wanted(of[0], many=True)}" if of and of[0] is not Any else lists]

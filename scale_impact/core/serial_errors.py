@@ -28,6 +28,9 @@ CLOSE, MANY_STEPS = 1e-9, 500
 TURNS, SETTLED = 60, 1e-3
 """Turns of ``arima`` between its errors and its coefficients, until no coefficient moves by that share of its standard error."""
 
+DIFFERENCES = 2
+"""Most differences, of steps and of seasons together, that a series is taken through."""
+
 INSIDE = 1.02
 """Roots of a moving average nearer to the unit circle mean that a model takes away more than there is."""
 
@@ -46,7 +49,7 @@ class Errors:
         ``newey_west``: least squares with a covariance that allows for correlation up to ``lags``;
         ``prais_winsten``: autoregressive of order 1, the correlation as if it were known; ``arima``: seasonal ARIMA.
     lags:
-        Of ``newey_west``; None: the whole part of 4 (n/100)^(2/9).
+        Of ``newey_west``, 1 or more; None: the whole part of 4 (n/100)^(2/9).
     order, seasonal:
         (p, d, q) and (P, D, Q) of ``arima``; order None: p and q up to 2 by the corrected AIC.
     cycle:
@@ -262,6 +265,10 @@ def _newey_west(
 def _lags(series: Sequence[Series], errors: Errors) -> int:
     """Lags of Newey and West: as asked for, or by the rule of thumb of Newey and West (1994)."""
     n = max(len(s.y) for s in series)
+    if errors.lags is not None and errors.lags < 1:
+        raise EstimationError(
+            f"newey_west needs one lag or more (lags is {errors.lags}). Without any, use `errors: ols`."
+        )
     chosen = errors.lags if errors.lags is not None else int(4 * (n / 100) ** (2 / 9))
     return max(1, min(chosen, n - 1))
 
@@ -365,6 +372,7 @@ def _lagged(values: Floats) -> Floats:
 def _arima(series: Series, errors: Errors) -> _White:
     """Maximum likelihood in turns: the model of residuals, then generalised least squares given it."""
     order = errors.order or (0, 0, 0)
+    _refuse_large(series, order, errors)
     changed, kept = _differenced(series, order[1], errors.seasonal[1], errors.cycle)
     found = _least_squares(changed, kept)
     chosen = order if errors.order is not None else _best_order(changed, found, errors)
@@ -379,6 +387,26 @@ def _arima(series: Series, errors: Errors) -> _White:
             return _White(turned, kept, _described(chosen, errors, fit), len(fit.params) - 1)
         found = new
     raise EstimationError("arima: coefficients and errors do not settle. Use another `order`, or `errors: ar1`.")
+
+
+def _refuse_large(series: Series, order: tuple[int, int, int], errors: Errors) -> None:
+    """Refuse models of errors with more differences than a series has, or than one parameter for two observations left."""
+    if order[1] + errors.seasonal[1] > DIFFERENCES:
+        raise EstimationError(
+            f"arima: {order[1] + errors.seasonal[1]} differences in turn leave nothing of a trend or an effect. Use at most "
+            f"{DIFFERENCES} (d, and D of the season, together)."
+        )
+    n, k = series.x.shape
+    lost = order[1] + errors.seasonal[1] * (errors.cycle or 1)
+    wanted = order[0] + order[2] + errors.seasonal[0] + errors.seasonal[2]
+    left = n - k - lost
+    if not wanted or 2 * wanted <= left:
+        return
+    taken = counted(k, "coefficient") + (f" and {counted(lost, 'difference')}" if lost else "")
+    raise EstimationError(
+        f"arima: {counted(wanted, 'parameter')} of errors for {counted(n, 'observation')}, of which {taken} leave {max(left, 0)}; at "
+        f"most {max(left // 2, 0)} can be told from so few. Use a smaller `order`, or `errors: ar1`."
+    )
 
 
 def _differenced(series: Series, d: int, seasonal: int, cycle: int | None) -> tuple[Series, NDArray[np.bool_]]:
@@ -427,7 +455,11 @@ def _inside(fit: Any) -> bool:
 def _arma(
     series: Series, residuals: Floats, order: tuple[int, int, int], errors: Errors, start: Floats | None = None
 ) -> Any:
-    """A stationary ARMA model of residuals, fitted by maximum likelihood; what statsmodels warns of is an error here."""
+    """A stationary ARMA model of residuals, fitted by maximum likelihood.
+
+    That it was not found is an error here. What statsmodels warns of besides is where it starts, and the covariance of its
+    parameters, which nobody reads.
+    """
     from statsmodels.tools.sm_exceptions import ConvergenceWarning
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
@@ -438,8 +470,8 @@ def _arma(
     big_p, _, big_q = errors.seasonal
     seasonal = (big_p, 0, big_q, errors.cycle or 0) if big_p or big_q else (0, 0, 0, 0)
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         warnings.simplefilter("error", ConvergenceWarning)
-        warnings.filterwarnings("ignore", message="Non-(stationary|invertible) starting")  # only where it starts
         try:
             return SARIMAX(wide, order=(p, 0, q), seasonal_order=seasonal).fit(start, disp=False, maxiter=MANY_STEPS)
         except (ConvergenceWarning, np.linalg.LinAlgError, ValueError) as error:

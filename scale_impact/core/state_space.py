@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scale_impact.core.words import counted
 from scale_impact.errors import EstimationError
 
-NAME = re.compile(r"[a-z]+(_[a-z]+)*")
+NAME = re.compile(r"[a-z]+(?:_[a-z]+)*")
 """The part of a model in the name of its variance, such as freq_seasonal in freq_seasonal_52(2)."""
 
 Floats = NDArray[np.float64]
@@ -103,7 +103,7 @@ class _Model:
 
     @cached_property
     def names(self) -> list[str]:
-        return [NAME.match(n.removeprefix("sigma2."))[0] for n in self.model.param_names]  # type: ignore[index]
+        return [NAME.findall(n.removeprefix("sigma2."))[0] for n in self.model.param_names]
 
 
 def foretell(y: Floats, x: Floats, structure: Structure, *, draws: int = 0, seed: int = 0) -> Forecast:
@@ -133,10 +133,10 @@ def foretell(y: Floats, x: Floats, structure: Structure, *, draws: int = 0, seed
     model = _built(y, x, structure)
     mode = _mode(model)
     if not draws:
-        return _at(model, mode, y, x)
+        return _at(model, mode, y)
     random = np.random.default_rng(seed)
     points, weights = _posterior(model, mode, random)
-    return _drawn(model, points, weights, _at(model, mode, y, x), draws, random)
+    return _drawn(model, points, weights, _at(model, mode, y), draws, random)
 
 
 # ---- the model -------------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def _proposed(centre: Floats, spread: Floats, priors: Floats, random: np.random.
 # ---- forecasts ------------------------------------------------------------------------------------------
 
 
-def _at(model: _Model, logs: Floats, y: Floats, x: Floats) -> Forecast:
+def _at(model: _Model, logs: Floats, y: Floats) -> Forecast:
     """The forecast at one point: ahead of observations by one step, smoothed over gaps, beyond them as far as it goes."""
     model.model.update(model.variances(logs))
     found = model.model.ssm.smooth()

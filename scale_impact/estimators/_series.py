@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from scale_impact.core.calendar import Calendar, calendar_of
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Family, Kind, Sample
+from scale_impact.core.keys import Label
 from scale_impact.core.panel import Panel, elapsed
-from scale_impact.core.synthetic.pilots import Pilots, pilots
+from scale_impact.core.synthetic.pilots import Pilots, name_together, pilots
 from scale_impact.core.synthetic.worlds import Worlds
 from scale_impact.core.words import counted, plain, some
-from scale_impact.errors import DesignError, UsageError
+from scale_impact.errors import UsageError
+from scale_impact.estimators._covariates import complete_columns
 
 Floats = NDArray[np.float64]
 Season = Literal["auto", "none", "dummies", "fourier"]
@@ -85,12 +87,7 @@ class Question:
     @property
     def labels(self) -> tuple[str, ...]:
         """Each series as a reader knows it: its unit, or the start that its units share."""
-        return tuple(
-            self.found.names[int(m[0])]
-            if len(m) == 1
-            else f"{counted(len(m), 'unit')} from {plain(self.panel.periods[s])}"
-            for m, s in zip(self.members, self.starts, strict=True)
-        )
+        return tuple(name_together(self.found, m, int(s)) for m, s in zip(self.members, self.starts, strict=True))
 
     @property
     def event_times(self) -> Floats:
@@ -152,8 +149,8 @@ def question(
     method: str,
     *,
     covariates: Sequence[str],
-    donors: Sequence[str] | None,
-    without: Sequence[str],
+    donors: Sequence[Label] | None,
+    without: Sequence[Label],
 ) -> Question:
     """The series of a design; errors as ``pilots``, and of covariates that are no numbers or are missing."""
     found = pilots(panel, design, method, donors=donors, without=without, alone=True)
@@ -168,31 +165,8 @@ def question(
         found.outcomes, treated, np.tile(np.arange(n) >= found.n_treated, (len(starts), 1)), time < fitted[:, None],
         time >= starts[:, None], None, np.arange(n),
     )  # fmt: skip
-    values = _covariates(panel, method, covariates, found)
+    values = complete_columns(found, covariates, method)
     return Question(found, calendar_of(panel), worlds, starts, fitted, members, values, tuple(covariates))
-
-
-def _covariates(panel: Panel, method: str, names: Sequence[str], found: Pilots) -> Floats:
-    """Covariates of the units used, [K, N, T]."""
-    wide = np.full((len(names), panel.n_units, panel.n_periods), np.nan)
-    problems = []
-    for k, name in enumerate(names):
-        values = panel.column(name)
-        if values.dtype == object or (not np.issubdtype(values.dtype, np.number) and values.dtype != bool):
-            problems.append(f"{method}: covariate {name} is no number. Use a column of numbers, such as a 0/1 column.")
-            continue
-        wide[k, panel.unit_codes, panel.period_codes] = values.astype(float)
-    used = wide[:, found.units]
-    if not problems:
-        problems = [_lacking(panel, method, n, v) for n, v in zip(names, used, strict=True) if np.isnan(v).any()]
-    if problems:
-        raise DesignError(problems)
-    return used
-
-
-def _lacking(panel: Panel, method: str, name: str, values: Floats) -> str:
-    when = [plain(p) for p in panel.periods[np.isnan(values).any(axis=0)]]
-    return f"{method}: covariate {name} is missing in {some(when, 3)}. Complete it, leave it out, or use a shorter `sample`."
 
 
 # ---- season ----------------------------------------------------------------------------------------------

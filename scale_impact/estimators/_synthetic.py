@@ -8,15 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.core.effect import Effect, Estimate, Family, Sample
+from scale_impact.core.effect import NO_ERROR as NO_ERROR
+from scale_impact.core.effect import NONE_OWN, Effect, Estimate, Family, Sample
 from scale_impact.core.panel import Panel, elapsed
 from scale_impact.core.synthetic.counterfactual import Counterfactual
 from scale_impact.core.synthetic.pilots import Pilots
 from scale_impact.core.synthetic.worlds import Floats
-from scale_impact.core.words import plain, some
-
-NO_ERROR = "no standard error of its own: with so few treated units an interval is by placebo cities or permutations"
-"""Why estimates of this family have none until they are judged."""
+from scale_impact.core.words import counted, plain, some
 
 
 def effect_of(
@@ -24,7 +22,7 @@ def effect_of(
     found: Pilots,
     counterfactual: Counterfactual,
     *,
-    inference: str = "none of its own",
+    inference: str = NONE_OWN,
     notes: tuple[str, ...] = (),
     judged_by: str = "placebo",
     **more: Any,
@@ -61,7 +59,7 @@ def effect_of(
         inference=inference,
         counterfactual=counterfactual,
         judged_by=judged_by,
-        notes=(*found.notes, *notes),
+        notes=(*found.notes, *said_of_constants(found), *notes),
         **(fields | more),
     )
 
@@ -118,8 +116,14 @@ def mapped(found: Pilots, expected: Floats, **more: Any) -> Counterfactual:
     )
 
 
-def said_of_range(found: Pilots) -> list[str]:
-    """Treated units that lie above or below all donors before the measure: no mix without a level of its own reaches them."""
+OWN_LEVEL = "demeaned_synthetic_control and synthetic_did let it keep a level of its own"
+
+
+def said_of_range(found: Pilots, instead: str = OWN_LEVEL) -> list[str]:
+    """Treated units that lie above or below all donors before the measure: no mix without a level of its own reaches them.
+
+    ``instead``: what would let them keep a level of their own.
+    """
     said = []
     donors = found.outcomes[found.n_treated :]
     for k, name in enumerate(found.names[: found.n_treated]):
@@ -129,7 +133,7 @@ def said_of_range(found: Pilots) -> list[str]:
             if out.mean() > 0.5:
                 said.append(
                     f"{name} lies {side} all donors in {out.sum()} of {len(path)} periods before the measure: no mix of them can "
-                    "reach its level. demeaned_synthetic_control and synthetic_did let it keep a level of its own."
+                    f"reach its level. {instead}."
                 )
     return said
 
@@ -152,6 +156,28 @@ def said_of_uniqueness(found: Pilots, unique: NDArray[np.bool_]) -> list[str]:
         f"The weights of {some(who)} are not unique: other mixes of donors fit as well before the measure and may say something "
         "else after it. Read the fit, not the weights; fewer donors or more periods before would settle it."
     ]
+
+
+def said_of_constants(found: Pilots) -> list[str]:
+    """Treated units and donors whose outcome does not move at all before the measure."""
+    before = found.outcomes[:, : found.fitted.max()]
+    seen = np.isfinite(before)
+    seen[: found.n_treated] &= np.arange(before.shape[1]) < found.fitted[:, None]
+    high, low = (np.where(seen, before, end).T for end in (-np.inf, np.inf))
+    still = np.flatnonzero((high.max(axis=0) == low.min(axis=0)) & (seen.sum(axis=1) > 1))
+    said = [
+        f"{found.names[k]} is {plain(float(high[:, k].max()))} in each period before the measure: a fit there tells how high it "
+        "stands, not how it would have moved. Is it observed, or filled in?"
+        for k in still
+        if k < found.n_treated
+    ]
+    donors = [found.names[k] for k in still if k >= found.n_treated]
+    if donors:
+        said.append(
+            f"{counted(len(donors), 'donor')} of {len(found.donor_names)} with the same outcome in each period before the measure: "
+            f"{some(donors)}. They show no common course; leave them out (`without`) if they are filled in."
+        )
+    return said
 
 
 def refuse_constant(found: Pilots) -> list[str]:

@@ -11,7 +11,7 @@ No standard error of its own: placebo cities or conformal intervals judge it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -20,18 +20,31 @@ from annotated_types import Ge
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
-from scale_impact.core.keys import Column
+from scale_impact.core.keys import Column, Label
 from scale_impact.core.panel import Panel
-from scale_impact.core.simplex import simplex_fit
+from scale_impact.core.simplex import SimplexFit, simplex_fit
 from scale_impact.core.synthetic.left_out import left_out
-from scale_impact.core.synthetic.pilots import Pilots, pilots
+from scale_impact.core.synthetic.pilots import Pilots, pilots, said_of_missing, wide_columns
 from scale_impact.core.synthetic.worlds import Floats, Worlds
 from scale_impact.core.words import number, some
-from scale_impact.errors import DataError, EstimationError
-from scale_impact.estimators._covariates import covariate_columns
-from scale_impact.estimators._synthetic import donor_frame, effect_of, mapped, refuse_constant, said_of_twins
+from scale_impact.errors import DesignError, EstimationError
+from scale_impact.estimators._synthetic import (
+    donor_frame,
+    effect_of,
+    mapped,
+    refuse_constant,
+    said_of_range,
+    said_of_twins,
+    said_of_uniqueness,
+)
 
+KEY = "augmented_synthetic_control"
 Folds = Literal["augsynth", "all"]
+
+OWN_LEVEL = "`fixed_effects: true` lets it keep a level of its own"
+
+FAR = 1.0
+"""Negative weights that sum to more than this outweigh the mix that they mend."""
 
 RANGE, STEPS = 1e-8, 20
 """Penalties tried: from the largest eigenvalue of the donors' products down to this share of it, in so many equal ratios."""
@@ -50,8 +63,8 @@ def fit(
     fixed_effects: bool = False,
     covariates: Sequence[Column] = (),
     residualise: bool = False,
-    donors: Sequence[str] | None = None,
-    without: Sequence[str] = (),
+    donors: Sequence[Label] | None = None,
+    without: Sequence[Label] = (),
 ) -> Effect:
     """The effect on each treated unit against a mix of donors whose error before the measure is mended.
 
@@ -81,29 +94,48 @@ def fit(
     Raises
     ------
     DesignError
-        No donor, a donor that is treated itself, fewer than three periods before the measure, missing cells.
-    DataError
-        A covariate that is missing for a unit in all periods before the measure.
+        No donor, a donor that is treated itself, fewer than three periods before the measure, missing cells, a
+        covariate that is no number, or without a value for a unit before the measure.
     EstimationError
         The outcome does not vary; more covariates than donors can be regressed on.
 
     Source: Ben-Michael, Feller and Rothstein (2021), sections 2 to 5; their R package augsynth 0.2.0 for choices.
     """
-    found = pilots(panel, design, "augmented_synthetic_control", donors=donors, without=without)
+    found = pilots(panel, design, KEY, donors=donors, without=without)
     if problems := refuse_constant(found):
         raise EstimationError(problems)
-    recipe = _Recipe(penalty, one_se, folds == "augsynth", fixed_effects, residualise, _columns(found, covariates))
-    return _effect(found, recipe)
+    columns = _columns(found, covariates)
+    recipe = _Recipe(penalty, one_se, folds == "augsynth", fixed_effects, residualise, columns)
+    effect = _effect(found, recipe)
+    return replace(effect, notes=(*effect.notes, *_said_of_gaps(found, covariates, columns)))
+
+
+def _said_of_gaps(found: Pilots, names: Sequence[str], columns: Floats) -> list[str]:
+    """Covariates that lack values before the measure."""
+    said = [
+        said_of_missing(found, f"Covariate {n}", c[:, : found.fitted.max()])
+        for n, c in zip(names, columns, strict=True)
+    ]
+    return [sentence for sentence in said if sentence]
 
 
 def _effect(found: Pilots, recipe: _Recipe) -> Effect:
     worlds = found.worlds()
-    mixes = [_mix(worlds, b, recipe) for b in range(len(worlds))]
+    apart = _apart(worlds)
+    mixes = [_mix(apart, b, recipe) for b in range(len(worlds))]
     weights = np.stack([m.weights for m in mixes])
-    expected = worlds.targets - _gaps(worlds, mixes, recipe)
-    counterfactual = mapped(found, expected, donors=donor_frame(found, weights), again=partial(again, recipe=recipe))
-    notes = (*said_of_twins(found), *_said_of_mending(found, mixes))
-    return effect_of("augmented_synthetic_control", found, counterfactual, notes=notes)
+    expected = worlds.targets - _gaps(apart, mixes, recipe)
+    unique = tuple(m.unique for m in mixes)
+    counterfactual = mapped(
+        found, expected, donors=donor_frame(found, weights), again=partial(again, recipe=recipe), unique=unique
+    )
+    notes = (
+        *([] if recipe.fixed_effects else said_of_range(found, OWN_LEVEL)),
+        *said_of_twins(found),
+        *said_of_uniqueness(found, np.array(unique)),
+        *_said_of_mending(found, mixes, recipe),
+    )
+    return effect_of(KEY, found, counterfactual, notes=notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,23 +151,33 @@ class _Recipe:
 
 
 def _columns(found: Pilots, names: Sequence[str]) -> Floats:
-    """Covariates of the pilots' units, [K, N, T]."""
-    chosen = covariate_columns(found, names)
+    """Covariates of the pilots' units, [K, N, T]; means are of those cells that are known."""
+    chosen = wide_columns(found, names, KEY)
     before = chosen[:, :, : int(found.fitted.min())]
     problems = [
-        f"Covariate {name!r} is missing before the measure for {some([found.names[i] for i in np.flatnonzero(gone)])}. "
-        "Leave it out, or these units (`without`)."
+        f"{KEY}: covariate {name!r} has no value before the measure for {some([found.names[i] for i in np.flatnonzero(gone)])}. Leave "
+        "it out, or these units (`without`)."
         for name, gone in zip(names, np.asarray(np.isnan(before).all(axis=2)), strict=True)
         if gone.any()
     ]
     if problems:
-        raise DataError(problems)
+        raise DesignError(problems)
     return chosen
 
 
 def again(worlds: Worlds, *, recipe: _Recipe) -> Floats:
     """Gaps [B, T] in other worlds; each has a penalty of its own unless one was given."""
-    return _gaps(worlds, [_mix(worlds, b, recipe) for b in range(len(worlds))], recipe)
+    apart = _apart(worlds)
+    return _gaps(apart, [_mix(apart, b, recipe) for b in range(len(worlds))], recipe)
+
+
+def _apart(worlds: Worlds) -> Worlds:
+    """The same questions of outcomes less each period's mean of all units.
+
+    Weights sum to one, so that no answer changes; but a level that is large against the movement would be multiplied by what
+    weights, negative ones among them, miss of that sum in rounding.
+    """
+    return replace(worlds, outcomes=worlds.outcomes - worlds.outcomes.mean(axis=0))
 
 
 def _gaps(worlds: Worlds, mixes: list[_Mix], recipe: _Recipe) -> Floats:
@@ -151,11 +193,21 @@ def _gaps(worlds: Worlds, mixes: list[_Mix], recipe: _Recipe) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Mix:
-    """Weights on all units [N], those of synthetic control among them, and the penalty."""
+    """Weights on all units [N], those of synthetic control among them (as solved), and the penalty."""
 
     weights: Floats
-    plain: Floats
+    solved: SimplexFit | None
     penalty: float
+
+    @property
+    def unique(self) -> bool:
+        """Whether no other mix of donors is as close before it is mended."""
+        return self.solved is not None and bool(self.solved.unique[0])
+
+    @property
+    def negative(self) -> float:
+        """Sum of the negative weights."""
+        return float(self.weights.clip(max=0).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,14 +225,14 @@ def _mix(worlds: Worlds, b: int, recipe: _Recipe) -> _Mix:
     traits = _traits(worlds, b, recipe.covariates)
     if traits is not None and not (np.isfinite(traits.donors).all() and np.isfinite(traits.target).all()):
         nothing = np.full(len(allowed), np.nan)  # a covariate begins after this world's start
-        return _Mix(nothing, nothing, np.nan)
+        return _Mix(nothing, None, np.nan)
     problem = _matched(lags, traits, recipe.residualise)
-    plain, weights, penalty = _ridge(problem, recipe)
+    solved, weights, penalty = _ridge(problem, recipe)
     if traits is not None and recipe.residualise:
         weights = weights + _exactly(traits, weights)
-    full = np.zeros((2, len(allowed)))
-    full[:, allowed] = weights, plain
-    return _Mix(full[0], full[1], penalty)
+    full = np.zeros(len(allowed))
+    full[allowed] = weights
+    return _Mix(full, solved, penalty)
 
 
 def _lags(worlds: Worlds, b: int, demeaned: bool) -> _Problem:
@@ -241,10 +293,11 @@ def _exactly(traits: _Problem, weights: Floats) -> Floats:
 # ---- ridge ---------------------------------------------------------------------------------------------------------------
 
 
-def _ridge(problem: _Problem, recipe: _Recipe) -> tuple[Floats, Floats, float]:
-    """Weights of synthetic control [J], mended weights [J], and the penalty.
+def _ridge(problem: _Problem, recipe: _Recipe) -> tuple[SimplexFit, Floats, float]:
+    """Synthetic control, its mended weights [J], and the penalty.
 
-    The change is the ridge regression of the rest on the donors: X' (X X' + penalty)^-1 (x - X w). Source: lemma 1.
+    The change is the ridge regression of the rest on the donors: X' (X X' + penalty)^-1 (x - X w). It sums to zero because X
+    is centred; what rounding leaves of its sum is taken away. Source: lemma 1.
     """
     from scipy.linalg import eigh
 
@@ -254,7 +307,8 @@ def _ridge(problem: _Problem, recipe: _Recipe) -> tuple[Floats, Floats, float]:
         x @ x.T, driver="ev"
     )  # the usual driver waits for threads, a thousand times longer than it works
     values = np.maximum(values, 0.0)
-    plain = simplex_fit(x, problem.target).weights[0]
+    solved = simplex_fit(x, problem.target)
+    plain = solved.weights[0]
     penalty = recipe.penalty
     if penalty is None:
         folds = left_out(x, problem.target, plain, m - recipe.but_last)
@@ -262,7 +316,8 @@ def _ridge(problem: _Problem, recipe: _Recipe) -> tuple[Floats, Floats, float]:
     rest = vectors.T @ (problem.target - x @ plain)
     real = values > NEGLIGIBLE * values[-1]
     damped = np.where(real, rest / np.where(real, values + penalty, 1.0), 0.0)
-    return plain, plain + x.T @ (vectors @ damped), penalty
+    change = x.T @ (vectors @ damped)
+    return solved, plain + (change - change.mean()), penalty
 
 
 def _chosen(values: Floats, vectors: Floats, rests: Floats, one_se: bool) -> float:
@@ -284,12 +339,24 @@ def _chosen(values: Floats, vectors: Floats, rests: Floats, one_se: bool) -> flo
     return float(penalties[errors <= errors[least] + slack].max())
 
 
-def _said_of_mending(found: Pilots, mixes: list[_Mix]) -> tuple[str, ...]:
+def _said_of_mending(found: Pilots, mixes: list[_Mix], recipe: _Recipe) -> tuple[str, ...]:
     """The penalty of each treated unit, and by how much weights are negative."""
     said = [
-        f"{name}: penalty {number(m.penalty)}, negative weights sum to {number(float(m.weights.clip(max=0).sum()))}"
+        f"{name}: penalty {number(m.penalty)}, negative weights sum to {number(m.negative)}"
         for name, m in zip(found.names, mixes, strict=False)
     ]
     return (
         f"Ridge correction of {some(said, 5)}. Negative weights reach beyond the donors: compare synthetic_control.",
+        *(_said_of_reach(n, m, recipe) for n, m in zip(found.names, mixes, strict=False) if m.negative < -FAR),
+    )
+
+
+def _said_of_reach(name: str, mix: _Mix, recipe: _Recipe) -> str:
+    """That the correction is larger than what it corrects, and what it does to noise."""
+    noise = float(np.sqrt((mix.weights**2).sum()))
+    other = "demeaned_synthetic_control" if recipe.fixed_effects else "`fixed_effects: true`"
+    return (
+        f"{name}: the negative weights outweigh the mix that they mend. What would have been is extrapolated far beyond the donors, "
+        f"and noise of single donors enters {number(noise)} times as strong as that of one city: do not trust the effect unless "
+        f"{other} or a larger `penalty` says the same."
     )

@@ -4,7 +4,7 @@ Weights on donors that sum to one, and a constant: each unit's mean before the m
 city lies above or below all others and yet moves like a mix of them; with donors whose weights explain it perfectly it
 agrees with ``synthetic_control``. It is wrong where the gap in levels would not have stayed.
 
-No standard error of its own: placebo cities, conformal intervals or prediction intervals judge it.
+No standard error of its own: placebo cities or conformal intervals judge it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.keys import Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import SimplexFit, simplex_fit
 from scale_impact.core.synthetic.pilots import pilots
@@ -30,7 +31,9 @@ from scale_impact.estimators._synthetic import (
 )
 
 
-def fit(panel: Panel, design: Design, *, donors: Sequence[str] | None = None, without: Sequence[str] = ()) -> Effect:
+def fit(
+    panel: Panel, design: Design, *, donors: Sequence[Label] | None = None, without: Sequence[Label] = ()
+) -> Effect:
     """The effect on each treated unit against a mix of donors that moves as it did.
 
     Parameters
@@ -59,7 +62,8 @@ def fit(panel: Panel, design: Design, *, donors: Sequence[str] | None = None, wi
     worlds = found.worlds()
     solved = _solved(worlds)
     counterfactual = mapped(
-        found, _expected(worlds, solved), donors=donor_frame(found, solved.weights), again=again, unique=tuple(solved.unique)
+        found, _expected(worlds, solved), donors=donor_frame(found, solved.weights), again=again,
+        unique=tuple(bool(u) for u in solved.unique),
     )  # fmt: skip
     notes = (*said_of_twins(found), *said_of_uniqueness(found, solved.unique))
     return effect_of("demeaned_synthetic_control", found, counterfactual, notes=notes)

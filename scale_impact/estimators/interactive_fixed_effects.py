@@ -22,14 +22,16 @@ from annotated_types import Ge
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.keys import Column, Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.synthetic.factors import answer
 from scale_impact.core.synthetic.low_rank import Force, by_rank, cross_validate, effects, fill, filled_gaps, simplest
 from scale_impact.core.synthetic.pilots import Pilots, pilots
 from scale_impact.core.synthetic.worlds import Floats, Worlds
-from scale_impact.core.words import counted, number, plain, some
+from scale_impact.core.words import counted, number, some
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from scale_impact.estimators._convention import listed
+from scale_impact.estimators._covariates import complete_columns
 from scale_impact.estimators._low_rank import completed, misnamed, notes_of, refuse, untreated, whole_table
 from scale_impact.estimators._parametric_bootstrap import FEWEST_DRAWS, with_errors
 from scale_impact.estimators._synthetic import effect_of, mapped
@@ -37,17 +39,20 @@ from scale_impact.estimators._synthetic import effect_of, mapped
 KEY = "interactive_fixed_effects"
 Method = Literal["controls", "em"]
 
+FILLED_BY = "say `method: em`, which fills them"
+"""What this estimator does with cells that were not observed."""
+
 
 def fit(
     panel: Panel,
     design: Design,
     *,
-    donors: Sequence[str] | None = None,
-    without: Sequence[str] = (),
+    donors: Sequence[Label] | None = None,
+    without: Sequence[Label] = (),
     factors: Annotated[int, Ge(0)] | None = None,
     most_factors: Annotated[int, Ge(0)] = 5,
     force: Force = "two-way",
-    covariates: Sequence[str] = (),
+    covariates: Sequence[Column] = (),
     method: Method = "controls",
     bootstrap: Annotated[int, Ge(0)] = 0,
     folds: Annotated[int, Ge(2)] = 5,
@@ -81,7 +86,8 @@ def fit(
     Raises
     ------
     DesignError
-        No donor, a treated donor, too few periods before or too few donors for the factors, missing cells (``controls``).
+        No donor, a treated donor, too few periods before or too few donors for the factors, missing cells (``controls``),
+        a covariate that is no number or missing in a cell.
     EstimationError
         The outcome does not vary, a covariate says nothing, or the steps do not settle.
 
@@ -89,7 +95,7 @@ def fit(
     """
     chosen = listed(covariates)
     _refuse_options(method, force, bootstrap, chosen, folds, (factors, most_factors))
-    found = pilots(panel, design, KEY, donors=donors, without=without, incomplete=method == "em")
+    found = pilots(panel, design, KEY, donors=donors, without=without, incomplete=method == "em", filled_by=FILLED_BY)
     refuse(found, KEY)
     _refuse_factors(found, factors, force)
     ranks = [factors] if factors is not None else list(range(min(most_factors, _room(found, force)) + 1))
@@ -210,32 +216,14 @@ def _columns(found: Pilots, names: Sequence[str], force: Force) -> Floats:
     Raises
     ------
     DesignError
-        One is no number, or missing in a row.
+        One is no column, no number, or missing in a cell.
     EstimationError
         One says nothing beside effects and the others.
     """
-    read = [_column(found, name) for name in names]
-    if problems := [r for r in read if isinstance(r, str)]:
-        raise DesignError(problems)
-    columns = np.array([r for r in read if not isinstance(r, str)]).reshape(-1, *found.outcomes.shape)
+    columns = complete_columns(found, names, KEY)
     if len(columns):
         _refuse_collinear(found, columns, names, force)
     return columns
-
-
-def _column(found: Pilots, name: str) -> Floats | str:
-    """One covariate, [N, T], or what is wrong with it."""
-    raw = found.panel.column(name)
-    if not (np.issubdtype(raw.dtype, np.number) or raw.dtype == bool):
-        return f"{KEY}: covariate {name!r} is not numeric ({raw.dtype}). Turn it into numbers, or leave it out."
-    table = np.full((found.panel.n_units, found.panel.n_periods), np.nan)
-    table[found.panel.unit_codes, found.panel.period_codes] = raw
-    mine = table[found.units]
-    bad = np.argwhere(~np.isfinite(mine))
-    if len(bad):
-        where = some([f"{found.names[i]}/{plain(found.panel.periods[t])}" for i, t in bad], 3)
-        return f"{KEY}: covariate {name!r} is missing or infinite in {counted(len(bad), 'row')} ({where}). Fill it, or leave it out."
-    return mine
 
 
 def _refuse_collinear(found: Pilots, columns: Floats, names: Sequence[str], force: Force) -> None:

@@ -21,12 +21,12 @@ from scale_impact.core.analysis import NO_VARIATION
 from scale_impact.core.calendar import Calendar
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Family, Kind
-from scale_impact.core.keys import Column, Count
+from scale_impact.core.keys import Column, Count, Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.serial_errors import Errors, Fitted, Series, durbin_watson, ljung_box, regress
 from scale_impact.core.synthetic.counterfactual import Counterfactual
 from scale_impact.core.synthetic.worlds import Worlds
-from scale_impact.core.words import plain
+from scale_impact.core.words import counted, plain
 from scale_impact.errors import DesignError, EstimationError, UsageError
 from scale_impact.estimators._series import (
     Floats,
@@ -47,7 +47,6 @@ NAME = "interrupted_time_series"
 ErrorModel = Literal["ar1", "newey_west", "prais_winsten", "arima", "ols"]
 Change = Literal["both", "level", "slope"]
 ControlSeries = Literal["difference", "regressor", "none"]
-Label = str | int | float
 Cycle = Annotated[int, Ge(2)]
 Three = Annotated[list[Annotated[int, Ge(0)]], Len(3, 3)]
 
@@ -93,8 +92,8 @@ def fit(
     interventions: Sequence[Label] = (),
     covariates: Sequence[Column] = (),
     control_series: ControlSeries | None = None,
-    donors: Sequence[str] | None = None,
-    without: Sequence[str] = (),
+    donors: Sequence[Label] | None = None,
+    without: Sequence[Label] = (),
 ) -> Effect:
     """Segmented regression of each series of treated units.
 
@@ -155,7 +154,12 @@ def _places(panel: Panel, interventions: Sequence[Label]) -> tuple[int, ...]:
 
 def _refuse_idle(errors: str, lags: int | None, order: object, seasonal_order: object) -> None:
     """Refuse options of another model of errors."""
-    wrong = [
+    wrong = (
+        [f"{NAME}: `lags` is {lags}. For errors without any, say `errors: ols`."]
+        if lags is not None and lags < 1
+        else []
+    )
+    wrong += [
         f"{NAME}: `{option}` belongs to `errors: {owner}` (it is {errors})."
         for option, owner, given in (
             ("lags", "newey_west", lags),
@@ -361,7 +365,7 @@ def _notes(asked: Question, model: Model, found: Fitted) -> list[str]:
     said = list(model.wave.words)
     if model.control != "none":
         how = "is taken away from" if model.control == "difference" else "is a regressor of"
-        said.append(f"The mean of {asked.n_donors} untreated units {how} the series.")
+        said.append(f"The mean of {counted(asked.n_donors, 'untreated unit')} {how} the series.")
     if model.interventions:
         when = ", ".join(plain(asked.panel.periods[p]) for p in model.interventions)
         said.append(f"Held constant: changes at {when}.")

@@ -22,6 +22,7 @@ from annotated_types import Ge, Gt
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.keys import Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.synthetic.low_rank import (
     Filled,
@@ -54,8 +55,8 @@ def fit(
     panel: Panel,
     design: Design,
     *,
-    donors: Sequence[str] | None = None,
-    without: Sequence[str] = (),
+    donors: Sequence[Label] | None = None,
+    without: Sequence[Label] = (),
     penalty: Annotated[float, Gt(0)] | None = None,
     force: Force = "two-way",
     folds: Annotated[int, Ge(2)] = 5,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Family, Kind
-from scale_impact.core.keys import Column
+from scale_impact.core.keys import Column, Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.state_space import Forecast, Structure, Trend, foretell
 from scale_impact.core.synthetic.counterfactual import Counterfactual
@@ -109,8 +109,8 @@ def fit(
     changing_season: bool = False,
     covariates: Sequence[Column] = (),
     control_series: ControlSeries | None = None,
-    donors: Sequence[str] | None = None,
-    without: Sequence[str] = (),
+    donors: Sequence[Label] | None = None,
+    without: Sequence[Label] = (),
     draws: Draws = 4000,
     seed: int = 0,
 ) -> Effect:

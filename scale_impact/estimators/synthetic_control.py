@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.keys import Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import SimplexFit, simplex_fit
-from scale_impact.core.synthetic.nested import is_unique, matching, nested
+from scale_impact.core.synthetic.nested import is_unique, matching, nested_many
 from scale_impact.core.synthetic.pilots import Pilots, pilots
-from scale_impact.core.synthetic.predictors import Matched, Predictors, matched, read_predictors
+from scale_impact.core.synthetic.predictors import Matched, Predictors, matched, read_predictors, said_of_averages
 from scale_impact.core.synthetic.worlds import Bools, Floats, Worlds
 from scale_impact.core.words import counted, plain, some
 from scale_impact.errors import DesignError, EstimationError, UsageError
@@ -46,10 +47,10 @@ def fit(
     design: Design,
     *,
     predictors: Sequence[str | Mapping[str, Any]] = (),
-    v: str | Sequence[float] = "nested",
+    v: Literal["nested", "cross_validation", "equal"] | Sequence[float] = "nested",
     fitted_on: Sequence[Any] | None = None,
-    donors: Sequence[str] | None = None,
-    without: Sequence[str] = (),
+    donors: Sequence[Label] | None = None,
+    without: Sequence[Label] = (),
     largest: float = 1.0,
     seed: int = 20251122,
 ) -> Effect:
@@ -96,8 +97,10 @@ def fit(
     counterfactual = mapped(
         found, solved.weights @ found.outcomes, donors=donor_frame(found, solved.weights), again=method.again,
         unique=tuple(bool(u) for u in solved.unique), predictors=_balance(found, method, worlds, solved),
+        plain=method.predictors is None and method.largest == 1 and bool((worlds.fit <= method.window).all()),
     )  # fmt: skip
-    notes = (*said_of_range(found), *said_of_twins(found), *said_of_uniqueness(found, solved.unique))
+    averages = said_of_averages(found, method.predictors) if method.predictors else []
+    notes = (*said_of_range(found), *said_of_twins(found), *said_of_uniqueness(found, solved.unique), *averages)
     return effect_of(NAME, found, counterfactual, notes=notes)
 
 
@@ -117,8 +120,11 @@ class _Solved:
         return self.alone if self.by_outcome is None else self.by_outcome.unique
 
 
-Weigh = Callable[[Matched, Worlds, int], tuple[Floats, Floats, bool]]
-"""From the predictors of a world to weights of donors and predictors, and whether the former are unique."""
+Weights = tuple[Floats, Floats, bool]
+"""Of donors and of predictors, and whether the former are unique."""
+
+Weigh = Callable[[list[Matched], Worlds], list[Weights]]
+"""From the predictors of each world to its weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +135,15 @@ class _Method:
     weigh: Weigh | None
     window: Bools
     largest: float
-    known: dict[bytes, tuple[Floats, Floats, bool]] = field(default_factory=dict)
+    known: dict[bytes, Weights] = field(default_factory=dict)
 
     def again(self, worlds: Worlds) -> Floats:
         """Gaps [B, T] in other worlds."""
-        return np.asarray(worlds.targets - self.solve(worlds).weights @ worlds.outcomes)
+        try:
+            solved = self.solve(worlds)
+        except DesignError as error:  # a window that this world does not have is no fault of the study's
+            raise EstimationError(error.problems) from error
+        return np.asarray(worlds.targets - solved.weights @ worlds.outcomes)
 
     def solve(self, worlds: Worlds) -> _Solved:
         """Weights in all worlds."""
@@ -143,8 +153,9 @@ class _Method:
                 asked.outcomes.T, asked.targets, rows=asked.fit, allowed=asked.donors, upper=self.largest
             )  # fmt: skip
             return _Solved(solved.weights, np.zeros((len(asked), 0)), np.zeros(0, dtype=bool), solved)
-        rows = [self._one(worlds, asked, b) for b in range(len(asked))]
-        weights, v, alone = (np.array([r[k] for r in rows]) for k in (0, 1, 2))
+        keys = [_key(asked, b) for b in range(len(asked))]
+        self._learn(worlds, asked, {key: b for b, key in enumerate(keys) if key not in self.known})
+        weights, v, alone = (np.array([self.known[key][k] for key in keys]) for k in (0, 1, 2))
         return _Solved(weights, v, alone)
 
     def _explained(self, worlds: Worlds) -> Bools:
@@ -152,19 +163,20 @@ class _Method:
         cut = worlds.fit & self.window[: worlds.outcomes.shape[1]]
         return np.where(cut.any(axis=1, keepdims=True), cut, worlds.fit)
 
-    def _one(self, worlds: Worlds, asked: Worlds, b: int) -> tuple[Floats, Floats, bool]:
-        """Weights of one world, on all units, and of all predictors; whether the former are unique."""
-        key = _key(asked, b)
-        if key not in self.known:
-            assert self.predictors is not None
-            assert self.weigh is not None
-            chosen = matched(self.predictors, worlds, b)
-            if not len(chosen.kept):
-                raise EstimationError(f"{NAME}: no predictor has a value in the periods that are fitted on.")
+    def _learn(self, worlds: Worlds, asked: Worlds, new: dict[bytes, int]) -> None:
+        """Weights of some worlds, on all units and of all predictors, to be remembered."""
+        if not new:
+            return
+        assert self.predictors is not None
+        assert self.weigh is not None
+        rows = np.array(list(new.values()))
+        chosen = [matched(self.predictors, worlds, b) for b in rows]
+        if not all(len(one.kept) for one in chosen):
+            raise EstimationError(f"{NAME}: no predictor has a value in the periods that are fitted on.")
+        for key, b, one, (mix, own, alone) in zip(new, rows, chosen, self.weigh(chosen, asked.take(rows)), strict=True):
             weights, v = np.zeros(len(worlds.units)), np.full(len(self.predictors), np.nan)
-            weights[worlds.donors[b]], v[chosen.kept], alone = self.weigh(chosen, asked, b)
+            weights[worlds.donors[b]], v[one.kept] = mix, own
             self.known[key] = weights, v, alone
-        return self.known[key]
 
 
 def _key(worlds: Worlds, b: int) -> bytes:
@@ -190,7 +202,7 @@ def _method(
     seed: int,
 ) -> _Method:
     """The way of weighting that the options ask for."""
-    _refuse_options(given, v, largest)
+    _refuse_options(given, v, largest, len(found.donor_names))
     window = _window(found, fitted_on)
     if not given:
         return _Method(None, None, window, largest)
@@ -207,14 +219,22 @@ def _method(
     return _Method(predictors, _fixed(weights), window, largest)
 
 
-def _refuse_options(given: Sequence[Any], v: str | Sequence[float], largest: float) -> None:
+def _refuse_options(given: Sequence[Any], v: str | Sequence[float], largest: float, donors: int) -> None:
     said = []
     if isinstance(v, str) and v not in ("nested", "cross_validation", "equal"):
         said.append(f"{NAME}: v is {v!r}; it has to be nested, cross_validation, equal or one number a predictor.")
-    if not isinstance(v, str) and (not given or min(v, default=0) < 0 or not sum(v) > 0):
-        said.append(f"{NAME}: v gives numbers; that needs predictors, and numbers that are not negative and not all 0.")
+    if not isinstance(v, str) and not (given and np.isfinite(v).all() and min(v, default=0) >= 0 and sum(v) > 0):
+        said.append(
+            f"{NAME}: v gives numbers; that needs predictors, and finite numbers that are not negative and not all 0."
+        )
     if not 0 < largest <= 1:
         said.append(f"{NAME}: largest is {largest!r}; the largest weight of a donor lies above 0 and not above 1.")
+    if not given and largest > 0 and largest * donors < 1 - 1e-12:
+        least = np.ceil(1e4 / donors) / 1e4
+        said.append(
+            f"{NAME}: {counted(donors, 'donor')} need `largest` of at least {least:.4g} for weights that sum to one (it is "
+            f"{largest:g}); placebo cities, which have a donor fewer, need more."
+        )
     if given and largest < 1:
         said.append(f"{NAME}: largest limits donors where outcomes alone are matched; leave it out, or the predictors.")
     if said:
@@ -261,38 +281,48 @@ def _distances(worlds: Worlds, b: int, periods: Bools) -> Floats:
 
 
 def _nested(seed: int) -> Weigh:
-    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats, bool]:
-        solved = nested(chosen.distances, _distances(worlds, b, worlds.fit[b]), seed)
-        return solved.weights, solved.v, solved.unique
+    def weigh(chosen: list[Matched], worlds: Worlds) -> list[Weights]:
+        explained = [_distances(worlds, b, worlds.fit[b]) for b in range(len(worlds))]
+        return [(s.weights, s.v, s.unique) for s in nested_many([c.distances for c in chosen], explained, seed)]
 
     return weigh
 
 
 def _fixed(weights: Floats) -> Weigh:
-    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats, bool]:
-        own = weights[chosen.kept]
-        return matching(chosen.distances, own), own / own.sum(), is_unique(chosen.distances, own)
+    def weigh(chosen: list[Matched], _: Worlds) -> list[Weights]:
+        return [_weighted(one, weights[one.kept] / weights[one.kept].sum()) for one in chosen]
 
     return weigh
+
+
+def _weighted(chosen: Matched, v: Floats) -> Weights:
+    """Donors that match predictors of given weights."""
+    return matching(chosen.distances, v), v, is_unique(chosen.distances, v)
 
 
 def _cross_validated(predictors: Predictors, seed: int) -> Weigh:
     """V from predictors of the first half and outcomes of the second; donors that match the second half's predictors."""
 
-    def weigh(chosen: Matched, worlds: Worlds, b: int) -> tuple[Floats, Floats, bool]:
-        time = np.flatnonzero(worlds.fit[b])
-        first, second = np.zeros_like(worlds.fit[b]), np.zeros_like(worlds.fit[b])
-        first[time[: len(time) // 2]], second[time[len(time) // 2 :]] = True, True
-        early, late = (matched(predictors, _on(worlds, b, half), 0) for half in (first, second))
-        if lost := sorted(set(chosen.kept) - (set(early.kept) & set(late.kept))):
-            raise DesignError(
-                f"{NAME}: cross-validation needs each predictor in both halves of the periods before the measure; "
-                f"{some([predictors.names[k] for k in lost])} has no value in one. Name it without a window, or say `v: nested`."
-            )
-        v = nested(early.distances, _distances(worlds, b, second), seed).v
-        return matching(late.distances, v), v, is_unique(late.distances, v)
+    def weigh(chosen: list[Matched], worlds: Worlds) -> list[Weights]:
+        halves = [_halves(predictors, one, worlds, b) for b, one in enumerate(chosen)]
+        searched = nested_many([early.distances for early, _, _ in halves], [z for _, _, z in halves], seed)
+        return [_weighted(late, s.v) for (_, late, _), s in zip(halves, searched, strict=True)]
 
     return weigh
+
+
+def _halves(predictors: Predictors, chosen: Matched, worlds: Worlds, b: int) -> tuple[Matched, Matched, Floats]:
+    """Predictors of the first and of the second half of the periods fitted on, and outcomes of the second."""
+    time = np.flatnonzero(worlds.fit[b])
+    first, second = np.zeros_like(worlds.fit[b]), np.zeros_like(worlds.fit[b])
+    first[time[: len(time) // 2]], second[time[len(time) // 2 :]] = True, True
+    early, late = (matched(predictors, _on(worlds, b, half), 0) for half in (first, second))
+    if lost := sorted(set(chosen.kept) - (set(early.kept) & set(late.kept))):
+        raise DesignError(
+            f"{NAME}: cross-validation needs each predictor in both halves of the periods before the measure; "
+            f"{some([predictors.names[k] for k in lost])} has no value in one. Name it without a window, or say `v: nested`."
+        )
+    return early, late, _distances(worlds, b, second)
 
 
 def _on(worlds: Worlds, b: int, periods: Bools) -> Worlds:

@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Family
-from scale_impact.core.keys import Column
+from scale_impact.core.keys import Column, Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import simplex_fit
 from scale_impact.core.synthetic.counterfactual import Counterfactual
 from scale_impact.core.synthetic.frank_wolfe import frank_wolfe
-from scale_impact.core.synthetic.pilots import Pilots, pilots
+from scale_impact.core.synthetic.pilots import Pilots, name_together, pilots
 from scale_impact.core.synthetic.worlds import Again, Bools, Floats, Worlds
-from scale_impact.core.words import counted, number, plain
+from scale_impact.core.words import number
 from scale_impact.errors import EstimationError
 from scale_impact.estimators._covariates import less_covariates
 from scale_impact.estimators._synthetic import NO_ERROR, donor_frame, effect_of, refuse_constant, said_of_twins
@@ -60,8 +60,8 @@ def fit(
     solver: Solver = "auto",
     zeta: Annotated[float, Ge(0)] | None = None,
     covariates: Sequence[Column] = (),
-    donors: Sequence[str] | None = None,
-    without: Sequence[str] = (),
+    donors: Sequence[Label] | None = None,
+    without: Sequence[Label] = (),
 ) -> Effect:
     """The effect on the treated against donors and periods that are weighted to be like them.
 
@@ -91,9 +91,8 @@ def fit(
     Raises
     ------
     DesignError
-        No donor, a donor that is treated itself, fewer than three periods before the measure, missing cells.
-    DataError
-        A covariate is missing in some period.
+        No donor, a donor that is treated itself, fewer than three periods before the measure, missing cells, a covariate that
+        is no number or missing in some period.
     EstimationError
         The outcome does not vary; covariates cannot be told apart.
 
@@ -105,7 +104,7 @@ def fit(
         raise EstimationError(problems)
     recipe = _Recipe(weights, "exact" if solver == "exact" else "frank_wolfe", zeta)
     others = replace(recipe, solver="exact") if solver == "auto" else recipe
-    outcomes = less_covariates(found, covariates) if covariates else found.outcomes
+    outcomes = less_covariates(found, covariates, "synthetic_did") if covariates else found.outcomes
     return _effect(found, replace(found, outcomes=outcomes), recipe, others)
 
 
@@ -130,10 +129,7 @@ def by_cohort(found: Pilots) -> Cohorts:
     members = np.equal.outer(np.arange(len(starts)), which.ravel()).astype(float)
     sizes = members.sum(axis=1)
     worlds = replace(worlds.take(first), treated=members / sizes[:, None] @ worlds.treated)
-    names = tuple(
-        found.names[int(k)] if n == 1 else f"{plain(found.panel.periods[s])} ({counted(int(n), 'unit')})"
-        for k, n, s in zip(first, sizes, starts, strict=True)
-    )
+    names = tuple(name_together(found, np.flatnonzero(m), int(s)) for m, s in zip(members, starts, strict=True))
     return Cohorts(worlds, names, tuple(map(int, starts)), tuple(int(found.fitted[k]) for k in first), sizes)
 
 

@@ -35,7 +35,8 @@ def draw(plan: PilotPlan, ax: Axes, *, level: float = 0.95, unit: str = "effect"
     _style.unit_label(ax, f"Smallest effect noticed with power {plan.question.power:g}, {_unit(plan, unit)}")
     _style.legend_above(ax, columns=2)
     if ends:
-        _style.beside(ax, max(o.duration for o in shown), *zip(*ends, strict=True), [_style.GREY] * len(ends))  # type: ignore[call-arg]
+        heights, names = [height for height, _ in ends], [name for _, name in ends]
+        _style.beside(ax, max(o.duration for o in shown), heights, names, [_style.GREY] * len(ends))
 
 
 def _reasons(plan: PilotPlan) -> list[str]:

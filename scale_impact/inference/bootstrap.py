@@ -9,14 +9,14 @@ print there has no meaning, and it is refused here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.blocks import cluster_parts
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect, Estimate
+from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Count
 from scale_impact.core.panel import Panel
 from scale_impact.core.synthetic.counterfactual import Counterfactual
@@ -27,6 +27,7 @@ from scale_impact.core.targets import Target
 from scale_impact.core.words import counted
 from scale_impact.errors import DesignError, EstimationError, ScaleImpactError
 from scale_impact.inference._members import members
+from scale_impact.inference._with_error import WithError
 from scale_impact.inference.jackknife import same_estimate
 
 Refit = Callable[[Panel, Design], Effect]
@@ -48,7 +49,7 @@ def judge(
     *,
     seed: int = 20251122,
     draws: Count = 499,
-) -> list[Bootstrap | None]:
+) -> list[WithError | None]:
     """Judge estimates by drawing units anew.
 
     Parameters
@@ -67,7 +68,7 @@ def judge(
     Raises
     ------
     EstimationError
-        One treated unit; no draw with treated units and donors.
+        One treated unit; no draw with treated units and donors; draws without an estimate of the overall effect.
     DesignError
         Each observation stands for itself.
 
@@ -80,10 +81,12 @@ def judge(
     rng = np.random.default_rng(seed)
     if found is not None and who is not None:
         cells = [cells_of(effect, found, t, panel) for t in targets]
-        values = _by_worlds(found, _inside(parts, who), cells, rng, draws)
+        values, why = _by_worlds(found, _inside(parts, who), cells, rng, draws), ""
     else:
         cells = [t.cells for t in targets]
-        values = _by_refits(panel, design, refit, effect, targets, rng, draws)
+        values, why = _by_refits(panel, design, refit, effect, targets, rng, draws)
+    if who is None or cells[0] is not None:  # otherwise the number is no mean gap, and is not judged
+        _refuse_lost(targets, values, why)
     sizes = None if found is None or who is None else found.sizes
     said = f"{draws:,} draws of {counted(len(parts), 'cluster')}, seed {seed}"
     return [
@@ -109,6 +112,17 @@ def _refuse_one(panel: Panel, design: Design, parts: Sequence[tuple[str, Positio
         raise EstimationError(f"bootstrap: one {what} is never treated; it takes two. Use `inference: conformal`.")
 
 
+def _refuse_lost(targets: Sequence[Target], values: Floats, why: str) -> None:
+    """Refuse where some draws have no overall effect: the spread of the others would be that of what can be estimated."""
+    lost = int((~np.isfinite(values[:, 0])).sum())
+    if targets[0].place == "overall" and lost:
+        first = f" (the first: {why.rstrip('.')})" if why else ""
+        raise EstimationError(
+            f"bootstrap: {lost} of {counted(len(values), 'draw')} have no estimate{first}. Use `inference: placebo` (synthetic control "
+            "family), or `jackknife`."
+        )
+
+
 def _alone(cells: Bools | None, sizes: Floats | None, design: Design) -> bool:
     """Whether a number rests on one treated unit."""
     if cells is None:
@@ -118,7 +132,7 @@ def _alone(cells: Bools | None, sizes: Floats | None, design: Design) -> bool:
     return bool(sizes[cells.any(axis=1)].sum() < 2)
 
 
-def _judged(target: Target, values: Floats, said: str) -> Bootstrap | None:
+def _judged(target: Target, values: Floats, said: str) -> WithError | None:
     """A standard error from the spread of the draws."""
     if len(values) < 2 or not np.isfinite(values).all():
         return None
@@ -126,7 +140,7 @@ def _judged(target: Target, values: Floats, said: str) -> Bootstrap | None:
     if not error > 0:
         return None
     words = f"standard error, interval and p-value by the bootstrap: {said}; normal interval"
-    return Bootstrap(target.value, error, tuple(map(float, values)), words)
+    return WithError(target.value, error, None, words, tuple(map(float, values)))
 
 
 # ---- effects whose question can be asked again -----------------------------------------------------------------------------
@@ -200,8 +214,8 @@ def _by_refits(
     targets: Sequence[Target],
     rng: np.random.Generator,
     draws: int,
-) -> Floats:
-    """The same estimates in each draw, [draws, K]."""
+) -> tuple[Floats, str]:
+    """The same estimates in each draw, [draws, K], and why the first of those without any has none."""
     if panel.streamed or not panel.followed or design.incomplete or design.cross_sections:
         raise DesignError("bootstrap draws units followed over time, each as a whole. Use `inference: jackknife`.")
     parts = [m for _, m in cluster_parts(panel, design)]
@@ -210,19 +224,24 @@ def _by_refits(
     def usable(drawn: Positions) -> bool:
         return len(np.unique(codes[drawn])) > 1 and bool((codes[drawn] != never).any())
 
-    values = np.full((draws, len(targets)), np.nan)
+    values, why = np.full((draws, len(targets)), np.nan), ""
     for d, drawn in zip(range(draws), _drawn(parts, usable, rng), strict=False):
         other = _again(panel, design, refit, drawn)
-        values[d] = [same_estimate(effect, other, t) for t in targets]
-    return values
+        if isinstance(other, str):
+            why = why or other
+        else:
+            values[d] = [same_estimate(effect, other, t) for t in targets]
+            why = why or str(other.overall.reason or "") if np.isnan(values[d, 0]) else why
+    return values, why
 
 
-def _again(panel: Panel, design: Design, refit: Refit, drawn: Positions) -> Effect | None:
+def _again(panel: Panel, design: Design, refit: Refit, drawn: Positions) -> Effect | str:
+    """The effect on a draw, or why there is none."""
     try:
         copied = copied_panel(panel, drawn)
         return refit(copied, copied_design(copied, design, drawn))
-    except ScaleImpactError:
-        return None
+    except ScaleImpactError as error:
+        return " ".join(error.problems)
 
 
 def copied_panel(panel: Panel, drawn: Positions) -> Panel:
@@ -260,33 +279,3 @@ def _copies(clusters: NDArray[np.int64], drawn: Positions) -> NDArray[np.int64]:
     copy = np.empty(len(drawn), dtype=np.int64)
     copy[order] = nth
     return np.unique(np.stack([clusters, copy]), axis=1, return_inverse=True)[1].reshape(-1)
-
-
-@dataclass(frozen=True)
-class Bootstrap:
-    """A standard error from the spread of the draws.
-
-    Attributes
-    ----------
-    value, std_error:
-        The estimate and its standard error, of a normal distribution.
-    drawn:
-        The estimate in each draw.
-    words:
-        The method, as it stands in results.
-    """
-
-    value: float
-    std_error: float
-    drawn: tuple[float, ...] = field(repr=False)
-    words: str
-    df: float | None = None
-
-    @property
-    def p_value(self) -> float | None:
-        """Two-sided p-value of no effect."""
-        return Estimate(self.value, self.std_error).p_value
-
-    def interval(self, level: float) -> tuple[float, float] | None:
-        """Interval with normal quantiles."""
-        return Estimate(self.value, self.std_error).interval(level)

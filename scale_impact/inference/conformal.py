@@ -28,7 +28,7 @@ from scale_impact.core.keys import Count, Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import simplex_fit
 from scale_impact.core.synthetic.counterfactual import Counterfactual
-from scale_impact.core.synthetic.parts import cells_of
+from scale_impact.core.synthetic.parts import cells_of, said_of_no_mean
 from scale_impact.core.synthetic.placebos import Positions, ask, real_gaps
 from scale_impact.core.synthetic.worlds import Again, Bools, Floats, Worlds
 from scale_impact.core.targets import Target
@@ -92,7 +92,8 @@ def judge(
     Raises
     ------
     DesignError, EstimationError
-        No counterfactual; one that weights periods or cannot be asked again; several dates with anticipation.
+        No counterfactual; one that weights periods or cannot be asked again; several dates with anticipation; an overall effect
+        that is no mean gap.
 
     Source: Chernozhukov, Wuethrich and Zhu (2021), sections 2.2 and 2.3, algorithm 1 for single periods.
     """
@@ -101,6 +102,8 @@ def judge(
     again, how = (_outcomes_alone, OUTCOMES) if found.predictors is not None else (found.again, "")
     assert again is not None
     cells = [cells_of(effect, found, t, panel) for t in targets]
+    if targets[0].place == "overall" and cells[0] is None:
+        raise EstimationError(said_of_no_mean("conformal", effect))
     judged = [
         None if c is None else _judged(t, found, c, again, asked, grid if t.place == "overall" else max(grid // 5, 20))
         for t, c in zip(targets, cells, strict=True)

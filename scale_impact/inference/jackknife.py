@@ -14,7 +14,7 @@ distribution is normal, as in its source. With one treated unit it is refused (o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scale_impact.core.blocks import cluster_parts
 from scale_impact.core.cohorts import Floats, leave_out
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect, Estimate
+from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
 from scale_impact.core.synthetic.counterfactual import Counterfactual
 from scale_impact.core.synthetic.parts import cells_of
@@ -33,6 +33,7 @@ from scale_impact.core.targets import Target, family_at
 from scale_impact.core.words import some
 from scale_impact.errors import EstimationError, ScaleImpactError
 from scale_impact.inference._members import keeps_weights, members, without
+from scale_impact.inference._with_error import WithError
 
 Refit = Callable[[Panel, Design], Effect]
 Centre = Literal["estimate", "mean"]
@@ -47,7 +48,7 @@ def judge(
     *,
     seed: int = 20251122,
     centre: Centre = "estimate",
-) -> list[Jackknife | None]:
+) -> list[WithError | None]:
     """Judge estimates by leaving out each cluster.
 
     Parameters
@@ -85,8 +86,9 @@ def judge(
     values = np.array([[same_estimate(effect, part, t) for t in targets] for part in again], dtype=float)
     if targets[0].place == "overall" and not np.isfinite(values[:, 0]).all():
         lost = [name for (name, _), row in zip(parts, values, strict=True) if not np.isfinite(row[0])]
+        why = next((f" ({a.rstrip('.')})" for a in again if isinstance(a, str) and a), "")
         raise EstimationError(
-            f"jackknife: without {design.cluster or panel.unit} {some(lost)} there is no estimate. Use "
+            f"jackknife: without {design.cluster or panel.unit} {some(lost)} there is no estimate{why}. Use "
             f"`inference: {'placebo`.' if found is not None else 'randomisation` or `conley_taber`.'}"
         )
     return [_judged(t, values[:, k], centre) for k, t in enumerate(targets)]
@@ -100,7 +102,7 @@ def _with_weights(
     who: NDArray[np.int64],
     targets: Sequence[Target],
     centre: Centre,
-) -> list[Jackknife | None]:
+) -> list[WithError | None]:
     """Leave out clusters with weights kept; those without a treated unit or a donor have no part."""
     _refuse_alone(panel, design, found)
     parts = [(name, np.isin(who, m)) for name, m in cluster_parts(panel, design)]
@@ -134,19 +136,20 @@ def _refuse_alone(panel: Panel, design: Design, found: Counterfactual) -> None:
         )
 
 
-def _without(panel: Panel, design: Design, refit: Refit, members: NDArray[np.int64]) -> Effect | None:
+def _without(panel: Panel, design: Design, refit: Refit, members: NDArray[np.int64]) -> Effect | str:
+    """The effect without a cluster, or why there is none; empty where nobody is left to be treated, or to compare with."""
     left = np.setdiff1d(np.flatnonzero(design.cohort_codes >= 0), members)
     if len(np.unique(design.starts[design.cohort_codes[left]])) < 2:
-        return None  # nobody is left to be treated, or to compare with
+        return ""
     try:
         return refit(panel, leave_out(panel, design, members))
-    except ScaleImpactError:
-        return None
+    except ScaleImpactError as error:
+        return " ".join(error.problems)
 
 
-def same_estimate(whole: Effect, part: Effect | None, target: Target) -> float:
+def same_estimate(whole: Effect, part: Effect | str | None, target: Target) -> float:
     """The same estimate of an effect that leaves out a cluster; NaN where it has none."""
-    if part is None:
+    if part is None or isinstance(part, str):
         return np.nan
     if target.place == "overall":
         return np.nan if part.overall.value is None else part.overall.value
@@ -158,7 +161,7 @@ def same_estimate(whole: Effect, part: Effect | None, target: Target) -> float:
     return float(other.values[found[0]]) if found else np.nan
 
 
-def _judged(target: Target, values: Floats, centre: Centre, *, kept: bool = False) -> Jackknife | None:
+def _judged(target: Target, values: Floats, centre: Centre, *, kept: bool = False) -> WithError | None:
     """Source: MacKinnon, Nielsen and Webb (2023), CV3J (mean) and CV3 (estimate); normal where weights are kept."""
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
@@ -173,36 +176,4 @@ def _judged(target: Target, values: Floats, centre: Centre, *, kept: bool = Fals
         f"standard error, interval and p-value by the jackknife that leaves out each of {n} clusters ({name}), {how}"
     )
     df = None if kept else float(n - 1)
-    return Jackknife(target.value, float(np.sqrt(variance)), df, tuple(map(float, values)), words)
-
-
-@dataclass(frozen=True)
-class Jackknife:
-    """A jackknife standard error.
-
-    Attributes
-    ----------
-    value:
-        The estimate.
-    std_error, df:
-        Of the t distribution; normal where there are no degrees of freedom.
-    left_out:
-        The estimate without each cluster.
-    words:
-        The method, as it stands in results.
-    """
-
-    value: float
-    std_error: float
-    df: float | None
-    left_out: tuple[float, ...]
-    words: str
-
-    @property
-    def p_value(self) -> float | None:
-        """Two-sided p-value of no effect."""
-        return Estimate(self.value, self.std_error, self.df).p_value
-
-    def interval(self, level: float) -> tuple[float, float] | None:
-        """Interval with t quantiles."""
-        return Estimate(self.value, self.std_error, self.df).interval(level)
+    return WithError(target.value, float(np.sqrt(variance)), df, words, tuple(map(float, values)))

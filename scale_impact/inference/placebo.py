@@ -7,8 +7,9 @@ unit itself, so that with 38 donors none is below 1 in 39. It is not protected a
 The interval holds the constant effects that the test does not reject when they are taken away from the treated periods. The
 treated are no donors in the placebos, so that these stay as they are, and the ends have a closed form.
 
-For synthetic difference-in-differences, whose gaps before are not what was fitted, the placebos' spread is a standard error and the
-interval is normal (``kind: normal``).
+For synthetic difference-in-differences, whose gaps before are not what was fitted, the placebos' spread is a standard error
+(``kind: normal``). Interval and p-value are of the t distribution with a degree of freedom for each placebo but one: a normal interval is
+too narrow with few donors. The noise of donors stands for that of the treated; nothing corrects that.
 """
 
 from __future__ import annotations
@@ -23,20 +24,21 @@ import numpy as np
 from annotated_types import Ge
 
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect, Estimate
+from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Count
 from scale_impact.core.panel import Panel
-from scale_impact.core.synthetic.parts import cells_of
-from scale_impact.core.synthetic.placebos import Gaps, Placebos, fewest_for, in_space, only, over_fit
+from scale_impact.core.synthetic import ranks
+from scale_impact.core.synthetic.parts import cells_of, said_of_no_mean
+from scale_impact.core.synthetic.placebos import Gaps, Placebos, fewest_for, in_space, only
+from scale_impact.core.synthetic.ranks import TIES, Side, Sizes, Statistic
 from scale_impact.core.synthetic.worlds import Bools, Floats
 from scale_impact.core.targets import Target
 from scale_impact.core.words import counted, number
 from scale_impact.errors import EstimationError
+from scale_impact.inference._with_error import WithError
 
 Refit = Callable[[Panel, Design], Effect]
 Kind = Literal["auto", "rank", "normal"]
-Statistic = Literal["rmspe_ratio", "effect", "effect_over_fit"]
-Side = Literal["two", "lower", "upper"]
 
 NEEDS_COUNTERFACTUAL = True
 """For effects that say what would have been."""
@@ -44,8 +46,8 @@ NEEDS_COUNTERFACTUAL = True
 CROWDED = 0.1
 """With more treated units than this share of the donors, sets of donors overlap much: of true nulls 7 % are rejected at 5 %."""
 
-TIES = 1e-9
-"""Statistics that differ by less than this share are equal."""
+SHAKY = 10
+"""With fewer placebos than this their spread is rough: intervals of 95 % cover 92 %."""
 
 SAYS = {
     "rmspe_ratio": "RMSPE after over RMSPE before",
@@ -68,7 +70,7 @@ def judge(
     statistic: Statistic = "rmspe_ratio",
     side: Side = "two",
     worst_fit: Annotated[float, Ge(1)] | None = None,
-) -> list[Ranked | Spread | None]:
+) -> list[Ranked | WithError | None]:
     """Judge estimates by donors in the place of the treated.
 
     Parameters
@@ -99,7 +101,7 @@ def judge(
     Raises
     ------
     EstimationError
-        No counterfactual; too few donors; no placebo that fits as well as asked.
+        No counterfactual; too few donors; no placebo that fits as well as asked; an overall effect that is no mean gap.
 
     Source: Abadie, Diamond and Hainmueller (2010), sections 2.4 and 3.4, (2015); Abadie (2021), section 3.5, one side; Firpo and
     Possebom (2018), sections 3 and 4, intervals; Arkhangelsky et al. (2021), algorithm 4, ``normal``.
@@ -115,14 +117,21 @@ def judge(
 
 def _all(
     effect: Effect, targets: Sequence[Target], panel: Panel, placebos: Callable[[int | None], Placebos], asked: _Asked
-) -> list[Ranked | Spread | None]:
+) -> list[Ranked | WithError | None]:
     """Judgements of all numbers by the placebos of all treated units (None) or of one."""
-    whole, found = placebos(None), effect.counterfactual
+    found = effect.counterfactual
+    of_all = targets[0].place == "overall"
+    if found is not None and of_all and cells_of(effect, found, targets[0], panel) is None:
+        raise EstimationError(said_of_no_mean("placebo", effect))
+    whole = placebos(None)
     assert found is not None
     if asked.kind == "auto":
         asked = replace(asked, kind="rank" if found.periods_weights is None else "normal")
     cells = [cells_of(effect, found, t, panel) for t in targets]
-    return [None if c is None else _judged(t, c, whole, placebos, asked) for t, c in zip(targets, cells, strict=True)]
+    judged = [None if c is None else _judged(t, c, whole, placebos, asked) for t, c in zip(targets, cells, strict=True)]
+    if of_all and judged[0] is None:
+        raise EstimationError("placebo: the placebos' effects do not differ: no spread. Say `placebo: {kind: rank}`.")
+    return judged
 
 
 def _placebos(
@@ -138,7 +147,7 @@ def _placebos(
 
 def _judged(
     target: Target, cells: Bools, whole: Placebos, placebos: Callable[[int | None], Placebos], asked: _Asked
-) -> Ranked | Spread | None:
+) -> Ranked | WithError | None:
     """A judgement; a number of one treated unit is held against placebos of that unit, each donor once."""
     rows = np.flatnonzero(cells.any(axis=1))
     if len(rows) == 1 and len(cells) > 1:
@@ -171,7 +180,7 @@ def _who(placebos: Placebos, seed: int) -> str:
     drawn = "" if placebos.every else f", drawn with seed {seed} from {placebos.possible:,}"
     if 1 < len(placebos.names[0]) > len({n for names in placebos.names for n in names}) * CROWDED:
         drawn += " (they overlap, so that p-values are somewhat too small)"
-    return dealt + drawn + (f"; {placebos.lost} without an estimate left out" if placebos.lost else "")
+    return dealt + drawn + (f"; {placebos.gone} left out" if placebos.lost else "")
 
 
 # ---- by rank -----------------------------------------------------------------------------------------------------------
@@ -219,20 +228,8 @@ def _flat(real: Gaps, cells: Bools) -> tuple[Floats, Floats]:
 
 def _statistics(drawn: Gaps, cells: Bools, statistic: Statistic, side: Side) -> Floats:
     """The statistic of each placebo, [B]; larger is more extreme."""
-    if statistic == "rmspe_ratio":
-        return over_fit(
-            Gaps(_part(drawn.values, side), drawn.fit, drawn.after, drawn.sizes).root(cells), drawn.pre_rmspe
-        )
-    mean = _part(drawn.mean(cells), side, whole=True)
-    return mean if statistic == "effect" else over_fit(mean, drawn.pre_rmspe)
-
-
-def _part(gaps: Floats, side: Side, *, whole: bool = False) -> Floats:
-    """Gaps on the side that counts: absolute, or those of one sign (``whole``: turned, so that larger is more extreme)."""
-    if side == "two":
-        return np.abs(gaps)
-    turned = gaps if side == "upper" else -gaps
-    return turned if whole else np.where(np.isnan(turned), np.nan, np.maximum(turned, 0.0))
+    post = replace(drawn, values=ranks.on_side(drawn.values, side)).root(cells)
+    return ranks.statistics(Sizes(drawn.pre_rmspe, post, drawn.mean(cells)), statistic, side)
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,15 +270,13 @@ class Ranked:
 
     def p_of(self, null: float) -> float:
         """P-value of a constant effect of ``null``."""
-        mine = self._at(null)
-        first = int(np.searchsorted(self.null, mine - TIES * abs(mine)))
-        return (1 + len(self.null) - first) / (1 + len(self.null))
+        return ranks.p_value(self._at(null), self.null)
 
     def _at(self, null: float) -> float:
         """The treated's statistic less an effect."""
-        if self.statistic == "rmspe_ratio":
-            return float(np.sqrt(self.weights @ _part(self.gaps - null, self.side) ** 2)) / self.pre
-        return float(_part(np.asarray(self.value - null), self.side, whole=True)) / self.pre
+        post = np.sqrt(self.weights @ ranks.on_side(self.gaps - null, self.side) ** 2)
+        sizes = Sizes(np.asarray(self.pre), post, np.asarray(self.value - null))
+        return float(ranks.statistics(sizes, self.statistic, self.side))
 
     def interval(self, level: float) -> tuple[float, float] | None:
         """Constant effects that are not rejected; None where each is; infinite ends where too few placebos reject any.
@@ -289,17 +284,17 @@ class Ranked:
         Source: Firpo and Possebom (2018), section 4; kept are the values whose statistic is not above the k-th largest of the
         placebos, k the largest number with k / (1 + placebos) no more than 1 - level.
         """
-        k = math.floor((1 - level) * (1 + len(self.null)) * (1 + TIES) + TIES)
-        if k < 1 or not math.isfinite(self.null[-k]):
+        limit = ranks.critical(self.null, 1 - level)
+        if not math.isfinite(limit):
             return -math.inf, math.inf
-        most = float(self.null[-k]) * self.pre
+        most = limit * self.pre
         return self._one_sided(most) if self.side != "two" else self._two_sided(most)
 
     def _two_sided(self, most: float) -> tuple[float, float] | None:
-        """Around the mean gap: the mean square of gaps less tau is their variance plus (mean - tau)^2."""
-        spread = float(self.weights @ (self.gaps - self.value) ** 2) if self.statistic == "rmspe_ratio" else 0.0
-        room = (most * (1 + TIES)) ** 2 - spread
-        return None if room < 0 else (self.value - math.sqrt(room), self.value + math.sqrt(room))
+        """Around the mean gap."""
+        variance = float(self.weights @ (self.gaps - self.value) ** 2) if self.statistic == "rmspe_ratio" else 0.0
+        half = float(ranks.half_width(most * (1 + TIES), variance))
+        return None if math.isnan(half) else (self.value - half, self.value + half)
 
     def _one_sided(self, most: float) -> tuple[float, float]:
         turn = 1.0 if self.side == "upper" else -1.0
@@ -336,36 +331,46 @@ class Ranked:
 
 # ---- by their spread ---------------------------------------------------------------------------------------------------
 
+AS_NOISY = "it takes the noise of donors for that of the treated, and is too narrow where the treated vary more"
 
-def _spread(target: Target, placebos: Placebos, cells: Bools, seed: int) -> Spread | None:
-    """A standard error from the placebos' spread. Source: Arkhangelsky et al. (2021), algorithm 4 (divisor: their number)."""
+
+def _spread(target: Target, placebos: Placebos, cells: Bools, seed: int) -> WithError | None:
+    """A standard error from the placebos' spread; sets of donors that overlap tell no more than the donors in them.
+
+    Source: Arkhangelsky et al. (2021), algorithm 4 (divisor: the number of placebos); the t distribution is not theirs.
+    """
     values = placebos.drawn.mean(cells)
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        raise EstimationError(
-            f"placebo: {counted(len(values), 'placebo')} cannot show a spread. Use more donors, or `kind: rank`."
-        )
-    error = float(np.std(values))
+    known = np.isfinite(values)
+    values, many = values[known], _independent(placebos, known)
+    if many < ranks.FEWEST:
+        if target.place != "overall":
+            return None
+        raise EstimationError(f"placebo: {_too_few(placebos, len(values), many)}")
+    error = float(ranks.standard_error(values))
     if not error > 0:
         return None
-    words = f"standard error, interval and p-value by placebo cities: standard deviation of {_who(placebos, seed)}; normal interval"
-    return Spread(target.value, error, words)
+    words = f"standard error, interval and p-value by placebo cities: standard deviation of {_who(placebos, seed)}, t({many - 1}); {AS_NOISY}"
+    return WithError(target.value, error, float(many - 1), words + _caution(many), tuple(map(float, values)))
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The placebos' standard deviation as the standard error of a normal estimate."""
+def _independent(placebos: Placebos, known: Bools) -> int:
+    """How many placebos there are, and no more than donors that play in them."""
+    played = {name for names, there in zip(placebos.names, known, strict=True) if there for name in names}
+    return min(int(known.sum()), len(played))
 
-    value: float
-    std_error: float
-    words: str
-    df: float | None = None
 
-    @property
-    def p_value(self) -> float | None:
-        """Two-sided p-value of no effect."""
-        return Estimate(self.value, self.std_error).p_value
+def _too_few(placebos: Placebos, values: int, many: int) -> str:
+    """Why there is no interval."""
+    who = counted(values, "placebo") if many == values else f"{counted(values, 'placebo')} of {counted(many, 'donor')}"
+    lost = f" ({placebos.gone})" if placebos.lost else ""
+    return (
+        f"{who} cannot show a spread{lost}: it takes {ranks.FEWEST}, because two that have only each other as a donor are one number with two "
+        "signs. Use more donors, or `inference: conformal`."
+    )
 
-    def interval(self, level: float) -> tuple[float, float] | None:
-        """Interval with normal quantiles."""
-        return Estimate(self.value, self.std_error).interval(level)
+
+def _caution(many: int) -> str:
+    """What few placebos mean for the interval."""
+    if many >= SHAKY:
+        return ""
+    return f". Caution: the spread of {many} is a rough one; intervals of 95 % hold in about 92 % of panels with fewer than {SHAKY}"

@@ -26,6 +26,7 @@ from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import simplex_fit
 from scale_impact.core.synthetic.counterfactual import Counterfactual
 from scale_impact.core.synthetic.parts import cells_of
+from scale_impact.core.synthetic.placebos import TINY
 from scale_impact.core.synthetic.worlds import Floats, Worlds
 from scale_impact.core.targets import Target
 from scale_impact.core.words import some
@@ -90,12 +91,13 @@ def judge(
 
     Returns
     -------
-    One judgement a target, without p-value; None for periods that were fitted on, and for numbers that are no mean gap.
+    One judgement a target, without p-value, and without interval where the fit before is exact; None for periods that were
+    fitted on, and for numbers that are no mean gap.
 
     Raises
     ------
     DesignError
-        Weights are not those of a synthetic control on outcomes.
+        Weights are not those of a synthetic control on outcomes (``Counterfactual.plain``).
     EstimationError
         No counterfactual.
 
@@ -122,18 +124,15 @@ def _able(effect: Effect) -> Counterfactual:
             f"prediction_interval needs an estimator with donor weights; {effect.estimator} has none. Use `inference: "
             "randomisation`, or an estimator such as synthetic_control."
         )
-    other = "Use `inference: conformal` or `placebo`, or synthetic_control without predictors."
+    other = (
+        "Use `inference: conformal` or `placebo`, or synthetic_control without predictors, `fitted_on` and `largest`."
+    )
     if found.donors is None or found.worlds is None or found.predictors is not None:
         raise DesignError(f"prediction_interval is for synthetic control on outcomes. {other}")
-    worlds = found.worlds
-    fit = simplex_fit(worlds.outcomes.T, worlds.targets, rows=worlds.fit, allowed=worlds.donors)
-    mine = np.where(worlds.fit, worlds.targets - fit.weights @ worlds.outcomes, 0.0)
-    theirs = np.where(worlds.fit, found.gaps, 0.0)
-    size = np.abs(worlds.targets).max()
-    if not np.allclose(mine, theirs, atol=1e-6 * size, rtol=0):
+    if not found.plain:
         raise DesignError(
-            f"prediction_interval is for weights that sum to one and fit the outcomes before as well as they can; those of "
-            f"{effect.estimator} do not. {other}"
+            "prediction_interval is for weights that are not negative, sum to one and follow the outcomes of all periods before as "
+            f"closely as such weights can; those of {effect.estimator} are others, or bound by its options. {other}"
         )
     return found
 
@@ -155,7 +154,8 @@ class _Model:
     """A treated unit's weights and errors.
 
     ``donors`` [T0, J] before, ``later`` [T, J] in all periods, ``weights`` [J], ``floor`` [J] the least that each may be;
-    ``noise`` [T0] standard deviations of the errors before, ``errors`` [T0], ``drivers`` what they follow [T, K].
+    ``noise`` [T0] standard deviations of the errors before, ``errors`` [T0], ``drivers`` what they follow [T, K]; ``exact``
+    where nothing can be learnt from errors before.
     """
 
     donors: Floats
@@ -166,6 +166,7 @@ class _Model:
     errors: Floats
     drivers: Floats
     name: str
+    exact: bool
 
 
 def _model(found: Counterfactual, worlds: Worlds, u: int, order: int, largest: float) -> _Model:
@@ -181,7 +182,14 @@ def _model(found: Counterfactual, worlds: Worlds, u: int, order: int, largest: f
     mean = known @ np.linalg.lstsq(known, errors, rcond=None)[0]
     noise = np.abs(errors - mean) * np.sqrt(n / max(n - (used - 1), 1))
     floor = np.where(weights < threshold, weights, 0.0)
-    return _Model(donors, later, weights, floor, noise, errors, drivers, found.names[u])
+    exact = _exact(donors, worlds.targets[u, fit], errors)
+    return _Model(donors, later, weights, floor, noise, errors, drivers, found.names[u], exact)
+
+
+def _exact(donors: Floats, target: Floats, errors: Floats) -> bool:
+    """Whether the errors before are none, but for rounding."""
+    rounding = TINY * float(np.abs(target).max())
+    return bool(np.sqrt(np.mean(errors**2)) <= EXACT * _size(donors, target[None]) / np.sqrt(len(errors)) + rounding)
 
 
 def _threshold(donors: Floats, errors: Floats, used: int, largest: float) -> float:
@@ -196,9 +204,9 @@ def _threshold(donors: Floats, errors: Floats, used: int, largest: float) -> flo
 
 
 def _drivers(later: Floats, chosen: NDArray[np.bool_], n: int, order: int) -> Floats:
-    """What errors follow, in all periods: donors with weight and a constant, or the constant alone."""
+    """What errors follow, in all periods: donors with weight that vary before, and a constant, or the constant alone."""
     constant = np.ones((len(later), 1))
-    wide = np.concatenate([later[:, chosen], constant], axis=1)
+    wide = np.concatenate([later[:, chosen & (np.ptp(later[:n], axis=0) > 0)], constant], axis=1)
     return constant if order == 0 or n - SPARE <= wide.shape[1] else wide
 
 
@@ -214,10 +222,12 @@ def _moved(model: _Model, direction: Floats, noise: Floats) -> Floats:
     """
     room = 1 - model.floor.sum()
     columns, p = model.donors * room, direction * room
+    if np.ptp(p) <= TINY * np.abs(direction).max():  # one donor, donors that are alike, or no weight that is free
+        return np.zeros(len(noise))
     aims = noise + model.donors @ (model.weights - model.floor)
     base, far = float(direction @ (model.weights - model.floor)), _size(columns, aims)
     allowed = np.maximum((noise**2).sum(axis=1), (EXACT * far) ** 2)
-    heavy = HEAVY * far / max(float(np.ptp(p)), 1e-300)
+    heavy = HEAVY * far / float(np.ptp(p))
     top = int(p.argmax())
     value = np.full(len(noise), float(p[top]))
     edge = np.flatnonzero(_outside(columns, aims, top) > allowed)  # elsewhere all weight on the best donor is allowed
@@ -362,7 +372,9 @@ class Predicted:
     _known: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, repr=False)
 
     def interval(self, level: float) -> tuple[float, float] | None:
-        """Prediction interval; with several units each has its share of the error probability."""
+        """Prediction interval; with several units each has its share of the error probability; None after an exact fit."""
+        if self._exact:
+            return None
         alpha = (1 - level) / 2 / len(self.parts)
         low = high = 0.0
         for k, part in enumerate(self.parts):
@@ -371,6 +383,11 @@ class Predicted:
             low += part.share * (below - float(np.quantile(up, 1 - alpha / 2)))
             high += part.share * (above + float(np.quantile(down, 1 - alpha / 2)))
         return self.value - high, self.value - low
+
+    @property
+    def _exact(self) -> list[str]:
+        """Treated units whose errors before are none."""
+        return [p.model.name for p in self.parts if p.model.exact]
 
     def _in_sample(self, k: int) -> tuple[Floats, Floats]:
         """How far simulated weights move the counterfactual down and up, [S] each."""
@@ -383,11 +400,21 @@ class Predicted:
     @property
     def words(self) -> str:
         """The method, as it stands in results."""
+        if self._exact:
+            return (
+                f"no prediction interval: the fit before the measure is exact ({some(self._exact, 3)}), so that errors there say "
+                "nothing of those after it; see `inference: placebo`"
+            )
         kind = "a sub-Gaussian bound" if self.asked.shocks == "sub_gaussian" else "location-scale quantiles"
         driven = any(len(p.drivers) > 1 for p in self.parts)
         several = f", shared among {some([p.model.name for p in self.parts], 3)}" if len(self.parts) > 1 else ""
+        known = all(len(p.model.weights) == 1 for p in self.parts)
+        simulated = f"{self.asked.draws} simulations of the weights, seed {self.asked.seed}, and "
+        following = f", {'' if known else 'both '}following the donors with weight" if driven else ""
+        half = "half of the error probability each"
+        if known:
+            half = "with a single donor its weight is known; its half of the error probability is not used"
         return (
-            f"prediction interval (no confidence interval: of the effect as it happened, without p-value): {self.asked.draws} "
-            f"simulations of the weights, seed {self.asked.seed}, and {kind} for shocks after the start"
-            f"{', both following the donors with weight' if driven else ''}; half of the error probability each{several}"
+            "prediction interval (no confidence interval: of the effect as it happened, without p-value): "
+            f"{'' if known else simulated}{kind} for shocks after the start{following}; {half}{several}"
         )

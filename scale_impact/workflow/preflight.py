@@ -10,7 +10,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
-from scale_impact.core.assemble import design_of, options_of, panel_of, refuse_as_primary
+from scale_impact import checks
+from scale_impact.core.assemble import checks_of, design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.frozen_plan import words
@@ -145,14 +146,33 @@ def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[Scale
     for k, choice in enumerate(study.settings.estimators):
         try:
             options = options_of(study, choice, option_names(choice.name))
-            fit(choice.name, panel, design, **options, inference=_inference(study, primary=k == 0))
+            effect = fit(choice.name, panel, design, **options, inference=_inference(study, primary=k == 0))
         except UsageError as error:
-            yield StudyError([f"{choice.name}: {p}" for p in error.problems])
+            yield StudyError([_of_key(choice.name, p) for p in error.problems])
         except ScaleImpactError as error:
             yield error
         except (TypeError, ValueError, ArithmeticError) as error:
             what = f"{describe(choice)} stops with {type(error).__name__}: {error}"
             yield EstimationError(f"{what.rstrip('.')}. Check its options and the outcome.")
+        else:
+            yield from _of_checks(study, panel, design, effect) if k == 0 else ()
+
+
+def _of_checks(study: Study, panel: Panel, design: Design, primary: Effect) -> Iterator[ScaleImpactError]:
+    """Options of checks that do not fit the data, as far as checks can say so without being run."""
+    for choice in checks_of(study, design):
+        options = options_of(study, choice, checks.option_names(choice.name))
+        try:
+            checks.refuse(choice.name, panel, design, lambda *_: primary, **options)
+        except UsageError as error:
+            yield StudyError([_of_key(choice.name, p) for p in error.problems])
+        except ScaleImpactError as error:
+            yield error
+
+
+def _of_key(name: str, problem: str) -> str:
+    """A problem of a key's options behind its name, which many say themselves."""
+    return problem if problem.startswith(name) else f"{name}: {problem}"
 
 
 def _of_plan(study: Study, panel: Panel, design: Design, *, log: bool) -> list[ScaleImpactError]:

@@ -1,10 +1,11 @@
 """Whether the treated city lies between its donors."""
 
+import numpy as np
 import pytest
 
 import scale_impact as si
-from tests.panels import reference
-from tests.pilot_cities import california, cities, fitted, plain_mean
+from tests.panels import california, reference
+from tests.pilots import cities, fitted, plain_mean
 
 
 def checked(data, refit=plain_mean, **options):
@@ -72,8 +73,6 @@ def test_one_of_several_outside_is_named():
 def test_a_panel_with_gaps_has_no_hull():
     from dataclasses import replace
 
-    import numpy as np
-
     def gappy(panel, design):
         effect = plain_mean(panel, design)
         worlds = effect.counterfactual.worlds
@@ -85,11 +84,35 @@ def test_a_panel_with_gaps_has_no_hull():
     assert (found.verdict, "not observed in each period" in found.reason) == ("inapplicable", True)
 
 
-def test_ups_and_downs_of_its_own_between_the_donors_are_inconclusive():
-    import numpy as np
-
+def test_noise_that_donors_have_too_passes():
     rng = np.random.default_rng(2)
     data = cities({f"c{k}": rng.normal(size=30) for k in range(25)}, {"c0": 2026})
     found = checked(data, fitted("synthetic_control"))
+    assert found.verdict == "pass"
+    assert found.details["rows"][0]["usual"] < 2
+    assert "(as close as donors to each other's)" in found.reason
+
+
+def test_ups_and_downs_of_its_own_between_the_donors_are_inconclusive():
+    swing = np.tile([1.0, -1.0], 6)
+    wave = 3 * np.sin(np.arange(12) / 2)
+    rng = np.random.default_rng(1)
+    paths = {f"c{k}": wave + k - 4.5 + 0.05 * rng.normal(size=12) for k in range(1, 9)}
+    found = checked(cities({"c0": wave + swing, **paths}, {"c0": 2011}), fitted("synthetic_control"))
+    row = found.details["rows"][0]
+    assert row["beyond"] == []
+    assert row["usual"] > 2
     assert found.verdict == "inconclusive"
-    assert "It lies mostly between them" in found.reason
+    assert "It lies mostly between them, but its ups and downs are its own" in found.reason
+
+
+def test_the_usual_distance_is_that_of_each_donor_to_the_hull_of_the_others():
+    swing = np.tile([1.0, -1.0], 6)
+    rng = np.random.default_rng(7)
+    paths = {f"c{k}": rng.normal(size=12) for k in range(1, 9)}
+    row = checked(cities({"c0": swing, **paths}, {"c0": 2011}), fitted("synthetic_control")).details["rows"][0]
+    alone = []
+    for name in paths:
+        again = cities(paths, {name: 2011})
+        alone.append(si.estimate("synthetic_control", *again).counterfactual.pre_rmspe[0])
+    assert row["usual"] == pytest.approx(row["distance"] / np.median(alone), rel=1e-5)

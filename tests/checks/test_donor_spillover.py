@@ -7,7 +7,8 @@ import pytest
 
 import scale_impact as si
 from scale_impact.errors import DataError, UsageError
-from tests.pilot_cities import california, cities, fitted, plain_mean, walks
+from tests.panels import california
+from tests.pilots import cities, fitted, plain_mean, walks
 
 
 def checked(data, refit=plain_mean, **options):

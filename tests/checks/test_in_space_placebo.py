@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import scale_impact as si
-from tests.panels import reference
-from tests.pilot_cities import california, cities, fitted, plain_mean, walks
+from tests.panels import california, reference
+from tests.pilots import cities, fitted, plain_mean, walks
 
 
 def checked(data, refit=plain_mean, **options):

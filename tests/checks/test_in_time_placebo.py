@@ -5,7 +5,8 @@ import pytest
 
 import scale_impact as si
 from scale_impact.errors import UsageError
-from tests.pilot_cities import california, cities, fitted, plain_mean, walks
+from tests.panels import california
+from tests.pilots import cities, factor_world, fitted, plain_mean, walks
 
 
 def checked(data, refit=plain_mean, **options):
@@ -95,3 +96,35 @@ def test_several_treated_cities_keep_their_distance_in_time():
     gaps = [*(y["c0"] - mean)[7:10], *(y["c1"] - mean)[11:14]]
     assert found.details["rows"][0]["estimate"] == pytest.approx(np.mean(gaps))
     assert found.details["rows"][0]["from"] == "3 periods early"
+
+
+def test_where_donors_can_say_what_is_unusual_they_alone_fail_it():
+    found = [checked(factor_world(seed), fitted("synthetic_control")) for seed in range(40)]
+    assert [f.verdict == "fail" for f in found] == [f.p_value <= 0.05 for f in found]
+    assert sum(f.verdict == "fail" for f in found) <= 5  # two in forty are expected
+    large = next(f for f in found if f.verdict == "inconclusive")
+    assert abs(large.statistic) >= abs(large.details["full"])
+    assert (
+        "as large as the effect or larger, though nothing had happened yet; among donors that is not unusual"
+        in large.reason
+    )
+    small = next(f for f in found if f.verdict == "pass" and abs(f.statistic) >= abs(f.details["full"]))
+    assert "Such a gap is usual where nothing happened, and so is the effect" in small.reason
+
+
+def test_without_donors_the_estimators_own_test_at_each_date_is_asked():
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=40)
+    found = checked(cities({"a": y}, {"a": 2031}, control="none"), fitted("interrupted_time_series"), earlier=[6, 10])
+    p = [
+        fitted("interrupted_time_series")(*cities({"a": y[:30]}, {"a": 2031 - k}, control="none")).overall.p_value
+        for k in (6, 10)
+    ]
+    assert found.p_value == pytest.approx(min(2 * min(p), 1.0))
+    assert found.verdict == "pass"
+    moved = np.where(np.arange(40) < 20, y, y + 8)
+    found = checked(
+        cities({"a": moved}, {"a": 2031}, control="none"), fitted("interrupted_time_series"), earlier=[6, 10]
+    )
+    assert found.verdict == "fail"
+    assert "From 2021 on that is more than chance" in found.reason

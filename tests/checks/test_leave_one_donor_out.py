@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import scale_impact as si
-from tests.pilot_cities import california, cities, fitted, plain_mean, walks
+from tests.panels import california
+from tests.pilots import cities, factor_world, fitted, plain_mean, walks
 
 
 def checked(data, refit=plain_mean, **options):
@@ -32,14 +33,30 @@ def test_the_most_weighted_are_left_out_together():
 
 
 def test_an_effect_that_hangs_on_one_donor_fails_and_names_it():
+    # d alone moves as `a` does, and leaps at the measure; the others follow each other throughout
+    flat, up = [1, 1, 2, 2, 1, 1, 2], [1, 2, 1, 2, 1, 2, 1]
+    paths = {"a": [*up, 2, 1], "d": [*up, 32, 31]} | {n: [*flat, 2, 2] for n in "bcef"}
+    found = checked(cities(paths, {"a": 2008}), fitted("synthetic_control"))
+    assert found.details["full"] == pytest.approx(-30.0, abs=1e-5)
+    row = next(r for r in found.details["rows"] if r["left_out"] == "d")
+    assert row["estimate"] == pytest.approx(-0.5, abs=1e-5)
+    assert found.verdict == "fail"
+    assert "hangs on one donor: without d (weight 1.00) it is -0.5" in found.reason
+
+
+def test_a_change_of_an_effect_that_donors_show_too_is_not_failed():
     flat = [1, 2, 1, 2, 1, 2]
     data = cities({"a": [1, 2, 1, 2, 3, 4], "b": flat, "c": flat, "d": [1, 2, 1, 2, 31, 32]}, {"a": 2005})
-    found = checked(data)  # donors' mean after is 11 and 12; without d it is 1 and 2
-    assert found.details["full"] == pytest.approx(-8.0)
+    found = checked(data)  # -8, and 2 without d; in the place of `a` the donors' gaps are -15, -15 and 30
     row = next(r for r in found.details["rows"] if r["left_out"] == "d")
-    assert row["estimate"] == pytest.approx(2.0)
-    assert found.verdict == "fail"
-    assert "hangs on one donor: without d (weight 0.33) it is 2" in found.reason
+    assert (found.details["full"], row["estimate"]) == (pytest.approx(-8.0), pytest.approx(2.0))
+    assert found.verdict == "inconclusive"
+    assert "no more than 3 times the usual placebo's mean gap after the measure, 15" in found.reason
+
+
+def test_where_nothing_happened_it_seldom_fails():
+    verdicts = [checked(factor_world(seed), fitted("synthetic_control")).verdict for seed in range(25)]
+    assert verdicts.count("fail") <= 3  # one in twenty is expected
 
 
 def test_without_weights_donors_are_ranked_by_what_they_change():
@@ -84,4 +101,4 @@ def test_an_effect_smaller_than_the_gaps_before_is_not_failed_for_its_sign():
     found = checked(data)  # 0.1 against 0; without b 0.3, without c -0.1; gaps before are 2
     assert found.details["full"] == pytest.approx(0.1)
     assert found.verdict == "inconclusive"
-    assert "no larger than the gaps before the measure" in found.reason
+    assert "no more than 3 times the usual placebo's mean gap after the measure, 0.4" in found.reason

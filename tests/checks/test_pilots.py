@@ -6,7 +6,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.core.effect import Estimate
-from tests.pilot_cities import plain_mean, walks
+from tests.pilots import plain_mean, walks
 
 BETTER = {
     "placebo_units": "in_space_placebo",
@@ -44,7 +44,13 @@ def test_an_effect_without_donors_that_has_a_standard_error_is_checked_as_all_ot
         alone = replace(effect.counterfactual, worlds=None, again=None)
         return replace(effect, counterfactual=alone, overall=Estimate(effect.overall.value, 0.5))
 
-    assert si.check("placebo_dates", *walks(12, 14, seed=1), series).verdict in ("pass", "fail")
+    panel, design = walks(12, 14, seed=1)
+    found = si.check("placebo_dates", panel, design, series)
+    gaps = plain_mean(panel, design).counterfactual.gaps[0]
+    rows = [row for row in found.details["rows"] if row["estimate"] is not None]
+    assert [row["earlier"] for row in rows] == [1, 2, 3, 4]
+    assert [row["estimate"] for row in rows] == pytest.approx([gaps[7 - k : 7].mean() for k in (1, 2, 3, 4)])
+    assert found.verdict == "fail"  # gaps of 1.1 to 1.6 with a standard error of 0.5
 
 
 def test_a_placebo_outcome_is_judged_as_the_study_is_where_the_estimator_has_no_error():

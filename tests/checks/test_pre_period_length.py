@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import scale_impact as si
-from tests.pilot_cities import california, cities, fitted, plain_mean
+from tests.panels import california
+from tests.pilots import cities, factor_world, fitted, plain_mean
 
 
 def checked(data, refit=plain_mean, **options):
@@ -39,7 +40,8 @@ def test_an_effect_that_rests_on_old_periods_fails():
     c = [4, 4, 4, 4, 4, 4, 1, 2, 1, 2, 1, 2, 9, 9, 9]
     found = checked(cities({"a": a, "b": b, "c": c, "d": c}, {"a": 2013}), fitted("synthetic_control"))
     assert found.verdict == "fail"
-    assert "depends on how far back the data go" in found.reason
+    assert "depends on how far back the data go: fitted on 6 to 12 periods it lies between" in found.reason
+    assert f"{max(r['estimate'] for r in found.details['rows']):.4g}," in found.reason
 
 
 def test_an_estimator_that_fits_nothing_gives_the_same_for_any_length():
@@ -73,3 +75,27 @@ def test_an_effect_smaller_than_the_gaps_before_is_not_failed_for_its_size():
     found = checked(data, fitted("synthetic_control"))
     assert abs(found.details["rows"][0]["estimate"]) < found.details["rows"][0]["rmspe"]
     assert found.verdict in ("pass", "inconclusive")
+
+
+def test_the_range_of_effects_holds_that_of_the_full_span_too():
+    found = checked(california(), fitted("synthetic_control"))
+    values = [r["estimate"] for r in found.details["rows"]]
+    full = values[0]
+    assert (
+        f"Fitted on 10 to 19 periods the effect of {full:.4g} lies between {min(values):.4g} and {max(values):.4g}"
+        in found.reason
+    )
+
+
+def test_where_nothing_happened_it_seldom_fails():
+    verdicts = [checked(factor_world(seed), fitted("synthetic_control")).verdict for seed in range(25)]
+    assert verdicts.count("fail") <= 3  # one in twenty is expected
+
+
+def test_an_effect_that_a_series_does_not_tell_apart_from_zero_is_not_failed():
+    rng = np.random.default_rng(0)
+    data = cities({"a": rng.normal(size=40)}, {"a": 2031}, control="none")
+    found = checked(data, fitted("interrupted_time_series"))
+    assert fitted("interrupted_time_series")(*data).overall.p_value > 0.05
+    assert found.verdict == "inconclusive"
+    assert "It is not told apart from zero (p = " in found.reason

@@ -21,6 +21,11 @@ def panel_of(periods):
         (["2019-11-01", "2019-12-01", "2020-01-01"], 12),
         ([201911, 201912, 202001], 12),
         (["2019Q3", "2019Q4", "2020Q1"], 4),
+        (pd.date_range("2019-11-30", periods=6, freq="ME"), 12),
+        (["2019-11-30", "2019-12-31", "2020-01-31", "2020-02-29"], 12),
+        (pd.date_range("2020-03-31", periods=5, freq="QE"), 4),
+        (pd.date_range("2015-12-31", periods=4, freq="YE"), None),
+        (pd.date_range("2020-01-31 23:59", periods=4, freq="ME"), 12),
         (pd.date_range("2020-01-01", periods=5, freq="QS"), 4),
         (pd.date_range("2020-02-27", periods=5, freq="D"), 7),
         (pd.date_range("2020-01-06", periods=5, freq="7D"), 52),
@@ -43,6 +48,15 @@ def test_a_missing_month_is_a_gap_and_is_named():
     assert found.length == 7
     assert not found.complete
     assert found.gaps(panel) == ["1 after 2019-11", "2 after 2020-02"]
+
+
+def test_a_missing_month_among_last_days_is_one_gap():
+    panel = panel_of(pd.to_datetime(["2019-11-30", "2020-01-31", "2020-02-29", "2020-03-31"]))
+    assert calendar_of(panel).gaps(panel) == ["1 after 2019-11-30"]
+
+
+def test_last_days_of_months_beside_another_day_are_days():
+    assert calendar_of(panel_of(pd.to_datetime(["2020-01-31", "2020-02-29", "2020-03-30"]))).length == 60
 
 
 def test_the_phase_of_a_month_is_the_same_in_each_year():

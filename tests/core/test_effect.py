@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scale_impact.core.effect import ROW_FIELDS, Effect, Estimate, Family, Sample
+from scale_impact.core.effect import NO_ERROR, NONE_OWN, ROW_FIELDS, Effect, Estimate, Family, Sample
 from tests.panels import NEVER, drawn, fitted
 
 CONTRACT = [
@@ -126,6 +126,15 @@ def test_a_row_without_a_standard_error_says_why():
     row = effect().rows()[2]
     assert row["std_error"] is row["ci_low"] is row["p_value"] is None
     assert row["inference"] == "clustered by city; the reference period"
+
+
+def test_a_row_that_is_judged_no_longer_says_that_it_has_no_error_of_its_own():
+    waiting = Effect("some", Estimate(2.0, reason=NO_ERROR), Sample(20, 8, 6, 120, 20), NONE_OWN)
+    judged = replace(waiting, overall=waiting.overall.judge(Said((1.0, 4.0))))
+    other = replace(judged, overall=replace(judged.overall, reason="another reason"))
+    said = [e.rows()[0]["inference"] for e in (waiting, judged, other)]
+    assert said == [NO_ERROR, "by a test", "another reason; by a test"]
+    assert replace(waiting, overall=Estimate(2.0, 1.0)).rows()[0]["inference"] == NONE_OWN
 
 
 def test_rows_have_intervals_at_the_level_asked():

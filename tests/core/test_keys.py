@@ -1,5 +1,7 @@
 """The file name is the key."""
 
+from datetime import date
+
 import pytest
 
 import scale_impact as si
@@ -88,3 +90,44 @@ def test_options_that_name_columns_are_found_by_their_annotation():
         ("characteristics", "age"), ("characteristics", "rooms"),
     ]  # fmt: skip
     assert keys.columns("checks", "pre_trends", "run", {"alpha": 0.1}) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "option", "value", "said"),
+    [
+        (
+            "estimators",
+            "synthetic_control",
+            "v",
+            ["1"],
+            "should be nested, cross_validation, equal or a list of numbers",
+        ),
+        (
+            "estimators",
+            "synthetic_control",
+            "v",
+            "nestd",
+            "should be nested, cross_validation, equal or a list of numbers",
+        ),
+        ("estimators", "synthetic_control", "predictors", "y", "should be a list of texts or mappings"),
+        ("estimators", "synthetic_did", "donors", "A", "should be a list of names, numbers or dates"),
+        ("estimators", "synthetic_did", "donors", [True], "should be a list of names, numbers or dates"),
+        ("estimators", "twfe", "covariates", "x", "should be a list of texts"),
+        ("estimators", "twfe", "covariates", 5, "should be a list of texts"),
+        ("estimators", "imputation", "pre_trends", "all", "should be a whole number or a list of numbers"),
+        ("estimators", "imputation", "pre_trends", -1, "should be greater than or equal to 0"),
+        ("estimators", "interrupted_time_series", "order", [1, 2], "should have at least 3 items, not 2"),
+        ("checks", "honest_did", "target", "last", "should be overall, first or a number"),
+    ],
+)
+def test_an_option_of_several_kinds_says_all_of_them(room, name, option, value, said):
+    function = {"estimators": "fit", "checks": "run"}[room]
+    assert keys.wrong_options(room, name, function, {option: value}) == [f"{name}: {option} is {value!r}: it {said}."]
+
+
+@pytest.mark.parametrize("label", [3, "A", 2.5, date(2020, 1, 31)])
+@pytest.mark.parametrize("name", [n for n in estimators.names() if "donors" in estimators.option_names(n)])
+def test_units_are_named_as_they_are_written_in_the_study(name, label):
+    for option in ("donors", "without"):
+        assert keys.wrong_options("estimators", name, "fit", {option: [label]}) == []
+    assert keys.wrong_options("checks", "donor_spillover", "run", {"neighbours": [label]}) == []

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from scale_impact.core.synthetic.nested import _Problem, matching, nested
+from scale_impact.core.synthetic.nested import matching, nested, nested_many
 
 
 def problem(seed, k=5, j=20, m=12):
@@ -47,21 +47,6 @@ def test_the_donors_are_those_that_match_the_weighted_predictors(seed):
     assert found.v.min() > 0
 
 
-def test_the_gradient_is_that_of_the_loss():
-    x, z = problem(3)
-    asked = _Problem(x, z.T @ z / len(z))
-    logs = np.array([-0.3, -1.0, 0.0, -0.2, -0.7])
-
-    def at(point):
-        return asked.at(point, asked.weights(10 ** (point - point.max())))
-
-    steps = 1e-5 * np.eye(5)
-    by_differences = [
-        (at(logs + s)[0] - at(logs - s)[0]) / 2e-5 for s in steps if s[2] == 0
-    ]  # the third is the largest
-    np.testing.assert_allclose(np.delete(at(logs)[1], 2), by_differences, rtol=1e-4, atol=1e-8)
-
-
 def test_the_same_seed_gives_the_same_digits_and_another_one_the_same_optimum():
     x, z, first = solved(0)
     again, other = nested(x, z, 1), nested(x, z, 2)
@@ -89,3 +74,34 @@ def test_of_several_exact_matches_the_one_that_explains_the_outcome_best_is_take
 def test_one_predictor_needs_no_search():
     x, z = problem(2, k=1)
     assert nested(x, z, 1).v.tolist() == [1.0]
+
+
+def test_many_units_at_once_have_what_each_has_alone_to_the_last_digit():
+    """Different numbers of predictors and donors, one unit that needs no search, the same one twice."""
+    asked = [problem(0), problem(4, k=3, j=15), problem(2, k=1), problem(5), problem(0)]
+    together = nested_many([x for x, _ in asked], [z for _, z in asked], 1)
+    for (x, z), found in zip(asked, together, strict=True):
+        alone = nested(x, z, 1)
+        assert found.weights.tolist() == alone.weights.tolist()
+        assert found.v.tolist() == alone.v.tolist()
+        assert (found.loss, found.unique) == (alone.loss, alone.unique)
+
+
+def test_units_that_are_searched_in_lots_have_the_same_result(monkeypatch):
+    x, z = zip(*(problem(seed) for seed in range(3)), strict=True)
+    once = nested_many(x, z, 1)
+    monkeypatch.setattr("scale_impact.core.synthetic.nested.NUMBERS", 1)
+    monkeypatch.setattr("scale_impact.core.hulls.NUMBERS", 5_000)
+    for a, b in zip(once, nested_many(x, z, 1), strict=True):
+        assert a.weights.tolist() == b.weights.tolist()
+
+
+def test_nothing_asked_is_nothing_found():
+    assert nested_many([], [], 1) == []
+
+
+def test_two_donors_that_are_alike_and_one_donor_alone_are_no_hindrance():
+    x, z = problem(6)
+    twins = nested(np.column_stack([x, x[:, 3]]), np.column_stack([z, z[:, 3]]), 1)
+    assert twins.loss == pytest.approx(nested(x, z, 1).loss, rel=1e-2)
+    assert nested(x[:, :1], z[:, :1], 1).weights.tolist() == [1.0]

@@ -20,7 +20,6 @@ from scale_impact.core.pilot.windows import Window, fewest_windows, windows
 from scale_impact.core.pilot.words import as_check, sentences
 from scale_impact.core.registration import _sample, _treatment
 from scale_impact.core.settings import Settings
-from scale_impact.core.synthetic.worlds import Worlds
 from scale_impact.errors import DesignError, EstimationError, StudyError, UsageError
 from scale_impact.estimators import estimate
 from scale_impact.estimators.demeaned_synthetic_control import again as demeaned
@@ -28,6 +27,7 @@ from scale_impact.evidence.reading import in_words
 from scale_impact.session import open_session
 from scale_impact.workflow.preflight import preflight
 from scale_impact.workflow.runs import expand
+from tests.pilots import mean_of_donors
 from tests.projects import command
 
 KEYS = {
@@ -69,13 +69,6 @@ def question(y, **changes):
 
 def past(y, again=demeaned):
     return Past(y, np.arange(len(y)), again)
-
-
-def mean_of_donors(worlds: Worlds):
-    """Gaps to the plain mean of the donors, after the difference before is taken away."""
-    shares = worlds.donors / worlds.donors.sum(axis=1, keepdims=True)
-    raw = worlds.targets - shares @ worlds.outcomes
-    return raw - np.where(worlds.fit, raw, 0).sum(axis=1, keepdims=True) / worlds.fit.sum(axis=1, keepdims=True)
 
 
 def long(y, start=2001):
@@ -147,7 +140,7 @@ def test_the_test_notices_just_above_the_threshold_and_not_just_below(trial, sig
     def is_noticed(effect):
         shifted = trial.of(sizes(before, gaps + sign * effect))
         if trial.statistic == "spread":
-            return shifted > 1.6448536269514722 * np.std(placebos.effect)
+            return shifted > 1.7340636066175354 * np.std(placebos.effect)  # t(18)
         return (1 + (trial.of(placebos) >= shifted).sum()) / 20 <= trial.alpha + 1e-12
 
     assert threshold > 0
@@ -464,6 +457,31 @@ def test_the_order_of_units_does_not_matter():
     assert other.promised(other.best[0]).value == pytest.approx(one.promised(one.best[0]).value, rel=1e-6)
 
 
+ASKED_AGAIN = (
+    "demeaned_synthetic_control", "synthetic_control", "synthetic_did", "augmented_synthetic_control", "matrix_completion",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED_AGAIN)
+@pytest.mark.parametrize("level", [0.0, 1e6])
+def test_copies_of_one_city_promise_nothing(name, level):
+    plan = planned(
+        np.tile(paths(n=1) + level, (12, 1)), estimators=[name], parameters={"durations": [1], "wanted_effect": 5.0}
+    )
+    assert plan.found is None
+    assert "compares rounding errors" in sentences(plan, "jobs")[1]
+    assert as_check(plan, "jobs").verdict == "inconclusive"
+
+
+def test_a_city_that_another_one_copies_is_not_chosen():
+    y = paths()
+    y[1] = y[0]
+    plan = planned(y, parameters={"durations": [1], "wanted_effect": 50.0})
+    reasons = dict(plan.to_frame()[["pilots", "why not"]].itertuples(index=False))
+    assert [n for n, why in reasons.items() if "rounding errors" in why] == ["T00", "T01"]
+    assert plan.promised(plan.found).value > 0.1
+
+
 # ---- from a study ---------------------------------------------------------------------------------------------
 
 
@@ -473,14 +491,30 @@ def test_the_order_of_units_does_not_matter():
 def test_each_estimator_that_can_be_asked_again_plans_a_pilot(name):
     y = paths(n=11, t=20)
     plan = planned(y, estimators=[name], parameters={"durations": [1], "wanted_effect": 50.0})
-    assert plan.found is not None
     assert plan.question.trial.statistic == ("spread" if name == "synthetic_did" else "rmspe_ratio")
     assert plan.shown is not None
+    assert 0 < plan.promised(plan.found).value <= 50
 
 
 def test_an_estimator_without_a_counterfactual_names_those_that_have_one():
     with pytest.raises(EstimationError, match="Plan the pilot with synthetic_control"):
         planned(paths(n=11, t=20), estimators=["did_2x2"], parameters={"durations": [1]})
+
+
+def test_an_estimator_that_needs_more_than_one_period_after_says_so():
+    y = paths(n=11, t=20)
+    with pytest.raises(
+        EstimationError, match=r"cannot be asked about pilots of one period.*`change: level`.*Plan the pilot"
+    ):
+        planned(y, estimators=["interrupted_time_series"], parameters={"durations": [1]})
+    by_level = [{"interrupted_time_series": {"change": "level"}}]
+    assert planned(y, estimators=by_level, parameters={"durations": [1]}).options
+
+
+def test_what_is_wrong_at_any_date_is_said_as_it_is():
+    with pytest.raises(EstimationError, match="is 3 in each unit and period") as caught:
+        planned(np.full((11, 20), 3.0), parameters={"durations": [1]})
+    assert "Plan the pilot" not in str(caught.value)
 
 
 def test_candidates_and_donors_are_those_named():

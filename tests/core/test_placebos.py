@@ -4,13 +4,13 @@ from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.synthetic.placebos import ask, dealt, fewest_for, in_space, over_fit, placebo_worlds, real_gaps
+from scale_impact.core.synthetic.placebos import ask, dealt, fewest_for, in_space, placebo_worlds, real_gaps
+from scale_impact.core.synthetic.ranks import over_fit
 from scale_impact.errors import EstimationError
-from tests.panels import reference, shared
+from tests.panels import california, reference
 from tests.pilots import effect_by, mean_of_donors, world
 
 
@@ -131,6 +131,29 @@ def test_assignments_without_an_estimate_are_counted_and_left_out():
     assert len(found.drawn) == 5
 
 
+@pytest.mark.parametrize("every", [True, False])
+def test_the_first_reason_why_an_assignment_has_no_estimate_is_told(every):
+    panel, design = world([4], 6, 7)
+    effect = effect_by(mean_of_donors, panel, design)
+    effect = replace(effect, counterfactual=replace(effect.counterfactual, again=None))
+    asked = []
+
+    def refit(p, d):
+        asked.append(d)
+        if every or len(asked) in (2, 5):
+            raise EstimationError(f"no answer to question {len(asked)}.")
+        return effect_by(mean_of_donors, p, d)
+
+    if every:
+        with pytest.raises(
+            EstimationError, match=r"not one donor .* has an estimate. The first: no answer to question 1\."
+        ):
+            in_space(effect, panel, design, refit)
+        return
+    found = in_space(effect, panel, design, refit)
+    assert found.gone == "2 without an estimate (the first: no answer to question 2.)"
+
+
 def test_badly_fitting_placebos_are_told_by_their_mean_squared_gap():
     _, found = placebos([5], 6, 9)
     times = (found.drawn.pre_rmspe / found.real.pre_rmspe[0]) ** 2
@@ -173,12 +196,6 @@ def test_anticipated_periods_are_neither_fitted_nor_counted():
 @pytest.mark.parametrize(("level", "fewest"), [(0.95, 19), (0.9, 9), (0.99, 99), (0.5, 1)])
 def test_so_many_placebos_reject_anything_at_a_level(level, fewest):
     assert fewest_for(level) == fewest
-
-
-def california():
-    frame = pd.read_csv(shared("reference/data/california_prop99.csv"), sep=None, engine="python")
-    panel = si.Panel.from_frame(frame, unit="State", period="Year", outcome="PacksPerCapita")
-    return panel, si.Design.from_panel(panel, treated="treated")
 
 
 def test_californias_placebos_are_those_of_an_exact_solver_in_r():

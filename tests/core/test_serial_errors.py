@@ -1,6 +1,7 @@
 """Regression with errors that follow each other: against statsmodels, published output and generalised least squares."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -179,3 +180,37 @@ def test_regressors_that_say_the_same_are_refused():
 def test_more_coefficients_than_observations_are_refused():
     with pytest.raises(EstimationError, match="3 observations for 3 coefficients"):
         regress([drawn(3, 0.0, 10)], Errors("ols"))
+
+
+@pytest.mark.parametrize(
+    ("order", "seasonal", "said"),
+    [
+        ((9, 3, 9), (0, 0, 0), "3 differences in turn"),
+        ((1, 2, 1), (0, 1, 0), "3 differences in turn"),
+        (
+            (9, 0, 9),
+            (0, 0, 0),
+            "18 parameters of errors for 16 observations, of which 3 coefficients leave 13; at most 6",
+        ),
+        (
+            (3, 1, 3),
+            (1, 0, 0),
+            "7 parameters of errors for 16 observations, of which 3 coefficients and 1 difference leave 12",
+        ),
+    ],
+)
+def test_a_model_of_errors_too_large_for_the_series_is_refused_before_it_is_fitted(order, seasonal, said):
+    with pytest.raises(EstimationError, match=said):
+        regress([drawn(16, 0.3, 0)], Errors("arima", order=order, seasonal=seasonal, cycle=4))
+
+
+def test_what_a_library_warns_of_while_it_searches_does_not_reach_the_reader():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = regress([drawn(16, 0.3, 0)], Errors("arima", order=(3, 1, 2)))
+    assert np.isfinite(found.covariance).all()
+
+
+def test_newey_west_without_a_lag_is_refused():
+    with pytest.raises(EstimationError, match=r"lags is 0\). Without any, use `errors: ols`"):
+        regress([drawn(40, 0.3, 0)], Errors("newey_west", lags=0))

@@ -97,9 +97,9 @@ def test_steps_met_for_the_first_time_are_not_foretold():
 def test_intervals_of_the_mean_hold_about_as_often_as_they_say():
     hits = 0
     for seed in range(16):
-        y = wandering(100 + seed, n=60)
-        found = foretell(cut(y, 45), NONE[:60], Structure("level"), draws=300, seed=seed)
-        low, high = np.quantile((y[45:] - found.draws).mean(axis=1), [0.1, 0.9])
+        y = wandering(100 + seed, n=32)
+        found = foretell(cut(y, 24), NONE[:32], Structure("level"), draws=200, seed=seed)
+        low, high = np.quantile((y[24:] - found.draws).mean(axis=1), [0.1, 0.9])
         hits += low < 0 < high
     assert 9 <= hits <= 16  # 80 % of 16 is 13; 2.5 standard deviations to either side
 

@@ -3,23 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import scale_impact as si
 from scale_impact.core.simplex import simplex_fit
-from scale_impact.errors import DataError, DesignError, EstimationError
-from tests.panels import NEVER, drawn, fitted, framed, panel_of, reference, shared
+from scale_impact.errors import DesignError, EstimationError
+from tests.panels import NEVER, california, drawn, fitted, framed, panel_of, reference
 
 KEY = "augmented_synthetic_control"
 RAW = 1e-4  # what augsynth-py's quadratic programme leaves where units are not demeaned (its weights are 3e-6 off)
 
 
-@pytest.fixture(scope="module")
-def california():
-    frame = pd.read_csv(shared("reference/data/california_prop99.csv"))
-    panel = si.Panel.from_frame(frame, unit="State", period="Year", outcome="PacksPerCapita")
-    return panel, si.Design.from_panel(panel, treated="treated")
+@pytest.fixture(scope="module", name="california")
+def _california():
+    return california()
 
 
 def small(seed=3, treated=1, donors=9, periods=12, start=8):
@@ -167,7 +164,7 @@ def test_residualised_outcomes_are_matched_and_covariates_then_exactly():
 def test_a_covariate_without_a_value_before_the_measure_is_named():
     frame = with_covariates(small())
     frame.loc[(frame["id"] == frame["id"].max()) & (frame["t"] < 8), "x"] = np.nan
-    with pytest.raises(DataError, match=r"Covariate 'x' is missing before the measure for \d+\."):
+    with pytest.raises(DesignError, match=r"covariate 'x' has no value before the measure for \d+\."):
         estimated(frame)
 
 
@@ -216,6 +213,39 @@ def test_common_shocks_change_nothing_scale_scales_and_fixed_effects_forget_leve
     assert fitted(KEY, moved, **fixed).overall.value == pytest.approx(fitted(KEY, frame, **fixed).overall.value)
 
 
+FAMILY = (
+    KEY, "synthetic_control", "demeaned_synthetic_control", "synthetic_did", "matrix_completion", "interactive_fixed_effects",
+    "interrupted_time_series", "structural_time_series",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [1e6, 1e8])
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_level_far_above_the_movement_changes_no_estimator_of_one_pilot(name, level):
+    frame = small(donors=23, periods=16, start=10)
+    plain = fitted(name, frame).overall.value
+    assert fitted(name, frame.assign(y=frame["y"] + level)).overall.value == pytest.approx(plain, abs=1e-5)
+
+
+@pytest.mark.parametrize("fixed_effects", [False, True])
+def test_weights_sum_to_one_and_placebos_have_the_same_gaps_at_any_level(fixed_effects):
+    frame = small(donors=23, periods=16, start=10)
+    low, high = (
+        fitted(KEY, frame.assign(y=frame["y"] + level), options={"fixed_effects": fixed_effects}).counterfactual
+        for level in (0.0, 1e8)
+    )
+    np.testing.assert_allclose(high.donors.sum(), 1.0, rtol=0, atol=1e-14)
+    played = low.worlds.take([0])
+    everyone = np.eye(24)
+    placebos = [replace(f.worlds, treated=everyone, donors=everyone == 0, **_tiled(played, 24)) for f in (low, high)]
+    found = [f.again(w) for f, w in zip((low, high), placebos, strict=True)]
+    np.testing.assert_allclose(found[1], found[0], atol=1e-5)
+
+
+def _tiled(played, many):
+    return {"fit": np.tile(played.fit, (many, 1)), "after": np.tile(played.after, (many, 1))}
+
+
 # ---- bad input ---------------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +275,41 @@ def test_a_donor_with_the_path_of_the_treated_fits_exactly_and_twins_are_named()
     assert np.abs(effect.counterfactual.gaps[0, :8]).max() < 1e-8
     assert effect.overall.value == pytest.approx((y[0] - y[1])[8:].mean(), abs=1e-7)
     assert any("very same outcomes" in n for n in effect.notes)
+
+
+def far_above(level, seed=3):
+    """Twelve cities without an effect; the treated one lies above all others."""
+    rng = np.random.default_rng(seed)
+    y = 2 * rng.normal(size=(12, 20)) + 5 * rng.normal(size=(12, 1)) + rng.normal(size=20)
+    y[0] += level
+    return framed(y, np.r_[12.0, np.full(11, NEVER)])
+
+
+def test_a_city_far_above_all_donors_is_told_of_its_own_level_and_of_weights_that_reach_too_far():
+    plain = fitted(KEY, far_above(60.0)).notes
+    assert any("above all donors in 12 of 12" in n and "`fixed_effects: true` lets it keep a level" in n for n in plain)
+    assert any(
+        "negative weights outweigh" in n and "unless `fixed_effects: true` or a larger `penalty`" in n for n in plain
+    )
+    own = fitted(KEY, far_above(60.0), options={"fixed_effects": True, "penalty": 100.0})
+    assert not any("above all donors" in n or "outweigh" in n for n in own.notes)
+    assert abs(own.overall.value) < 2
+
+
+def test_noise_of_donors_enters_by_the_root_of_the_squared_weights():
+    effect = fitted(KEY, far_above(60.0))
+    size = np.sqrt((effect.counterfactual.donors.to_numpy() ** 2).sum())
+    assert any(f"enters {size:.4g} times as strong" in n for n in effect.notes)
+
+
+def test_where_synthetic_control_is_not_unique_the_mended_weights_are_not_either():
+    y = np.random.default_rng(8).normal(size=(7, 12)).cumsum(axis=1)
+    y[3] = y[2]
+    y[0, :8] = 0.5 * y[1, :8] + 0.5 * y[2, :8]
+    effect = fitted(KEY, framed(y, np.r_[8.0, np.full(6, NEVER)]))
+    assert effect.counterfactual.unique == (False,)
+    assert any("weights of 0 are not unique" in n for n in effect.notes)
+    assert fitted(KEY, small()).counterfactual.unique == (True,)
 
 
 def test_a_note_says_the_penalty_and_how_far_weights_are_negative():

@@ -1,18 +1,17 @@
 """Synthetic control with a level of its own, against its definition."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
 import scale_impact as si
-from tests.estimators.test_synthetic_control import made, walks
-from tests.panels import shared
+from tests.panels import california
+from tests.pilots import cities, two_factors
 
 
 def test_weights_solve_the_problem_with_an_intercept():
-    paths = walks(8, 24, seed=4)
-    effect = si.estimate("demeaned_synthetic_control", *made(paths, {"city 02": 2017}))
+    paths = two_factors(8, 24, seed=4)
+    effect = si.estimate("demeaned_synthetic_control", *cities(paths, {"city 02": 2017}))
     before = np.array([p[:16] for p in paths.values()])
     target, donors = before[2], np.delete(before, 2, axis=0)
 
@@ -29,24 +28,28 @@ def test_weights_solve_the_problem_with_an_intercept():
 
 
 def test_a_shift_of_the_treated_city_alone_changes_no_effect():
-    paths = walks()
-    once = si.estimate("demeaned_synthetic_control", *made(paths, {"city 03": 2014})).overall.value
+    paths = two_factors()
+    once = si.estimate("demeaned_synthetic_control", *cities(paths, {"city 03": 2014})).overall.value
     moved = si.estimate(
-        "demeaned_synthetic_control", *made(paths | {"city 03": paths["city 03"] + 77}, {"city 03": 2014})
+        "demeaned_synthetic_control", *cities(paths | {"city 03": paths["city 03"] + 77}, {"city 03": 2014})
     ).overall.value
     assert moved == pytest.approx(once, abs=1e-9)
 
 
 def test_asking_again_gives_its_gaps():
     found = si.estimate(
-        "demeaned_synthetic_control", *made(walks(), {"city 03": 2014, "city 05": 2011})
+        "demeaned_synthetic_control", *cities(two_factors(), {"city 03": 2014, "city 05": 2011})
     ).counterfactual  # fmt: skip
     np.testing.assert_allclose(found.again(found.worlds), found.gaps, atol=1e-10)
 
 
 def test_california_is_the_published_number():
     """Arkhangelsky et al. (2021), table 1, column DIFP: -11.1."""
-    sales = pd.read_csv(shared("reference/data/california_prop99.csv"))
-    panel = si.Panel.from_frame(sales, unit="State", period="Year", outcome="PacksPerCapita")
-    effect = si.estimate("demeaned_synthetic_control", panel, si.Design.from_panel(panel, treated="treated"))
+    effect = si.estimate("demeaned_synthetic_control", *california())
     assert effect.overall.value == pytest.approx(-11.1, abs=0.05)
+
+
+def test_whether_weights_are_unique_is_said_in_plain_words_and_values():
+    paths = two_factors()
+    unique = si.estimate("demeaned_synthetic_control", *cities(paths, {"city 03": 2014})).counterfactual.unique
+    assert [type(u) for u in unique] == [bool]

@@ -70,9 +70,11 @@ def test_the_mean_gap_to_the_course_without_the_measure_is_the_effect_under_leas
     assert found.names == ("A",)
 
 
-@pytest.mark.parametrize("errors", ["ar1", "prais_winsten", "arima"])
+@pytest.mark.parametrize(
+    "errors", [{"errors": "ar1"}, {"errors": "prais_winsten"}, {"errors": "arima", "order": [1, 0, 0]}]
+)
 def test_the_mean_gap_of_the_studys_own_world_is_the_effect_whatever_the_errors(errors):
-    effect = fitted(series(rho=0.5), errors=errors, season="none")
+    effect = fitted(series(rho=0.5), season="none", **errors)
     found = effect.counterfactual
     assert found.again(found.worlds)[0, 40:].mean() == pytest.approx(effect.overall.value, rel=1e-6)
 
@@ -110,8 +112,8 @@ def test_the_textbooks_regression_of_claims_in_anderson():
 
 @pytest.mark.parametrize("errors", ["ar1", "prais_winsten", "newey_west", "arima", "ols"])
 def test_every_model_of_errors_finds_a_large_effect(errors):
-    effect = fitted(series(n=80, start=50, noise=0.3, rho=0.4), errors=errors, season="none")
-    truth = 3 + 0.2 * np.arange(30).mean()
+    effect = fitted(series(n=40, start=25, noise=0.3, rho=0.4), errors=errors, season="none")
+    truth = 3 + 0.2 * np.arange(15).mean()
     assert abs(effect.overall.value - truth) < 4 * effect.overall.std_error
     assert effect.overall.std_error < 0.6
     assert effect.judged_by == "analytic"
@@ -238,7 +240,10 @@ def test_two_periods_before_the_measure_are_refused():
 def test_one_period_after_the_measure_has_no_slope():
     with pytest.raises(EstimationError, match="change: level"):
         fitted(series(start=59), **PLAIN)
-    assert fitted(series(start=59), change="level", **PLAIN).overall.value is not None
+    frame = series(start=59)
+    line = np.polyfit(np.arange(59), frame["y"][:59], 1)  # the step is the last period's own
+    level = fitted(frame, change="level", **PLAIN).overall.value
+    assert level == pytest.approx(frame["y"][59] - np.polyval(line, 59), rel=1e-9)
 
 
 def test_a_hundred_covariates_for_sixty_periods_are_refused():
@@ -254,14 +259,28 @@ def test_options_of_another_model_of_errors_are_refused_all_at_once():
     assert len(caught.value.problems) == 2
 
 
+def test_no_lag_is_refused_and_says_what_would_do():
+    with pytest.raises(UsageError, match=r"`lags` is 0\. For errors without any, say `errors: ols`\."):
+        fitted(series(), errors="newey_west", lags=0)
+
+
+def test_last_days_of_months_are_months():
+    frame, last_days = series(), pd.date_range("2015-01-31", periods=60, freq="ME")
+    months = list(last_days.strftime("%Y-%m"))
+    last = fitted(frame.assign(t=last_days, g=last_days[40]))
+    assert any("cycle of 12 periods" in n for n in last.notes)
+    assert not any("missing" in n for n in last.notes)
+    assert last.overall == fitted(frame.assign(t=months, g=months[40])).overall
+
+
 def test_an_unknown_date_a_season_without_a_cycle_and_text_as_a_covariate_are_refused():
     with pytest.raises(UsageError, match="interventions names '99'"):
         fitted(series(), interventions=[99], **PLAIN)
     with pytest.raises(UsageError, match="needs `cycle`"):
         fitted(series(), season="dummies")
-    with pytest.raises(DesignError, match="covariate word is no number"):
+    with pytest.raises(DesignError, match="covariate 'word' is not numeric"):
         fitted(series().assign(word="a"), covariates=["word"], **PLAIN)
-    with pytest.raises(DesignError, match="covariate hole is missing in 5"):
+    with pytest.raises(DesignError, match=r"covariate 'hole' is missing or infinite in 1 row \(A/5\)"):
         fitted(series().assign(hole=lambda d: d["t"].where(d["t"] != 5)), covariates=["hole"], **PLAIN)
 
 
@@ -303,7 +322,11 @@ def test_in_time_placebos_can_be_asked():
     panel = panel_of(series())
     design = si.Design.from_panel(panel, first_treated="g", control="none")
     found = check("in_time_placebo", panel, design, lambda p, d: si.estimate(NAME, p, d, **PLAIN))
-    assert found.verdict != "inapplicable"
+    cut = series().loc[lambda f: f["t"] < 40]
+    for row in found.details["rows"]:
+        alone = fitted(cut.assign(g=float(row["from"])), **PLAIN).overall.value
+        assert row["estimate"] == pytest.approx(alone, rel=1e-9)
+    assert [row["from"] for row in found.details["rows"]] == ["36", "32", "28", "24", "20"]
 
 
 def test_worlds_too_short_for_the_regression_have_no_gaps():

@@ -1,22 +1,14 @@
 """Matrix completion: known effects, published numbers for California, several dates, cells not observed, bad input."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import scale_impact as si
 from scale_impact.core.synthetic.low_rank import Shrink, Tables, fill
 from scale_impact.errors import DesignError, EstimationError, UsageError
-from tests.panels import NEVER, fitted, framed, long, shared
+from tests.panels import NEVER, california, fitted, framed, long
 
 KEY = "matrix_completion"
-
-
-def california():
-    frame = pd.read_csv(shared("reference/data/california_prop99.csv"))
-    frame["g"] = np.where(frame["State"] == "California", 1989.0, np.inf)
-    panel = si.Panel.from_frame(frame, unit="State", period="Year", outcome="PacksPerCapita")
-    return panel, si.Design.from_panel(panel, first_treated="g")
 
 
 def cities(first, *, periods=20, seed=1, noise=0.3, effect=0.0, rank=2):
@@ -33,9 +25,8 @@ def one_and(donors, **options):
 
 
 def test_california_is_close_to_what_the_papers_print():
-    """Arkhangelsky et al. (2021), table 1: -20.2 (placebo standard error 11.5); their folds are random, and so are these."""
-    panel, design = california()
-    effect = si.estimate(KEY, panel, design)
+    """Arkhangelsky et al. (2021), table 1: -20.2 (placebo standard error 11.5); the penalty is what cross-validation chooses."""
+    effect = si.estimate(KEY, *california(), penalty=0.01967)
     assert effect.overall.value == pytest.approx(-20.2, abs=0.5)
     worlds = effect.counterfactual.worlds
     donors = np.arange(1, 39)
@@ -61,8 +52,8 @@ def test_with_a_large_penalty_and_several_dates_it_is_imputation():
 
 
 def test_an_effect_on_cities_with_two_factors_is_found():
-    effect = fitted(KEY, one_and(40, effect=3.0, periods=30))
-    plain = fitted("did_2x2", one_and(40, effect=3.0, periods=30))
+    effect = fitted(KEY, one_and(25, effect=3.0, periods=30))
+    plain = fitted("did_2x2", one_and(25, effect=3.0, periods=30))
     assert effect.overall.value == pytest.approx(3.0, abs=0.6)
     assert abs(effect.overall.value - 3) < abs(plain.overall.value - 3)
 
@@ -125,6 +116,20 @@ def test_units_and_scale_and_order_change_nothing_else():
     mixed = frame.sample(frac=1, random_state=3)
     assert fitted(KEY, mixed).overall.value == pytest.approx(plain, abs=1e-7)
     assert fitted(KEY, frame.assign(y=frame["y"] * 1000 + 7e5)).overall.value == pytest.approx(1000 * plain, rel=1e-5)
+
+
+@pytest.mark.parametrize("level", [1e6, 1e9])
+def test_a_level_far_above_the_movement_changes_neither_penalty_nor_effect(level):
+    frame = one_and(12, effect=1.0)
+    plain, high = fitted(KEY, frame), fitted(KEY, frame.assign(y=frame["y"] + level))
+    assert high.overall.value == pytest.approx(plain.overall.value, abs=1e-5)
+    assert high.notes[-2:] == plain.notes[-2:]
+
+
+def test_rounding_of_a_high_level_is_no_pattern():
+    frame = one_and(12)
+    effects_alone = frame.assign(y=1e8 + np.sin(frame["id"]) + np.cos(frame["t"]))
+    assert any("fit all untreated cells exactly" in n for n in fitted(KEY, effects_alone).notes)
 
 
 def test_placebos_may_choose_their_own_penalty():

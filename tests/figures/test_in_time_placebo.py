@@ -35,9 +35,10 @@ def test_the_effect_is_a_line_and_donors_are_bars(ax, marks):
     np.testing.assert_allclose([s[:, 1] for s in ax.collections[0].get_segments()], [[-3.0, 1.0], [-1.0, 1.0]])
 
 
-def test_without_placebos_there_are_no_bars(ax):
+def test_without_placebos_there_are_no_bars(ax, marks):
     draw(check(row(2, 0.5, None, None)), ax)
     assert not ax.collections
+    assert list(marks(ax, "pretended date")[0].get_ydata()) == [0.5]
 
 
 def test_a_date_without_an_estimate_is_left_out(ax, marks):

@@ -31,6 +31,7 @@ def test_the_estimate_is_marked_with_its_direction(ax, marks):
 def test_an_estimate_beyond_the_curve_is_not(ax, marks):
     draw(check(estimate=50.0), ax)
     assert not marks(ax, "the study's estimate")
+    assert marks(ax, "an increase")[0].get_xdata().max() == 8.0
 
 
 def test_a_check_without_a_curve_gives_its_reason(ax, words):

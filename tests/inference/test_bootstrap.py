@@ -41,7 +41,7 @@ def test_each_draw_is_the_estimate_on_copies_of_the_units_drawn(estimator, optio
     frame = drawn({6: 4, NEVER: 8}, 9, seed=3)
     found = judged(estimator, frame, draws=12, seed=5, options=options)
     each = by_hand(estimator, frame, 12, 5, **options)
-    assert found.drawn == pytest.approx(each, abs=1e-7)  # twins share weights: only their sum is settled
+    assert found.each == pytest.approx(each, abs=1e-7)  # twins share weights: only their sum is settled
     assert found.std_error == pytest.approx(each.std(), rel=1e-6)
 
 
@@ -50,7 +50,7 @@ def test_clusters_are_drawn_as_wholes(estimator):
     frame = drawn({6: 4, NEVER: 8}, 9, seed=3).assign(st=lambda f: "s" + (f["id"] % 6).astype(str))
     options = {"solver": "exact"} if estimator == "synthetic_did" else {}
     found = judged(estimator, frame, design={"cluster": "st"}, draws=8, seed=2, options=options)
-    assert found.drawn == pytest.approx(by_hand(estimator, frame, 8, 2, "st", **options), abs=1e-7)
+    assert found.each == pytest.approx(by_hand(estimator, frame, 8, 2, "st", **options), abs=1e-7)
     assert "8 draws of 6 clusters, seed 2" in found.words
 
 
@@ -72,8 +72,8 @@ def test_the_interval_is_normal_and_the_same_seed_gives_the_same_number():
     low, high = found.interval(0.95)
     assert (high - low) / 2 == pytest.approx(1.959963984540054 * found.std_error)
     assert found.p_value == si.core.effect.Estimate(found.value, found.std_error).p_value
-    assert judged("synthetic_did", frame, draws=30).drawn == found.drawn
-    assert judged("synthetic_did", frame, draws=30, seed=1).drawn != found.drawn
+    assert judged("synthetic_did", frame, draws=30).each == found.each
+    assert judged("synthetic_did", frame, draws=30, seed=1).each != found.each
 
 
 def test_an_effect_carries_its_standard_error_and_a_lone_cohort_has_none():
@@ -113,6 +113,26 @@ def test_draws_that_vary_by_nothing_give_no_standard_error():
     y = np.tile(np.arange(9.0), (8, 1))
     y[:3, 6:] += 2.0
     assert judged("synthetic_did", framed(y, np.r_[[6.0] * 3, np.full(5, NEVER)]), draws=5) is None
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_draws_without_an_estimate_are_counted_and_the_first_reason_is_told(every):
+    frame = drawn({6: 4, NEVER: 8}, 9, seed=3)
+    design = design_of(frame)
+    asked = []
+
+    def refit(p, d):
+        asked.append(d)
+        if len(asked) > 1 and (every or len(asked) in (3, 7)):
+            raise EstimationError(f"no answer to question {len(asked)}.")
+        return si.estimate("twfe", p, d)
+
+    effect = refit(design._panel, design)
+    lost = 10 if every else 2
+    with pytest.raises(
+        EstimationError, match=rf"{lost} of 10 draws have no estimate \(the first: no answer to question 3\)"
+    ):
+        overall(bootstrap, design._panel, design, refit, effect, draws=10)
 
 
 def test_it_covers_the_effect_about_as_often_as_it_says():

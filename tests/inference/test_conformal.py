@@ -154,6 +154,13 @@ def test_several_dates_with_anticipation_are_refused():
         overall(conformal, panel, design, None, effect_by(mean_of_donors, panel, design))
 
 
+def test_an_effect_that_is_no_mean_gap_is_refused_with_what_would_do():
+    panel, design = world([16], 5, 24)
+    effect = si.estimate("interrupted_time_series", panel, design)
+    with pytest.raises(EstimationError, match=r"interrupted_time_series is another number.*inference: analytic"):
+        si.inference.judged(effect, panel, design, None, "conformal")
+
+
 def test_anticipated_periods_of_one_date_are_left_out():
     panel, _ = world([7], 5, 12)
     design = si.Design.from_panel(panel, first_treated="g", anticipation=2)

@@ -38,7 +38,7 @@ def test_the_standard_error_is_that_of_least_squares_without_each_cluster(cluste
     middle = coefficient(frame) if centre == "estimate" else each.mean()
     error = np.sqrt((len(each) - 1) / len(each) * ((each - middle) ** 2).sum())
     found = judged("twfe", frame, design={"cluster": cluster}, centre=centre)
-    assert found.left_out == pytest.approx(each, rel=1e-9)
+    assert found.each == pytest.approx(each, rel=1e-9)
     assert found.std_error == pytest.approx(error, rel=1e-9)
     assert found.df == len(each) - 1
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(found.value / error), len(each) - 1), rel=1e-9)
@@ -86,6 +86,20 @@ def test_the_only_treated_unit_cannot_be_left_out():
         judged("twfe", drawn({3: 1, NEVER: 8}, 5, seed=3))
 
 
+def test_why_the_estimate_is_not_there_without_a_unit_is_told():
+    frame = drawn({3: 3, NEVER: 5}, 5, seed=3)
+    design = design_of(frame)
+
+    def refit(p, d):
+        if len(d.cohort_codes[d.cohort_codes >= 0]) < 8:
+            raise EstimationError("eight units are too few.")
+        return si.estimate("twfe", p, d)
+
+    whole = refit(design._panel, design)
+    with pytest.raises(EstimationError, match=r"there is no estimate \(eight units are too few\). Use"):
+        overall(jackknife, design._panel, design, refit, whole)
+
+
 def test_an_event_time_that_one_unit_reaches_keeps_its_analytic_interval():
     frame = drawn({2: 1, 4: 4, NEVER: 5}, 6, seed=3)
     path = fitted("callaway_santanna", frame, options={"inference": "jackknife"}).path
@@ -123,7 +137,7 @@ def test_synthetic_did_keeps_its_weights(centre):
     found = judged("synthetic_did", frame, centre=centre)
     each = without_each(frame, 6)
     middle = found.value if centre == "estimate" else each.mean()
-    assert sorted(found.left_out) == pytest.approx(sorted(each), rel=1e-9)
+    assert sorted(found.each) == pytest.approx(sorted(each), rel=1e-9)
     assert found.std_error == pytest.approx(np.sqrt(11 / 12 * ((each - middle) ** 2).sum()), rel=1e-9)
     assert found.df is None
     assert "weights kept, normal" in found.words

@@ -12,7 +12,7 @@ from scale_impact.core.targets import targets_of
 from scale_impact.errors import EstimationError
 from scale_impact.inference import placebo
 from tests.inference import overall
-from tests.panels import reference, shared
+from tests.panels import california, reference
 from tests.pilots import effect_by, mean_of_donors, world
 
 STATISTICS = ("rmspe_ratio", "effect", "effect_over_fit")
@@ -160,31 +160,90 @@ def test_a_single_periods_p_value_ranks_its_gap_over_the_fit_before():
     assert found[k].p_value == pytest.approx((np.array(each) >= each[0] - 1e-12).mean())
 
 
-def test_weighted_periods_get_the_placebos_standard_deviation_and_a_normal_interval():
+def test_weighted_periods_get_the_placebos_standard_deviation_and_a_t_interval():
     panel, design = world([6], 24, 10, seed=4)
     effect = effect_by(mean_of_donors, panel, design, periods_weights=pd.DataFrame())
     found = overall(placebo, panel, design, None, effect)
     error = np.std([g[6:].mean() for g in every_gap(panel.matrix, 6)[1:]])
     assert found.std_error == pytest.approx(error)
-    assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(found.value / error)))
-    assert found.interval(0.9)[1] == pytest.approx(found.value + stats.norm.ppf(0.95) * error)
+    assert found.df == 23
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(found.value / error), 23))
+    assert found.interval(0.9)[1] == pytest.approx(found.value + stats.t.ppf(0.95, 23) * error)
     assert effect.overall.judge(found).std_error == found.std_error
+    assert "t(23); it takes the noise of donors for that of the treated" in found.words
+    assert "Caution" not in found.words
     assert isinstance(overall(placebo, panel, design, None, effect, kind="rank"), placebo.Ranked)
+
+
+def test_few_placebos_are_cautioned_and_two_have_no_interval():
+    few, _ = judged([6], 9, 10, kind="normal")
+    assert few.df == 8
+    assert "Caution: the spread of 9 is a rough one" in few.words
+    assert judged([6], 3, 10, kind="normal")[0].df == 2
+    with pytest.raises(EstimationError, match="2 placebos cannot show a spread: it takes 3, because two"):
+        judged([6], 2, 10, kind="normal")
+
+
+def test_an_effect_with_two_donors_says_why_it_has_no_interval():
+    panel, design = world([6], 2, 10)
+    effect = effect_by(mean_of_donors, panel, design, periods_weights=pd.DataFrame())
+    done = si.inference.judged(effect, panel, design, None)
+    assert done.overall.interval() is None
+    assert "There is no interval: placebo: 2 placebos cannot show a spread" in " ".join(done.notes)
+
+
+def test_sets_of_donors_have_no_more_degrees_of_freedom_than_donors():
+    found, _ = judged([6, 6, 6], 8, 10, kind="normal")
+    assert found.df == 7  # of 56 sets
+    assert len(found.each) == 56
+
+
+def test_with_few_donors_the_interval_covers_as_often_as_it_says():
+    """300 worlds with five donors, effect 2, 90 %: 258 or more have probability 0.99 at 0.9; a normal interval holds in 78 %."""
+    held = [
+        low <= 2 <= high
+        for s in range(300)
+        for low, high in [judged([6], 5, 10, seed=s, size=2.0, kind="normal")[0].interval(0.9)]
+    ]
+    assert np.mean(held) >= 0.86
 
 
 def test_one_placebo_shows_no_spread():
     panel, design = world([4], 2, 7)
     effect = effect_by(mean_of_donors, panel, design)
     broken = replace(effect.counterfactual, again=lambda w: np.where(w.treated[:, 1:2] > 0, np.nan, mean_of_donors(w)))
-    with pytest.raises(EstimationError, match="1 placebo cannot show a spread"):
+    with pytest.raises(EstimationError, match=r"1 placebo cannot show a spread \(1 without an estimate\)"):
         overall(placebo, panel, design, None, replace(effect, counterfactual=broken), kind="normal")
 
 
 def test_numbers_that_are_no_mean_gap_are_not_judged():
     panel, design = world([5], 20, 9, seed=2)
     effect = effect_by(mean_of_donors, panel, design)
-    targets = targets_of(effect, panel, design, None)[:1]
-    assert placebo.judge(panel, design, None, effect, [replace(targets[0], value=targets[0].value + 1)]) == [None]
+    targets = targets_of(effect, panel, design, None)
+    other = next(replace(t, value=t.value + 1) for t in targets if t.place == "path")
+    first, second = placebo.judge(panel, design, None, effect, [targets[0], other])
+    assert first is not None
+    assert second is None
+
+
+def test_an_overall_effect_that_is_no_mean_gap_is_refused_with_what_would_do():
+    panel, design = world([16], 20, 24, seed=2)
+    effect = si.estimate("interrupted_time_series", panel, design)
+    with pytest.raises(EstimationError, match=r"interrupted_time_series is another number.*inference: analytic"):
+        si.inference.judged(effect, panel, design, None, "placebo")
+    beside = si.inference.judged(effect, panel, design, None, "placebo", primary=False)
+    assert beside.overall == effect.overall
+    assert "Intervals stay analytic: placebo judges the mean gap" in beside.notes[-1]
+
+
+def test_placebos_without_spread_are_refused_for_the_overall_effect():
+    y = np.tile(np.random.default_rng(2).normal(size=12), (9, 1))
+    y[0, 8:] += 1
+    panel, design = world([8], 8, 12, y=y)
+    effect = effect_by(mean_of_donors, panel, design)
+    with pytest.raises(EstimationError, match=r"do not differ: no spread.*kind: rank"):
+        overall(placebo, panel, design, None, effect, kind="normal")
+    assert overall(placebo, panel, design, None, effect, kind="rank") is not None
 
 
 def test_the_p_value_holds_its_size_where_cities_are_alike():
@@ -193,9 +252,7 @@ def test_the_p_value_holds_its_size_where_cities_are_alike():
 
 
 def test_california_is_third_of_39_as_in_r():
-    frame = pd.read_csv(shared("reference/data/california_prop99.csv"), sep=None, engine="python")
-    panel = si.Panel.from_frame(frame, unit="State", period="Year", outcome="PacksPerCapita")
-    design = si.Design.from_panel(panel, treated="treated")
+    panel, design = california()
     expected = reference("synthdid_prop99", "sc_outcome_only_exact_simplex")
     for name, key in (("rmspe_ratio", "p_value_ratio"), ("effect", "p_value_abs_gap")):
         inference = {"placebo": {"statistic": name}}

@@ -12,7 +12,7 @@ from scale_impact.core.targets import targets_of
 from scale_impact.errors import DesignError, EstimationError
 from scale_impact.inference import prediction_interval
 from tests.inference import overall
-from tests.panels import reference, shared
+from tests.panels import california, reference
 from tests.pilots import effect_by, mean_of_donors, world
 
 SOME_YEARS = (1989, 1993, 1997, 2000)
@@ -24,11 +24,9 @@ def by_scpi(kind, order=1):
     return dict(zip(values["year"], values[kind], strict=True))
 
 
-@pytest.fixture(scope="module")
-def california():
-    frame = pd.read_csv(shared("reference/data/california_prop99.csv"), sep=None, engine="python")
-    panel = si.Panel.from_frame(frame, unit="State", period="Year", outcome="PacksPerCapita")
-    design = si.Design.from_panel(panel, treated="treated")
+@pytest.fixture(scope="module", name="california")
+def _california():
+    panel, design = california()
     return panel, design, si.estimate("synthetic_control", panel, design)
 
 
@@ -170,16 +168,102 @@ def test_weights_that_do_not_sum_to_one_or_have_a_constant_are_refused_with_what
         prediction_interval.judge(panel, design, None, si.estimate("did_2x2", panel, design), [])
 
 
-def test_an_exact_fit_has_finite_ends():
-    y = np.random.default_rng(2).normal(size=(7, 18))
-    y[0] = 0.5 * y[1] + 0.5 * y[2]
+@pytest.mark.parametrize("level", [0.0, 1e5])
+@pytest.mark.parametrize("mix", [(0.5, 0.5), (1.0, 0.0)])
+def test_after_an_exact_fit_there_is_no_interval_and_the_words_say_why(mix, level):
+    y = np.random.default_rng(2).normal(size=(7, 18)) + level
+    y[0] = mix[0] * y[1] + mix[1] * y[2]
+    check_exact(y)
+
+
+def test_units_that_are_all_alike_have_no_interval():
+    check_exact(np.tile(np.random.default_rng(2).normal(size=18), (7, 1)))
+
+
+def check_exact(y):
     panel, design = world([14], 6, 18, y=y)
-    low, high = overall(
-        prediction_interval, panel, design, None, si.estimate("synthetic_control", panel, design)
-    ).interval(0.9)
+    effect = si.estimate("synthetic_control", panel, design, inference="prediction_interval")
+    assert effect.overall.interval(0.9) is None
+    row = effect.rows(0.9)[0]
+    assert row["ci_low"] is None
+    assert "no prediction interval: the fit before the measure is exact (u000)" in row["inference"]
+
+
+def test_a_unit_with_an_exact_fit_takes_the_interval_of_the_whole_away_but_not_of_others():
+    y = np.random.default_rng(2).normal(size=(8, 18)).cumsum(axis=1)
+    y[0] = y[3]
+    panel, design = world([14, 15], 6, 18, y=y)
+    effect = si.estimate("synthetic_control", panel, design, inference="prediction_interval")
+    whole, first, second = (e.interval(0.9) for e in (effect.overall, *effect.curves["units"]))
+    assert whole is None
+    assert first is None
+    assert np.isfinite(second).all()
+
+
+def test_the_weight_of_a_single_donor_is_known_so_that_only_shocks_are_left():
+    panel, design = world([14], 1, 18, seed=3)
+    found = overall(prediction_interval, panel, design, None, si.estimate("synthetic_control", panel, design))
+    assert not np.any(found._in_sample(0))
+    low, high = prediction_interval._shocks(found.parts[0].model, found.parts[0].drivers, "sub_gaussian", 0.05)
+    assert found.interval(0.9) == pytest.approx((found.value - high, found.value - low))
+    assert "with a single donor its weight is known" in found.words
+    assert "simulations" not in found.words
+
+
+def test_several_treated_units_can_share_a_single_donor():
+    panel, design = world([14, 14, 15], 1, 18, seed=3)
+    found = overall(prediction_interval, panel, design, None, si.estimate("synthetic_control", panel, design))
+    low, high = found.interval(0.9)
     assert np.isfinite([low, high]).all()
-    assert low <= 1e-9
-    assert high >= -1e-9
+    assert low < high
+    assert len(found.parts) == 3
+
+
+def test_donors_without_variation_move_nothing_and_explain_no_errors():
+    y = np.random.default_rng(3).normal(size=(5, 22)).cumsum(axis=1)
+    y[1:] = 2.0
+    panel, design = world([16], 4, 22, y=y)
+    found = overall(prediction_interval, panel, design, None, si.estimate("synthetic_control", panel, design))
+    assert not np.any(found._in_sample(0))
+    assert found.parts[0].model.drivers.shape == (22, 1)
+    assert np.isfinite(found.interval(0.9)).all()
+
+
+def test_the_level_of_the_outcome_does_not_matter():
+    y = np.random.default_rng(3).normal(size=(7, 18)).cumsum(axis=1)
+    ends = []
+    for level in (0.0, 1e5):
+        panel, design = world([14], 6, 18, y=y + level)
+        effect = si.estimate("synthetic_control", panel, design)
+        ends.append(overall(prediction_interval, panel, design, None, effect).interval(0.9))
+    assert ends[0] == pytest.approx(ends[1], rel=1e-5)
+
+
+OTHERS = ("demeaned_synthetic_control", "augmented_synthetic_control", "synthetic_did")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(("level", "copied"), [(0.0, False), (1e5, False), (0.0, True)])
+def test_other_estimators_are_refused_however_large_the_level_or_good_the_fit(name, level, copied):
+    y = np.random.default_rng(3).normal(size=(7, 18)).cumsum(axis=1) + level
+    if copied:
+        y[3] = y[0]
+    panel, design = world([14], 6, 18, y=y)
+    with pytest.raises(DesignError, match=f"those of {name} are others"):
+        overall(prediction_interval, panel, design, None, si.estimate(name, panel, design, inference="analytic"))
+
+
+def test_options_that_bind_the_weights_are_refused_and_those_that_do_not_are_taken():
+    panel, design = world([14], 6, 18, seed=3)
+    before = [panel.periods[0], panel.periods[13]]
+    for options in ({"largest": 0.9}, {"fitted_on": [panel.periods[1], panel.periods[13]]}):
+        with pytest.raises(DesignError, match="`fitted_on` and `largest`"):
+            overall(
+                prediction_interval, panel, design, None, si.estimate("synthetic_control", panel, design, **options)
+            )
+    same = si.estimate("synthetic_control", panel, design, fitted_on=before)
+    assert same.counterfactual.plain
+    assert overall(prediction_interval, panel, design, None, same).interval(0.9) is not None
 
 
 def test_words_say_that_it_is_no_confidence_interval():

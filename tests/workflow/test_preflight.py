@@ -86,3 +86,33 @@ def test_data_written_just_now_are_not_trusted_to_stay(place, reading):
     for _ in range(2):
         preflight(run, estimate=False)
     assert reading == ["towns", "towns"]
+
+
+def compared(place, *checks, **options):
+    """What is wrong with checks of a study of three towns by a synthetic control."""
+    place.data(towns().query("start != 2003"))
+    (*errors,) = preflight(run_of(place, estimators=[{"synthetic_control": options}], checks=[*checks])).errors
+    return [p for e in errors for p in e.problems]
+
+
+def test_options_of_checks_that_do_not_fit_the_data_are_said_before_a_run(place):
+    assert compared(
+        place,
+        {"in_time_placebo": {"earlier": [50]}},
+        {"donor_spillover": {"neighbours": ["zz"]}},
+        {"donor_spillover": {"distance": "people", "within": 3.0}},
+        {"donor_spillover": {"distance": "town", "within": 3.0}},
+    )[:2] == [
+        "in_time_placebo: earlier names 50; it has to be 1 to 0 periods (3 lie before the measure, 3 of them have to stay before a "
+        "pretended date).",
+        "donor_spillover: 'zz' is no donor. Known: 00007, 00008, 00009, 00010, 00011, 00012.",
+    ]
+
+
+def test_options_of_checks_that_fit_are_no_problem(place):
+    assert compared(place, "in_time_placebo", {"donor_spillover": {"neighbours": ["00007"]}}) == []
+
+
+def test_a_problem_of_an_option_names_its_estimator_once(place):
+    (problem,) = compared(place, largest=0.01)
+    assert problem.startswith("synthetic_control: 6 donors need `largest`")

@@ -15,10 +15,10 @@ from scale_impact.core.pilot.plan import PilotPlan, make_plan
 from scale_impact.core.pilot.question import Question, question_of
 from scale_impact.core.pilot.rehearsal import as_treated
 from scale_impact.core.pilot.screening import Past
-from scale_impact.core.settings import Settings
+from scale_impact.core.settings import Choice, Settings
 from scale_impact.core.synthetic.counterfactual import Counterfactual
 from scale_impact.core.words import plain
-from scale_impact.errors import EstimationError
+from scale_impact.errors import EstimationError, ScaleImpactError
 
 Fit = Callable[[Panel, Design, Mapping[str, Any]], Effect]
 """The study's first estimator on a panel and design, with options."""
@@ -58,19 +58,45 @@ def rehearsal(
 ) -> tuple[Question, Past]:
     """What is asked, and what answers, without asking it: all that can be wrong with a plan; see ``plan_of``."""
     question = question_of(panel, settings, parameters, log=log)
-    options = settings.estimators[0].options
-    found = fit(panel, design, {k: v for k, v in options.items() if k not in ("donors", "without")})
+    found = _tried_out(panel, design, settings.estimators[0], fit)
     return _as_tested(question, settings, found), _past(panel, design, question, found)
+
+
+WITH = (
+    "Plan the pilot with synthetic_control, demeaned_synthetic_control, synthetic_did or augmented_synthetic_control."
+)
+
+
+def _tried_out(panel: Panel, design: Design, first: Choice, fit: Fit) -> Effect:
+    """The estimator in the rehearsal, whose pilot has a single period; one that needs more says so, and what else it takes."""
+    options = {k: v for k, v in first.options.items() if k not in ("donors", "without")}
+    try:
+        return fit(panel, design, options)
+    except EstimationError as error:
+        if not _takes_more(panel, design, options, fit):
+            raise
+        raise EstimationError(
+            f"{first.name} cannot be asked about pilots of one period, such as the one it is tried out on here, the last before "
+            f"the planned start: {' '.join(error.problems)} {WITH}"
+        ) from error
+
+
+def _takes_more(panel: Panel, design: Design, options: Mapping[str, Any], fit: Fit) -> bool:
+    """Whether a pilot that begins halfway through the data, and so has more periods, has an answer."""
+    treated = design.cohort_codes == int(design.adopting[0])
+    begun = {panel.units[u]: panel.periods[panel.n_periods // 2] for u in np.flatnonzero(treated)}
+    try:
+        fit(panel, Design.from_panel(panel, cohorts=begun, anticipation=design.anticipation), options)
+    except ScaleImpactError:
+        return False
+    return True
 
 
 def _past(panel: Panel, design: Design, question: Question, effect: Effect) -> Past:
     """Outcomes by unit, and where the estimator has each of them."""
     found = effect.counterfactual
     if found is None or found.worlds is None or found.again is None:
-        raise EstimationError(
-            f"{effect.estimator} cannot be asked about many dates in the past at once. Plan the pilot with synthetic_control, "
-            "demeaned_synthetic_control, synthetic_did or augmented_synthetic_control."
-        )
+        raise EstimationError(f"{effect.estimator} cannot be asked about many dates in the past at once. {WITH}")
     treated = np.flatnonzero(np.isin(design.cohort_codes, design.adopting))
     order = [*treated, *np.setdiff1d(question.units, treated)]
     places = np.array([order.index(u) for u in question.units], dtype=np.int64)

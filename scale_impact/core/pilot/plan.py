@@ -20,6 +20,7 @@ from scale_impact.core.pilot.screening import Members, Past, Screen, sets_of, wo
 from scale_impact.core.pilot.thresholds import OnLogScale, Sizes, power_at, smallest, standard_error
 from scale_impact.core.pilot.windows import Window, fewest_windows, windows
 from scale_impact.core.synthetic.placebos import Gaps, ask, dealt, placebo_worlds
+from scale_impact.core.synthetic.ranks import exceeds
 from scale_impact.core.synthetic.worlds import Floats
 from scale_impact.core.words import counted
 
@@ -230,6 +231,12 @@ def _why_none(thresholds: Floats, power: float) -> str:
     return "in too many windows no effect of any size would have been noticed"
 
 
+NO_NOISE = (
+    "donors follow the pilots to the last digit before and after, so that the test compares rounding errors: as where units are copies "
+    "of each other, or filled in from each other"
+)
+
+
 def make_plan(question: Question, past: Past) -> PilotPlan:
     """Compare all sets, confirm the best, and recommend.
 
@@ -288,10 +295,12 @@ def _geometric(values: Sequence[float]) -> float:
 def _option(question: Question, screen: Screen, members: Members, duration: int) -> Option:
     sizes = screen.sizes(members)
     thresholds = screen.thresholds(members, sizes)
-    mde = smallest(thresholds, question.power)
+    noticed = smallest(thresholds, question.power)
+    rounded = noticed is not None and noticed <= screen.past.rounding
+    mde = None if rounded else noticed
     level = float(screen.past.outcomes[list(members), question.before :].mean())
     wanted = _wanted(question, level)
-    reason = None if mde is not None else _why_none(thresholds, question.power)
+    reason = None if mde is not None else NO_NOISE if rounded else _why_none(thresholds, question.power)
     if wanted is None:
         reason = "the mean outcome is not positive, so per cent of it say nothing: ask in the outcome's unit"
     names = tuple(question.names[i] for i in members)
@@ -315,7 +324,7 @@ def confirm(question: Question, past: Past, members: Members, held_out: Sequence
     sizes, limits = _stacked([s for s, _, _ in found]), np.array([limit for _, limit, _ in found])
     raised = question.trial.readiness(sizes, limits)
     thresholds = question.trial.noticed(sizes, limits * raised, question.direction)
-    alarms = float((question.trial.of(sizes) > limits).mean())
+    alarms = float(exceeds(question.trial.of(sizes), limits).mean())
     return Confirmed(thresholds, alarms, raised, found[0][2])
 
 
@@ -328,7 +337,7 @@ def in_window(question: Question, past: Past, members: Members, window: Window) 
     gaps = ask(past.again, placebo_worlds(own, deal)).reshape(len(deal.picks), k, window.end)
     real = Gaps(ask(past.again, own)[None], own.fit, own.after, np.ones(k))
     drawn = Gaps(gaps, own.fit, own.after, np.ones(k))
-    limit = question.trial.limit(Sizes(drawn.pre_rmspe, drawn.post_rmspe, drawn.effect))
+    limit = question.trial.limit(Sizes(drawn.pre_rmspe, drawn.post_rmspe, drawn.effect), int(donors.sum()))
     return Sizes(real.pre_rmspe, real.post_rmspe, real.effect), float(limit), len(deal.picks)
 
 

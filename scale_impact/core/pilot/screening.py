@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scale_impact.core.pilot.question import DRAWN, MOST, Question
 from scale_impact.core.pilot.thresholds import Sizes
 from scale_impact.core.pilot.windows import Window
-from scale_impact.core.synthetic.placebos import ask
+from scale_impact.core.synthetic.placebos import TINY, ask
 from scale_impact.core.synthetic.worlds import Again, Bools, Floats, Worlds
 
 Members = tuple[int, ...]
@@ -30,6 +30,12 @@ class Past:
     outcomes: Floats
     places: NDArray[np.int64]
     again: Again
+
+    @property
+    def rounding(self) -> float:
+        """Size of gaps that are none: rounding of how far units move from their means, or of the level."""
+        moved = self.outcomes - self.outcomes.mean(axis=1, keepdims=True)
+        return max(1e-8 * float(moved.std()), TINY * float(np.abs(self.outcomes).max()))
 
 
 def worlds_of(past: Past, treated: Floats, donors: Bools, window: Window, anticipation: int) -> Worlds:
@@ -91,13 +97,18 @@ class Screen:
     def thresholds(self, members: Members, sizes: Sizes) -> Floats:
         """Smallest effect noticed in each window, [W, S], by a set with its sizes."""
         trial = self.question.trial
-        limit = trial.limit(self.placebos(members))
+        limit = trial.limit(self.placebos(members), len(free_donors(self.question, members)))
         return trial.noticed(sizes, limit * trial.readiness(sizes, limit), self.question.direction)
+
+
+def free_donors(question: Question, members: Members) -> NDArray[np.int64]:
+    """Donors that are no members of a set."""
+    return np.setdiff1d(np.flatnonzero(question.donors), members)
 
 
 def others(question: Question, members: Members) -> NDArray[np.int64]:
     """Sets of donors without the members, [M, K]: all of them, or some that are drawn."""
-    k, free = len(members), np.setdiff1d(np.flatnonzero(question.donors), members)
+    k, free = len(members), free_donors(question, members)
     if math.comb(len(free), k) <= DRAWN or k == 1:
         return np.array(list(combinations(free, k)), dtype=np.int64).reshape(-1, k)
     rng = np.random.default_rng(question.seed)

@@ -15,21 +15,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from scale_impact.core.synthetic import ranks
+from scale_impact.core.synthetic.ranks import Floats
+from scale_impact.core.synthetic.ranks import Sizes as Sizes
+from scale_impact.core.synthetic.ranks import allowed as allowed
 
 Direction = Literal["either", "up", "down"]
 SIGNS: dict[str, tuple[float, ...]] = {"either": (1.0, -1.0), "up": (1.0,), "down": (-1.0,)}
-
-
-@dataclass(frozen=True, eq=False)
-class Sizes:
-    """What the test looks at, for anything of one shape: roots of mean squared gaps before and after, and the mean gap after."""
-
-    pre: Floats
-    post: Floats
-    effect: Floats
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class Trial:
         ``rmspe_ratio``, ``effect``, ``effect_over_fit`` (as in ``inference: placebo``), or ``spread``: the average gap against
         the placebos' standard deviation.
     side:
-        ``two``, ``lower`` or ``upper``.
+        ``two``, ``lower`` or ``upper``; by spread the test has two sides.
     alpha:
         Largest p-value that counts as noticed.
     """
@@ -53,23 +46,27 @@ class Trial:
 
     def of(self, sizes: Sizes) -> Floats:
         """The test statistic; infinite over an exact fit, 0 where nothing differs at all."""
-        turned = {"two": np.abs(sizes.effect), "lower": -sizes.effect, "upper": sizes.effect}[self.side]
-        size = sizes.post if self.statistic == "rmspe_ratio" else turned
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(size == 0, 0.0, size / self._fit(sizes)))
+        return ranks.statistics(sizes, *self._compared)
 
-    def _fit(self, sizes: Sizes) -> Floats:
-        """What gaps are measured in: the RMSPE before, or nothing."""
-        return sizes.pre if self.statistic in ("rmspe_ratio", "effect_over_fit") else np.ones_like(sizes.pre)
+    @property
+    def _compared(self) -> tuple[ranks.Statistic, ranks.Side]:
+        return ("effect", "two") if self.statistic == "spread" else (self.statistic, self.side)
 
-    def limit(self, placebos: Sizes) -> Floats:
+    def limit(self, placebos: Sizes, players: int | None = None) -> Floats:
         """The value that a statistic has to exceed for p <= alpha, from placebos [..., M]; infinite where none is large enough.
 
-        By rank p is (1 + number of placebos at least as large) / (1 + M). Placebos without an estimate (NaN) are left out.
+        Placebos without an estimate (NaN) are left out. ``players``: how many donors play in the placebos, where these are sets of them.
         """
         if self.statistic == "spread":
-            return np.asarray(self._quantile() * np.nanstd(placebos.effect, axis=-1))
-        return np.asarray(np.apply_along_axis(_by_rank, -1, self.of(placebos), self.alpha))
+            return self._by_spread(placebos.effect, players)
+        return np.asarray(np.apply_along_axis(ranks.critical, -1, self.of(placebos), self.alpha))
+
+    def _by_spread(self, effects: Floats, players: int | None) -> Floats:
+        """Standard errors times the t quantile of one independent placebo less than there are."""
+        many = np.isfinite(effects).sum(axis=-1)
+        many = many if players is None else np.minimum(many, players)
+        times = ranks.quantile(1 - self.alpha / 2, np.maximum(many - 1, 1))
+        return np.where(many >= ranks.FEWEST, times * ranks.standard_error(effects), np.inf)
 
     def readiness(self, sizes: Sizes, limit: Floats) -> float:
         """How far the limits [W] have to be raised for this city to be found as rarely as alpha says where nothing began; >= 1.
@@ -82,37 +79,18 @@ class Trial:
         own = float(found[math.ceil((1 - self.alpha) * len(found) - 1e-9) - 1])
         return max(1.0, own)
 
-    def _quantile(self) -> float:
-        from scipy.special import ndtri
-
-        return float(ndtri(1 - self.alpha / (2 if self.side == "two" else 1)))
-
     def noticed(self, sizes: Sizes, limit: Floats, direction: Direction) -> Floats:
         """Smallest effect of the right sign that the test notices, [W, S]: one row a window, one column a sign.
 
         ``sizes`` and ``limit`` are those of the W windows. A test of one side notices nothing on the other.
         """
-        spread = np.maximum(sizes.post**2 - sizes.effect**2, 0.0) if self.statistic == "rmspe_ratio" else 0.0
-        fit = self._fit(sizes)
-        with np.errstate(invalid="ignore"):
-            reach = np.where(fit > 0, limit * fit, np.where(np.isfinite(limit), 0.0, np.inf))
-            root = np.sqrt(np.maximum(reach**2 - spread, 0.0)) if self.statistic == "rmspe_ratio" else reach
-        blind = {"two": 0.0, "lower": 1.0, "upper": -1.0}[self.side]
-        signs = SIGNS[direction]
-        found = [np.maximum(root - s * sizes.effect, 0.0) if s != blind else np.full_like(root, np.inf) for s in signs]
-        return np.asarray(np.nan_to_num(np.stack(found, axis=-1), nan=np.inf, posinf=np.inf))
-
-
-def _by_rank(placebos: Floats, alpha: float) -> float:
-    """The largest placebo statistic that a rejection has to exceed, of those that are there."""
-    known = np.sort(placebos[~np.isnan(placebos)])
-    above = allowed(len(known), alpha)
-    return math.inf if above < 0 else float(known[len(known) - 1 - above])
-
-
-def allowed(placebos: int, alpha: float) -> int:
-    """How many placebos may be as large as the pilots' statistic in a rejection; -1 where no rejection is possible."""
-    return min(math.floor(alpha * (placebos + 1) + 1e-9), placebos) - 1
+        statistic, side = self._compared
+        blind = {"two": 0.0, "lower": 1.0, "upper": -1.0}[side]
+        found = [
+            ranks.smallest_effect(sizes, limit, statistic, s) if s != blind else np.full_like(limit, np.inf)
+            for s in SIGNS[direction]
+        ]
+        return np.stack(found, axis=-1)
 
 
 def smallest(thresholds: Floats, power: float) -> float | None:

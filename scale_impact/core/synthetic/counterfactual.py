@@ -43,6 +43,9 @@ class Counterfactual:
         again quickly (then ``refit`` is).
     unique:
         Whether the donor weights of each treated unit are the only ones that fit as well, [U]; None: not known.
+    plain:
+        Whether the donor weights are those that follow the outcomes of all periods fitted on as closely as weights can that
+        are not negative and sum to one: no predictors, bounds, penalty or constant.
     modelled, expected_se:
         [U, T], what a model says of the path observed, the measure with its effect, and the standard errors of ``expected``,
         for models of a series; NaN where there is none.
@@ -61,6 +64,7 @@ class Counterfactual:
     worlds: Worlds | None = None
     again: Again | None = None
     unique: tuple[bool, ...] | None = None
+    plain: bool = False
     modelled: Floats | None = None
     expected_se: Floats | None = None
 

@@ -517,9 +517,16 @@ def penalty_path(table: Tables, force: Force, count: int, span: float = 1e-3) ->
     found = fill(table, Shrink(np.array([np.inf])), force)
     rest = np.where(table.seen, table.values - found.fitted, 0.0)[0]
     largest = float(np.linalg.norm(rest, 2))
-    if largest <= 1e-8 * float(np.abs(table.values).max()):
+    if largest <= _rounding(table, force):
         return ()
     return tuple(2 * largest / int(table.counts[0]) * np.geomspace(1.0, span, count))
+
+
+def _rounding(table: Tables, force: Force) -> float:
+    """Largest singular value of one table's residuals that is none: rounding of its movement, or of its level."""
+    level = float(np.abs(table.values).max())
+    moved = float(np.abs(np.where(table.seen, table.values - _middle(table, force), 0.0)).max())
+    return max(1e-8 * moved, float(np.finfo(float).eps) * sum(table.values.shape[1:]) * level)
 
 
 def by_penalty(penalty: float) -> Callable[[Tables], Shrink]:

@@ -4,9 +4,11 @@
 
 The outer loss has many local minima, and the best ones let one predictor outweigh others by orders of magnitude. Where no
 bound on V binds, its gradient is known from the optimality conditions of the inner problem, so that a quasi-Newton method
-finds a local minimum in some twenty inner problems. It is started from the best of many random V on a logarithmic scale, and
-again from the minima found with some of their weights drawn anew. The inner problem is solved to its optimality conditions
-each time: solvers that stop early report losses that no V gives.
+finds a local minimum in some thirty inner problems. It is started from the best of many random V on a logarithmic scale, and
+again, in rounds, from the minima found with some of their weights drawn anew: the best of several such draws each. All treated
+units with as many donors and predictors are searched in step; each has draws of its own, and what is found for it does not
+depend on the others. The inner problem is solved to its optimality conditions each time: solvers that stop early report losses
+that no V gives.
 
 Source: Abadie, Diamond and Hainmueller (2010), section 2.3; Becker and Kloessner (2018) on the global optimum and lower bound
 of V; the gradient is by implicit differentiation of the Karush-Kuhn-Tucker conditions.
@@ -14,27 +16,34 @@ of V; the gradient is by implicit differentiation of the Karush-Kuhn-Tucker cond
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from scale_impact.core.hulls import Rows
 from scale_impact.core.simplex import nearest_point, simplex_fit
+from scale_impact.core.synthetic.descents import LOWEST, Losses, Points, minima
 from scale_impact.core.synthetic.worlds import Floats
 
-LOWEST = -8.0
-"""Base-10 logarithm of the least weight of a predictor over the largest one."""
+SCREENED, STARTS = 400, 24
+"""Random V looked at, and how many of them are followed downhill."""
 
-SCREENED, STARTS, HOPS, STEPS = 300, 16, 70, 40
-"""Random V looked at, how many of them are followed downhill, restarts near the best minima, steps of each descent."""
+ROUNDS, HOPS, DRAWS = 5, 24, 6
+"""Rounds of restarts near the best minima, restarts in each, and draws of which the best is followed downhill."""
 
-NEAR = 5
+NEAR = 8
 """Restarts are near the best so many different minima in turn; they differ where their losses do by more than 0.1 %."""
 
 NARROW = -3.0
 """Half of the random V differ by no more than these orders of magnitude."""
 
-REDRAWN = 0.25
-"""Share of the weights that a restart draws anew."""
+REDRAWN = 0.35
+"""Share of the weights that a restart draws anew; one at least."""
+
+NUMBERS = 2**23
+"""Cross products of outcomes held at once; more treated units are searched one lot after the other."""
 
 HELD = 1e4
 """How much more the predictors count than outcomes where they can be matched exactly by several mixes of donors."""
@@ -52,46 +61,6 @@ class Nested:
     v: Floats
     loss: float
     unique: bool
-
-
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """Distances of donors to the treated: of predictors [K, J], and cross products of outcomes [J, J] over their number."""
-
-    x: Floats
-    h: Floats
-
-    def weights(self, v: Floats, start: Floats | None = None) -> Floats:
-        """Donors that match predictors weighted by v; from those of a similar v it takes a few steps."""
-        p = np.sqrt(v)[:, None] * self.x
-        return nearest_point(p / (np.sqrt(np.einsum("kj,kj->j", p, p).max()) or 1.0), start=start)[0]
-
-    def loss(self, weights: Floats) -> float:
-        """Mean squared error of the outcome."""
-        return float(weights @ self.h @ weights)
-
-    def at(self, logs: Floats, w: Floats) -> tuple[float, Floats]:
-        """Loss and its gradient at base-10 logarithms of V, whose donors are w."""
-        v = 10.0 ** (logs - logs.max())
-        support = np.flatnonzero(w > 0)
-        x, pull = self.x[:, support], self.h @ w
-        adjoint = _solved((x * v[:, None]).T @ x, pull[support])
-        slope = -2 * np.log(10.0) * v * (x @ adjoint) * (self.x @ w)
-        return float(w @ pull), slope
-
-
-def _solved(inner: Floats, right: Floats) -> Floats:
-    """The adjoint of the inner problem on its support, weights summing to one."""
-    k = len(right)
-    bordered = np.ones((k + 1, k + 1))
-    bordered[:k, :k], bordered[k, k] = inner, 0.0
-    try:
-        found = np.linalg.solve(bordered, np.append(right, 0.0))[:k]
-    except np.linalg.LinAlgError:
-        found = np.full(k, np.nan)
-    if not np.isfinite(found).all():  # donors that cannot be told apart: any of the solutions has the same slope
-        found = np.linalg.lstsq(bordered, np.append(right, 0.0), rcond=None)[0][:k]
-    return np.asarray(found)
 
 
 def nested(x: Floats, z: Floats, seed: int) -> Nested:
@@ -112,28 +81,59 @@ def nested(x: Floats, z: Floats, seed: int) -> Nested:
     are also optimal for some V, these; where several mixes match all predictors exactly, the one among them that explains the
     outcome best.
     """
+    return nested_many([x], [z], seed)[0]
+
+
+def nested_many(xs: Sequence[Floats], zs: Sequence[Floats], seed: int) -> list[Nested]:
+    """The same for many treated units, each with what it has alone; much faster than one by one."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):  # the matrices are small: threads only wait for each other
-        return _nested(x, z, seed)
+        return _nested(xs, zs, seed)
 
 
-def _nested(x: Floats, z: Floats, seed: int) -> Nested:
-    problem = _Problem(x, z.T @ z / len(z))
-    k = len(x)
+def _nested(xs: Sequence[Floats], zs: Sequence[Floats], seed: int) -> list[Nested]:
+    found = [_at_once(x, z) for x, z in zip(xs, zs, strict=True)]
+    left = [b for b, known in enumerate(found) if known is None]
+    for shape in sorted({xs[b].shape for b in left}):
+        alike = [b for b in left if xs[b].shape == shape]
+        lot = max(NUMBERS // shape[1] ** 2, 1)
+        for first in range(0, len(alike), lot):
+            some = alike[first : first + lot]
+            logs = _searched(np.array([xs[b] for b in some]), np.array([_crossed(zs[b]) for b in some]), seed)
+            for b, best in zip(some, logs, strict=True):
+                found[b] = _found(xs[b], zs[b], 10.0 ** (best - best.max()))
+    return [one for one in found if one is not None]
+
+
+def _at_once(x: Floats, z: Floats) -> Nested | None:
+    """The answer where it needs no search."""
     if (exact := _exactly(x, z)) is not None:
         weights, unique = exact
-        return Nested(weights, np.full(k, 1 / k), problem.loss(weights), unique)
-    if (v := _without_compromise(x, z)) is None:
-        logs = _searched(problem, k, np.random.default_rng(seed))
-        v = 10.0 ** (logs - logs.max())
-    weights = problem.weights(v)
-    return Nested(weights, v / v.sum(), problem.loss(weights), is_unique(x, v))
+        return Nested(weights, np.full(len(x), 1 / len(x)), _loss(z, weights), unique)
+    v = np.ones(1) if len(x) == 1 else _without_compromise(x, z)
+    return None if v is None else _found(x, z, v / v.max())
+
+
+def _found(x: Floats, z: Floats, v: Floats) -> Nested:
+    weights = matching(x, v)
+    return Nested(weights, v / v.sum(), _loss(z, weights), is_unique(x, v))
+
+
+def _crossed(z: Floats) -> Floats:
+    """Cross products of outcomes, a period."""
+    return np.asarray(z.T @ z / len(z))
+
+
+def _loss(z: Floats, weights: Floats) -> float:
+    """Mean squared error of the outcome."""
+    return float(((z @ weights) ** 2).mean())
 
 
 def matching(x: Floats, v: Floats) -> Floats:
     """Donor weights for given weights of predictors."""
-    return _Problem(x, np.zeros((x.shape[1],) * 2)).weights(v / v.max())
+    p = np.sqrt(v / v.max())[:, None] * x
+    return nearest_point(p / (np.sqrt(np.einsum("kj,kj->j", p, p).max()) or 1.0))[0]
 
 
 def is_unique(x: Floats, v: Floats) -> bool:
@@ -172,58 +172,68 @@ def _without_compromise(x: Floats, z: Floats) -> Floats | None:
     )  # fmt: skip
     if found.status != 0:
         return None
-    problem = _Problem(x, z.T @ z / len(z))
-    v = found.x[:k]
-    reached, best = problem.loss(problem.weights(v / v.max())), problem.loss(w)
-    return np.asarray(v) if reached <= best * (1 + 1e-6) + 1e-300 else None
+    v = np.asarray(found.x[:k])
+    reached, best = _loss(z, matching(x, v)), _loss(z, w)
+    return v if reached <= best * (1 + 1e-6) + 1e-300 else None
 
 
-Minimum = tuple[float, Floats, Floats]
-"""Loss, logarithms of V, donors."""
+# ---- the search --------------------------------------------------------------------------------
 
 
-def _searched(problem: _Problem, k: int, rng: np.random.Generator) -> Floats:
-    """Logarithms of the best V found."""
-    if k == 1:
-        return np.zeros(1)
-    drawn = [np.zeros(k), *rng.uniform(NARROW, 0, (SCREENED // 2, k)), *rng.uniform(LOWEST, 0, (SCREENED // 2, k))]
-    looked, w = [], problem.weights(np.ones(k))
-    for logs in drawn:
-        w = problem.weights(10.0 ** (logs - logs.max()), w)
-        looked.append((problem.loss(w), logs, w))
-    looked.sort(key=lambda m: m[0])
-    minima = [_descent(problem, logs, w) for _, logs, w in looked[:STARTS]]
-    for hop in range(HOPS):
-        best = _different(minima)
-        _, logs, w = best[hop % len(best)]
-        anew = rng.random(k) < REDRAWN
-        start = np.clip(np.where(anew, rng.uniform(LOWEST, 0, k), logs - logs.max()), LOWEST, 0.0)
-        minima.append(_descent(problem, start, w))
-    return _different(minima)[0][1]
+def _searched(x: Floats, h: Floats, seed: int) -> Floats:
+    """Logarithms of the best V found for each of U units, [U, K]."""
+    losses = Losses(x, h)
+    draws = [np.random.default_rng(seed) for _ in x]
+    starts = _screened(losses, draws)
+    found = minima(losses, starts, np.full(len(starts.loss), np.inf))
+    for _ in range(ROUNDS):
+        near = [_different(found, u) for u in range(len(x))]
+        aims = np.array([found.loss[at[-1]] for at in near])
+        starts = _hops(losses, found, near, draws)
+        found = found.and_(minima(losses, starts, aims[starts.unit]))
+    return np.asarray(found.logs[[_different(found, u)[0] for u in range(len(x))]])
 
 
-def _different(minima: list[Minimum]) -> list[Minimum]:
-    """The best minima that differ from each other."""
-    found: list[Minimum] = []
-    for minimum in sorted(minima, key=lambda m: m[0]):
-        if not found or minimum[0] > found[-1][0] * (1 + 1e-3):
-            found.append(minimum)
-        if len(found) == NEAR:
-            break
-    return found
+def _screened(losses: Losses, draws: list[np.random.Generator]) -> Points:
+    """The best of many random points of each unit."""
+    units, k, half = np.arange(len(draws)), losses.hulls.x.shape[1], SCREENED // 2
+    middle = losses.at(units, np.zeros((len(units), k)), *losses.hulls.nearest_columns())
+    logs = [np.concatenate([rng.uniform(NARROW, 0, (half, k)), rng.uniform(LOWEST, 0, (half, k))]) for rng in draws]
+    for drawn in logs:
+        drawn[0] = 0.0
+    start = np.repeat(units, 2 * half)
+    looked = losses.at(start, np.concatenate(logs), middle.columns[start], middle.weights[start])
+    best = looked.loss.reshape(len(units), -1).argsort(axis=1, kind="stable")[:, :STARTS]
+    return looked.take((best + 2 * half * units[:, None]).ravel())
 
 
-def _descent(problem: _Problem, start: Floats, weights: Floats) -> Minimum:
-    """The local minimum below a start with its donors: loss, logarithms of V, donors."""
-    from scipy.optimize import minimize
-
-    last = [weights]
-
-    def value(logs: Floats) -> tuple[float, Floats]:
-        last[0] = problem.weights(10.0 ** (logs - logs.max()), last[0])
-        return problem.at(logs, last[0])
-
-    found = minimize(
-        value, start, jac=True, method="L-BFGS-B", bounds=[(LOWEST, 0.0)] * len(start), options={"maxiter": STEPS}
+def _hops(losses: Losses, found: Points, near: list[Rows], draws: list[np.random.Generator]) -> Points:
+    """Starts near some minima of each unit: of several in which some weights are drawn anew, the best."""
+    rows = np.concatenate([np.repeat(np.resize(at, HOPS), DRAWS) for at in near])
+    base, size = found.take(rows), HOPS * DRAWS
+    anew, logs = (
+        np.concatenate(part) for part in zip(*(_redrawn(size, base.logs.shape[1], r) for r in draws), strict=True)
     )
-    return float(found.fun), np.asarray(found.x), last[0]
+    mixed = np.where(anew, logs, base.logs - base.logs.max(axis=1, keepdims=True))
+    tried = losses.at(base.unit, np.clip(mixed, LOWEST, 0.0), base.columns, base.weights)
+    best = tried.loss.reshape(-1, DRAWS).argmin(axis=1)
+    return tried.take(best + DRAWS * np.arange(len(best)))
+
+
+def _redrawn(size: int, k: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Floats]:
+    """Which weights are drawn anew, and all of them drawn."""
+    anew = rng.random((size, k)) < REDRAWN
+    anew[np.arange(size), rng.integers(0, k, size)] |= ~anew.any(axis=1)
+    return anew, rng.uniform(LOWEST, 0, (size, k))
+
+
+def _different(found: Points, unit: int) -> Rows:
+    """The best minima of a unit that differ from each other, the best one first."""
+    rows = np.flatnonzero(found.unit == unit)
+    chosen: list[int] = []
+    for row in rows[found.loss[rows].argsort(kind="stable")]:
+        if not chosen or found.loss[row] > found.loss[chosen[-1]] * (1 + 1e-3):
+            chosen.append(int(row))
+        if len(chosen) == NEAR:
+            break
+    return np.array(chosen)

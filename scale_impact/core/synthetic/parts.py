@@ -26,6 +26,14 @@ def cells_of(effect: Effect, found: Counterfactual, target: Target, panel: Panel
     return cells if abs(mean - target.value) <= SAME * float(np.nanmax(np.abs(found.observed))) else None
 
 
+def said_of_no_mean(method: str, effect: Effect) -> str:
+    """Why a method that judges mean gaps cannot judge an effect that is none, and what would do."""
+    return (
+        f"{method} judges the mean gap between what was and what would have been, and the effect of {effect.estimator} is another "
+        "number. Leave `inference` out, or say `inference: analytic`: the estimator's own interval stays."
+    )
+
+
 def _cells(effect: Effect, found: Counterfactual, target: Target, panel: Panel) -> Bools | None:
     after = real_gaps(found).after
     if target.place == "overall":

@@ -24,6 +24,7 @@ from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
 from scale_impact.core.placebo import NEVER, Part, part, suppose
 from scale_impact.core.synthetic.counterfactual import Counterfactual
+from scale_impact.core.synthetic.ranks import over_fit as over_fit
 from scale_impact.core.synthetic.worlds import Again, Bools, Floats, Worlds
 from scale_impact.core.words import counted
 from scale_impact.errors import EstimationError, ScaleImpactError
@@ -99,13 +100,6 @@ class Gaps:
         return replace(self, values=self.values[rows])
 
 
-def over_fit(size: Floats, pre: Floats) -> Floats:
-    """Sizes in terms of the fit before; infinite over an exact fit, zero where both are."""
-    exact = pre <= 0
-    with_exact = np.where(size == 0, 0.0, np.copysign(np.inf, size))
-    return np.asarray(np.where(exact, with_exact, size / np.where(exact, 1.0, pre)))
-
-
 @dataclass(frozen=True, eq=False)
 class Placebos:
     """What was found for the treated, and for donors in their place.
@@ -124,6 +118,8 @@ class Placebos:
         Whether all of them are here (but for those lost).
     lost:
         How many have no estimate.
+    why:
+        Why the first of these has none; empty where that is not known.
     """
 
     real: Gaps
@@ -132,6 +128,12 @@ class Placebos:
     possible: int
     every: bool
     lost: int = 0
+    why: str = ""
+
+    @property
+    def gone(self) -> str:
+        """What is said of those lost, with the first reason."""
+        return f"{self.lost} without an estimate{f' (the first: {self.why})' if self.why else ''}"
 
     def fitting(self, times: float) -> NDArray[np.bool_]:
         """Which assignments have a pre MSPE of no more than so many times the real one, [B].
@@ -203,7 +205,9 @@ def real_gaps(found: Counterfactual) -> Gaps:
     return Gaps(found.gaps[None], fit, after, np.asarray(found.sizes, dtype=float))
 
 
-def _collected(found: Counterfactual, gaps: Floats, names: list[tuple[str, ...]], deal: Deal) -> Placebos:
+def _collected(
+    found: Counterfactual, gaps: Floats, names: list[tuple[str, ...]], deal: Deal, why: str = ""
+) -> Placebos:
     """Placebos without those that have no estimate; rounding errors of an exact fit are zero."""
     real = real_gaps(found)
     exact = TINY * float(np.nanmax(np.abs(found.observed)))
@@ -212,10 +216,11 @@ def _collected(found: Counterfactual, gaps: Floats, names: list[tuple[str, ...]]
     kept = np.isfinite(drawn.effect) & np.isfinite(drawn.pre_rmspe)
     if not kept.any():
         raise EstimationError(
-            "placebo: not one donor in the place of the treated has an estimate. See the check pre_fit."
+            "placebo: not one donor in the place of the treated has an estimate. "
+            + (f"The first: {why}" if why else "See the check pre_fit.")
         )
     lost = int((~kept).sum())
-    return Placebos(real, drawn, tuple(names), deal.possible, deal.every, lost).select(kept)
+    return Placebos(real, drawn, tuple(names), deal.possible, deal.every, lost, why).select(kept)
 
 
 # ---- who plays treated ------------------------------------------------------------------------------------------------
@@ -312,24 +317,27 @@ def _by_refits(found: Counterfactual, panel: Panel, design: Design, refit: Refit
     some = part(panel, np.isin(np.arange(panel.n_units), pool))
     at = {int(u): k for k, u in enumerate(some.units)}
     starts = np.array(found.starts, dtype=float)[deal.rows]
-    gaps = np.full((len(deal.picks), *found.gaps.shape), np.nan)
+    gaps, why = np.full((len(deal.picks), *found.gaps.shape), np.nan), ""
     for b, picks in enumerate(deal.picks):
         begins = np.full(len(some.units), NEVER)
         begins[[at[int(u)] for u in picks]] = starts
         again = _again(design, refit, some, begins)
-        if again is not None and again.gaps.shape == found.gaps.shape:
+        if isinstance(again, str):
+            why = why or again
+        elif again.gaps.shape == found.gaps.shape:
             gaps[b] = again.gaps
     names = [tuple(panel.unit_name(int(u)) for u in picks) for picks in deal.picks]
-    return _collected(found, gaps, names, deal)
+    return _collected(found, gaps, names, deal, why)
 
 
-def _again(design: Design, refit: Refit, some: Part, begins: Floats) -> Counterfactual | None:
-    """What an estimator says where others are treated; None where it says nothing."""
+def _again(design: Design, refit: Refit, some: Part, begins: Floats) -> Counterfactual | str:
+    """What an estimator says where others are treated, or why it says nothing."""
     try:
         supposed = suppose(design, some, begins)
-        return refit(some.panel, supposed).counterfactual
-    except ScaleImpactError:
-        return None
+        effect = refit(some.panel, supposed)
+    except ScaleImpactError as error:
+        return " ".join(error.problems)
+    return effect.counterfactual or str(effect.overall.reason or "no counterfactual")
 
 
 def fewest_for(level: float) -> int:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.panel import Panel
-from scale_impact.core.synthetic.pilots import Pilots
+from scale_impact.core.synthetic.pilots import Pilots, said_of_missing, wide_column
 from scale_impact.core.synthetic.worlds import Bools, Floats, Worlds
-from scale_impact.core.words import nearest, plain, some
+from scale_impact.core.words import plain, some
 from scale_impact.errors import DesignError
 
 
@@ -74,18 +73,45 @@ def read_predictors(found: Pilots, given: Sequence[str | Mapping[str, Any]], met
     ------
     DesignError
         A column or period that is not there, a window that reaches into the measure, a column that is no number, has no
-        value for a unit in its window, or the same one for all units. All problems at once.
+        value for a unit in its window, or the same one for all units; several in one entry. All problems at once.
     """
-    items = [(g, None) if isinstance(g, str) else next(iter(g.items())) for g in given]
-    problems = [p for column, window in items for p in _problems(found, column, window, method)]
+    problems = _not_single(given, method)
+    items = [
+        (g, None) if isinstance(g, str) else next(iter(g.items())) for g in given if isinstance(g, str) or len(g) == 1
+    ]
+    problems += [p for column, window in items for p in _problems(found, column, window, method)]
     if problems:
         raise DesignError(problems)
     windows = np.array([_window(found, w) for _, w in items])
-    values = tuple(None if c == found.panel.outcome else _matrix(found, c) for c, _ in items)
+    values = tuple(None if c == found.panel.outcome else wide_column(found, c, method, "predictor") for c, _ in items)
     made = Predictors(tuple(_name(c, w) for c, w in items), values, windows)
     if problems := _unusable(found, made, method):
         raise DesignError(problems)
     return made
+
+
+def _not_single(given: Sequence[str | Mapping[str, Any]], method: str) -> list[str]:
+    """Entries that name no column, or several, where all but the first would be lost."""
+    said = []
+    for entry in given:
+        if isinstance(entry, str) or len(entry) == 1:
+            continue
+        if not entry:
+            said.append(f"{method}: predictors has an empty entry. Name a column, or leave the entry out.")
+            continue
+        _, *others = map(str, entry)
+        dashes = f"a dash before {others[0]}" if len(others) == 1 else f"dashes before {some(others)}"
+        said.append(
+            f"{method}: predictors has {some(list(entry))} in one entry; write one column an entry, with {dashes}."
+        )
+    return said
+
+
+def said_of_averages(found: Pilots, predictors: Predictors) -> list[str]:
+    """Predictors that lack values in their window before the measure, where the average is of the others."""
+    each = zip(predictors.names, predictors.values, predictors.windows, strict=True)
+    said = [said_of_missing(found, f"Predictor {name}", v[:, w]) for name, v, w in each if v is not None]
+    return [sentence for sentence in said if sentence]
 
 
 def matched(predictors: Predictors, worlds: Worlds, b: int) -> Matched:
@@ -147,13 +173,11 @@ def _window(found: Pilots, window: Any) -> Bools:
 
 def _problems(found: Pilots, column: str, window: Any, method: str) -> list[str]:
     """What is wrong with one predictor as it was named."""
-    panel = found.panel
-    known = [str(c) for c in panel.frame.columns]
-    if column not in known:
-        return [f"{method}: predictor {column!r} is no column of the data. {nearest(column, known)}"]
-    said = []
-    if not np.issubdtype(np.asarray(panel.column(column)).dtype, np.number):
-        said.append(f"{method}: predictor {column!r} holds text; predictors are numbers.")
+    panel, said = found.panel, list[str]()
+    try:
+        wide_column(found, column, method, "predictor")
+    except DesignError as error:
+        said += error.problems
     if window is None:
         return said
     if _is_range(window) and len(window) != 2:
@@ -171,14 +195,6 @@ def _problems(found: Pilots, column: str, window: Any, method: str) -> list[str]
             "Predictors are from before."
         )
     return said
-
-
-def _matrix(found: Pilots, column: str) -> Floats:
-    """A column as [N, T] of the pilots' units; NaN where missing."""
-    panel: Panel = found.panel
-    table = np.full((panel.n_units, panel.n_periods), np.nan)
-    table[panel.unit_codes, panel.period_codes] = np.asarray(panel.column(column), dtype=float)
-    return table[found.units]
 
 
 def _unusable(found: Pilots, made: Predictors, method: str) -> list[str]:

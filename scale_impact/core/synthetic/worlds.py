@@ -78,21 +78,3 @@ class Worlds:
 
 Again = Callable[[Worlds], Floats]
 """Gaps [B, T]: observed (less shift) minus counterfactual, in all periods of each world; NaN where it has none."""
-
-
-def average_gaps(gaps: Floats, worlds: Worlds) -> Floats:
-    """Mean gap of each world over the periods that count, [B]; NaN where there is no gap in any of them."""
-    return _mean(gaps, worlds.after)
-
-
-def rmspe(gaps: Floats, periods: Bools) -> Floats:
-    """Root of the mean squared prediction error of each world over some periods, [B]; NaN where there is none."""
-    return np.asarray(np.sqrt(_mean(gaps**2, periods)))
-
-
-def _mean(values: Floats, periods: Bools) -> Floats:
-    """Means of the values that are there in some periods, [B]."""
-    cells = periods & np.isfinite(values)
-    many = cells.sum(axis=1)
-    sums = np.where(cells, values, 0.0).sum(axis=1)
-    return np.asarray(np.where((many == 0) & periods.any(axis=1), np.nan, sums / np.maximum(many, 1)))
