@@ -29,7 +29,7 @@ def test_copied_numbers_are_those_beside_the_project():
         assert copied["results"]
         for entry in copied["results"]:
             other = theirs[entry["id"]]
-            kept = {name: other["values"][name] for name in entry["values"]}  # of some entries only the values that are used
+            kept = {name: other["values"][name] for name in entry["values"]}  # values that no test uses are left out
             assert entry == {**other, "values": kept}
 
 

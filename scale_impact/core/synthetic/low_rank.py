@@ -18,7 +18,9 @@ algorithm 1; Gobillon and Magnac (2016), section 3, for a fixed number; Walker a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -278,15 +280,30 @@ def fill(
     EstimationError
         The steps do not settle.
     """
-    parts = [
-        _fill(tables.take(s), shrink.take(s), force, None if start is None else start[s], tolerance)
-        for s in slabs(len(tables), tables.values[0].size)
-    ]
+    with _one_thread():
+        parts = [
+            _fill(tables.take(s), shrink.take(s), force, None if start is None else start[s], tolerance)
+            for s in slabs(len(tables), tables.values[0].size)
+        ]
     names = ("cells", "fitted", "rank", "residual")
     filled = Filled(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
     if not lost and not np.isfinite(filled.residual).all():
         raise EstimationError(_unsettled(shrink))
     return filled
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Linear algebra without threads: in matrices of this size they wait for each other, up to a hundred times longer than they work."""
+    found: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return found
+
+
+@cache
+def _libraries() -> Any:
+    """The libraries loaded; looking for them takes longer than filling a small table."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _unsettled(shrink: Shrink) -> str:
@@ -516,7 +533,8 @@ def penalty_path(table: Tables, force: Force, count: int, span: float = 1e-3) ->
     """
     found = fill(table, Shrink(np.array([np.inf])), force)
     rest = np.where(table.seen, table.values - found.fitted, 0.0)[0]
-    largest = float(np.linalg.norm(rest, 2))
+    with _one_thread():
+        largest = float(np.linalg.norm(rest, 2))
     if largest <= _rounding(table, force):
         return ()
     return tuple(2 * largest / int(table.counts[0]) * np.geomspace(1.0, span, count))
