@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from threadpoolctl import threadpool_info, threadpool_limits
+
 from scale_impact.core.synthetic import low_rank
 from scale_impact.core.synthetic.low_rank import (
     Shrink,
@@ -118,6 +120,28 @@ def test_the_path_begins_where_the_matrix_vanishes():
 def test_there_is_no_path_where_effects_fit_exactly():
     y = np.arange(12.0)[:, None] + np.sin(np.arange(16.0))
     assert penalty_path(table_of(y, scattered(11, (12, 16))), "two-way", 5) == ()
+
+
+def test_rounding_of_a_large_level_is_no_pattern_and_movement_beside_it_is():
+    seen = scattered(11, (12, 16))
+    flat = np.arange(12.0)[:, None] + np.sin(np.arange(16.0))
+    assert penalty_path(table_of(1e9 + flat, seen), "two-way", 5) == ()
+    low, high = (penalty_path(table_of(z, seen), "two-way", 5) for z in (two_factors(9), 1e9 + two_factors(9)))
+    assert high == pytest.approx(low, rel=1e-6)
+
+
+def test_filling_takes_one_thread_and_gives_the_others_back(monkeypatch):
+    def threads():
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    during, plain = [], low_rank.fit_of
+    monkeypatch.setattr(low_rank, "fit_of", lambda *given: during.append(threads()) or plain(*given))
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        fill(table_of(two_factors(9), scattered(10, (12, 16))), Shrink(np.array([1.0])), "two-way")
+        assert threads() == before
+    assert during
+    assert all(set(found) == {1} for found in during)
 
 
 def test_many_tables_at_once_are_the_same_as_one_by_one(monkeypatch):
