@@ -109,13 +109,14 @@ def judge(
         for t, c in zip(targets, cells, strict=True)
     ]
     if targets[0].place == "overall" and judged[0] is None:
-        raise DesignError(
-            "conformal: units start at different dates and may anticipate them, so that their periods do not fit together. Judge "
-            "one date at a time, or use `inference: placebo`."
-        )
+        raise DesignError(APART)
     return [None if j is None else replace(j, said=j.said + how, level=level) for j in judged]
 
 
+APART = (
+    "conformal: units start at different dates and may anticipate them, so that their periods do not fit together. Judge one "
+    "date at a time, or use `inference: placebo`."
+)
 OUTCOMES = "; fitted on outcomes alone, because predictors do not change with the null"
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from scale_impact.core.synthetic import low_rank
 from scale_impact.core.synthetic.low_rank import (
@@ -132,7 +131,7 @@ def test_rounding_of_a_large_level_is_no_pattern_and_movement_beside_it_is():
 
 def test_filling_takes_one_thread_and_gives_the_others_back(monkeypatch):
     def threads():
-        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+        return [lib["num_threads"] for lib in low_rank._libraries().info() if lib["user_api"] == "blas"]
 
     during, plain = [], low_rank.fit_of
     monkeypatch.setattr(low_rank, "fit_of", lambda *given: during.append(threads()) or plain(*given))
