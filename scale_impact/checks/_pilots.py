@@ -260,13 +260,18 @@ def _root(gaps: Floats) -> float:
 
 
 def movement(worlds: Worlds) -> Floats:
-    """How much the outcome moves before the measure within a unit (standard deviation over time, all units), [U]."""
+    """How much the outcome moves before the measure (standard deviation over time): within a unit, all units pooled, or within
+    the treated itself where that is more, [U].
+
+    Counts of a city beside small places: theirs move little, and a gap that is large for them is small for the city.
+    """
     found = []
-    for fit, treated, donors in zip(worlds.fit, worlds.treated, worlds.donors, strict=True):
+    for fit, treated, donors, path in zip(worlds.fit, worlds.treated, worlds.donors, worlds.targets, strict=True):
         y = worlds.outcomes[(treated > 0) | donors][:, fit]
         y = y[np.isfinite(y).any(axis=1)]
-        found.append(float(np.sqrt(np.nanmean((y - np.nanmean(y, axis=1, keepdims=True)) ** 2))))
-    return np.array(found)
+        pooled = float(np.sqrt(np.nanmean((y - np.nanmean(y, axis=1, keepdims=True)) ** 2)))
+        found.append(np.fmax(pooled, float(np.nanstd(path[fit])) if np.isfinite(path[fit]).any() else pooled))
+    return np.array(found, dtype=float)
 
 
 def verdict_of(case: Pilot, full: float, change: float, tolerance: float, *, turned: bool) -> Verdict:

@@ -56,7 +56,7 @@ def run(
     worst:
         Times the donors' median RMSPE from which on the fit is bad.
     flat:
-        Times the outcome's own movement (the standard deviation over time within a unit, before the measure, of all units)
+        Times the outcome's own movement (the standard deviation over time before the measure, of all units, or of the treated)
         from which on nothing is shown: a flat line would do as well. From twice that on the fit is bad.
     draws, seed:
         At most so many donors (groups of donors, for the mean of several treated units) in the place of a treated one.

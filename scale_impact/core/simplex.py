@@ -354,12 +354,13 @@ def _active_set(p: Floats, ridge: float, upper: float, weights: Floats) -> Float
         if blocked is not None:
             free[blocked] = False
             continue
+        free &= (weights > 0) & (weights < upper)  # who could not leave its bound is not free, and may be an offender again
         gradient = _gradient(p, weights, ridge)
         offender = _offender(gradient, weights, upper, free, _allowed(p, weights, ridge) / 10)
         if offender is None:
             return weights
         free[offender] = True
-        if free.sum() < 2:
+        if not _exchange(weights, free, upper, offender):
             free[_partner(gradient, weights, upper, offender)] = True
     raise EstimationError(f"No weights found in {20 * len(weights) + 100} steps for {len(weights)} columns.")
 
@@ -411,6 +412,14 @@ def _offender(g: Floats, weights: Floats, upper: float, free: Bools, least: floa
     wrong = np.where(free, 0.0, np.where(weights <= 0, level - g, np.where(weights >= upper, g - level, 0.0)))
     worst = int(wrong.argmax())
     return worst if wrong[worst] > least else None
+
+
+def _exchange(weights: Floats, free: Bools, upper: float, offender: int) -> bool:
+    """Whether a free column can give the weight that the offender should take, or take what it should give."""
+    able = (weights > 0) if weights[offender] <= 0 else (weights < upper)
+    others = free & able
+    others[offender] = False
+    return bool(others.any())
 
 
 def _partner(g: Floats, weights: Floats, upper: float, offender: int) -> int:

@@ -100,3 +100,15 @@ def test_one_donor_is_judged_by_the_outcomes_movement_alone():
     row = found.details["rows"][0]
     assert (row["median"], row["rmspe"]) == (None, 0.0)
     assert found.verdict == "pass"
+
+
+def test_a_big_city_is_not_held_against_the_small_movements_of_small_places():
+    """Counts: a gap that is large for forty towns is small for the city that two others follow closely."""
+    rng = np.random.default_rng(0)
+    common = np.cumsum(rng.normal(0.5, 1, 20))
+    sizes = [10_000, 9_000, 12_000] + [100] * 40
+    paths = {f"u{i:02d}": s * (1 + 0.05 * common + 0.004 * rng.normal(size=20)) for i, s in enumerate(sizes)}
+    panel = si.Panel.from_frame(long(paths, {"u00": 2014}), unit="id", period="t", outcome="y")
+    design = si.Design.from_panel(panel, first_treated="g")
+    found = si.check("pre_fit", panel, design, lambda p, d: si.estimate("synthetic_control", p, d))
+    assert found.verdict == "pass", found.reason

@@ -89,6 +89,25 @@ def test_the_active_set_reaches_the_optimum_from_any_corner():
             assert ((p @ found) ** 2).sum() == pytest.approx(((p @ best) ** 2).sum(), abs=1e-12)
 
 
+@pytest.mark.parametrize("rows", [2, 3, 5, 8])
+@pytest.mark.parametrize("upper", [1.0, 0.4])
+def test_the_active_set_never_goes_in_circles_with_few_rows(rows, upper):
+    """As predictors have them; a column that stops at its bound must not keep others from giving weight."""
+    rng = np.random.default_rng(rows)
+    for _ in range(150):
+        j = int(rng.integers(3, 30))
+        p = rng.normal(size=(rows, j)) + rng.normal(size=(rows, 1)) * rng.choice([0, 0.5, 2])
+        p /= np.linalg.norm(p, axis=0).max()
+        start = np.roll(np.append(np.full(3, [upper, upper, 1 - 2 * upper] if upper < 1 else [1.0, 0, 0]), np.zeros(j - 3)),
+                        int(rng.integers(j)))  # fmt: skip
+        found = simplex._active_set(p, 0.0, upper, start)
+        assert simplex._residual(p, found, 0.0, upper) < 1e-9
+        if upper == 1.0:
+            warm, residual = nearest_point(p, start=start)
+            assert residual < 1e-9
+            assert ((p @ warm) ** 2).sum() == pytest.approx(((p @ found) ** 2).sum(), abs=1e-12)
+
+
 def test_an_nnls_that_gives_up_leaves_the_active_set_to_finish(monkeypatch):
     def gives_up(*_):
         raise RuntimeError("Maximum number of iterations reached.")
