@@ -163,7 +163,9 @@ def _last_periods(panel: Panel, design: Design, found: Effect | str, k: int) -> 
         return None
     starts = [int(design.starts[g]) for g in np.intersect1d(design.adopting, design.cohort_codes)]
     steps = range(design.anticipation + 1, design.anticipation + k + 1)
-    times = {float(elapsed(panel.clock, s - j, s)) for s in starts for j in steps if s >= j}
+    course = found.counterfactual
+    clock = panel.clock if course is None or course.clock is None else course.clock
+    times = {float(elapsed(clock, s - j, s)) for s in starts for j in steps if s >= j}
     path = found.path
     chosen = [i for i, e in enumerate(path.event_times) if float(e) in times and path.reasons[i] is None]
     return path.select(np.array(chosen, dtype=int)) if chosen else None

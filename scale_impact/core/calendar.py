@@ -78,6 +78,16 @@ def calendar_of(panel: Panel) -> Calendar:
     return Calendar(np.arange(panel.n_periods), None)
 
 
+def steady_clock(panel: Panel) -> NDArray[np.float64]:
+    """Periods as numbers, [T]: labels that are numbers (the panel's clock), otherwise steps of the calendar since the first.
+
+    Where no period is missing it is the panel's clock.
+    """
+    if np.issubdtype(panel.periods.dtype, np.number):
+        return panel.clock
+    return calendar_of(panel).places.astype(float)
+
+
 def _stepped(times: Whole, unit: str) -> Calendar:
     """The calendar in steps of the greatest common divisor of all distances."""
     step = int(np.gcd.reduce(np.diff(times))) if len(times) > 1 else 1

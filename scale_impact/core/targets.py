@@ -87,8 +87,9 @@ def overall_target(effect: Effect, panel: Panel, design: Design, *, linear: bool
 
 def _of_family(effect: Effect, family: Family, place: str, panel: Panel, design: Design) -> list[Target]:
     loadings = _loadings(effect, family.weights, family.values, panel, design)
+    clock = None if effect.counterfactual is None else effect.counterfactual.clock
     return [
-        Target(place, k, float(family.values[k]), loadings[k], _cells(family, k, panel, design))
+        Target(place, k, float(family.values[k]), loadings[k], _cells(family, k, panel, design, clock))
         for k in range(len(family))
         if family.reasons[k] not in (REFERENCE, NO_VARIATION) and np.isfinite(family.values[k])
     ]
@@ -148,10 +149,10 @@ def _treated(design: Design) -> Cells:
     return np.asarray(np.arange(design.n_periods) >= design.starts[:, None])
 
 
-def event_times(panel: Panel, design: Design) -> Floats:
-    """Event time of each cell, [G, T]; NaN for the never treated."""
-    last = design.n_periods - 1
-    since = elapsed(panel.clock, np.arange(design.n_periods)[None], np.minimum(design.starts, last)[:, None])
+def event_times(panel: Panel, design: Design, clock: Floats | None = None) -> Floats:
+    """Event time of each cell, [G, T], by a clock [T] (the panel's); NaN for the never treated."""
+    last, clock = design.n_periods - 1, panel.clock if clock is None else clock
+    since = elapsed(clock, np.arange(design.n_periods)[None], np.minimum(design.starts, last)[:, None])
     since[design.starts == design.n_periods] = np.nan
     return np.asarray(since)
 
@@ -163,11 +164,11 @@ def effect_patterns(panel: Panel, design: Design) -> tuple[Floats, Cells]:
     return times, np.array([since == e for e in times], dtype=bool).reshape(-1, *since.shape)
 
 
-def _cells(family: Family, k: int, panel: Panel, design: Design) -> Cells | None:
+def _cells(family: Family, k: int, panel: Panel, design: Design, clock: Floats | None) -> Cells | None:
     """Cells in which the effect of the k-th estimate acts; None for kinds that do not say."""
     if design.treatment is not None:
         return None
-    treated, since = _treated(design), event_times(panel, design)
+    treated, since = _treated(design), event_times(panel, design, clock)
     if family.kind == "event_time":
         return np.asarray(since == family.event_times[k])
     cohort = np.array([label == family.cohorts[k] for label in design.first_treated]) if family.cohorts else None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.calendar import Calendar, calendar_of
+from scale_impact.core.calendar import Calendar, calendar_of, steady_clock
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Family, Kind, Sample
 from scale_impact.core.keys import Label
@@ -91,9 +91,14 @@ class Question:
 
     @property
     def event_times(self) -> Floats:
-        """Periods since the start of each series, [C, T]."""
+        """Time since the start of each series, [C, T]: periods that are missing between count."""
         every = np.arange(self.panel.n_periods)
-        return np.array([elapsed(self.panel.clock, every, int(s)) for s in self.starts])
+        return np.array([elapsed(self.clock, every, int(s)) for s in self.starts])
+
+    @property
+    def clock(self) -> Floats:
+        """Periods as numbers, [T]."""
+        return steady_clock(self.panel)
 
     @property
     def n_donors(self) -> int:

@@ -39,6 +39,9 @@ from scale_impact.estimators._synthetic import effect_of, mapped
 KEY = "interactive_fixed_effects"
 Method = Literal["controls", "em"]
 
+ENOUGH = 10
+"""Periods before the measure below which loadings are fitted to noise. Source: Xu (2017)."""
+
 FILLED_BY = "say `method: em`, which fills them"
 """What this estimator does with cells that were not observed."""
 
@@ -122,6 +125,7 @@ def _by_controls(
     notes = [_said(ranks, rank, errors.tolist(), "periods before the measure, left out one at a time,")]
     if len(tried) < len(ranks):
         notes.append("Placebos and permutations keep this number of factors.")
+    notes += _said_of_periods(found)
     effect = effect_of(KEY, found, counterfactual, notes=tuple(notes))
     return with_errors(effect, found, covariates, rank, force, bootstrap, seed) if bootstrap else effect
 
@@ -144,6 +148,17 @@ def _said(ranks: list[int], rank: int, errors: list[float], held: str) -> str:
     return said if rank else f"{said} Without a factor there are the effects of units and periods alone (`force`)."
 
 
+def _said_of_periods(found: Pilots) -> list[str]:
+    """Treated units with few periods to fit their loadings on."""
+    seen = untreated(found)[: found.n_treated].sum(axis=1)
+    few = [f"{name} ({n})" for name, n in zip(found.names, seen, strict=False) if n < ENOUGH]
+    if not few:
+        return []
+    return [
+        f"Fewer than {ENOUGH} periods before the measure: {some(few)}. Loadings are then fitted to noise in part; see `pre_fit`."
+    ]
+
+
 # ---- factors from all untreated cells ------------------------------------------------------------------------------------
 
 
@@ -159,6 +174,7 @@ def _by_em(found: Pilots, ranks: list[int], force: Force, folds: int, seed: int)
     notes = [_said(ranks, rank, list(errors), "untreated cells, left out in parts,")]
     if errors:
         notes.append("Placebos and permutations keep this number of factors.")
+    notes += _said_of_periods(found)
     return effect_of(KEY, replace(found, notes=notes_of(found)), completed(found, filled, again), notes=tuple(notes))
 
 

@@ -330,6 +330,7 @@ def _counterfactual(asked: Question, model: Model, explained: Sequence[Explained
         again=partial(_again, asked, model),
         modelled=np.array([e.taken + e.full @ b for e, b, _ in each]),
         expected_se=np.sqrt(np.array(spread)),
+        clock=asked.clock,
     )
 
 

@@ -272,6 +272,7 @@ def _effect(asked: Question, model: Model, found: Sequence[Forecast]) -> Effect:
             worlds=asked.worlds,
             again=partial(_again, asked, model),
             expected_se=_spread(asked, found),
+            clock=asked.clock,
         ),
         judged_by="analytic",
     )

@@ -23,7 +23,7 @@ from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Label
 from scale_impact.core.panel import Panel
 from scale_impact.core.simplex import SimplexFit, simplex_fit
-from scale_impact.core.synthetic.nested import is_unique, matching, nested_many
+from scale_impact.core.synthetic.nested import exact_match, is_unique, matching, nested_many
 from scale_impact.core.synthetic.pilots import Pilots, pilots
 from scale_impact.core.synthetic.predictors import Matched, Predictors, matched, read_predictors, said_of_averages
 from scale_impact.core.synthetic.worlds import Bools, Floats, Worlds
@@ -99,8 +99,8 @@ def fit(
         unique=tuple(bool(u) for u in solved.unique), predictors=_balance(found, method, worlds, solved),
         plain=method.predictors is None and method.largest == 1 and bool((worlds.fit <= method.window).all()),
     )  # fmt: skip
-    averages = said_of_averages(found, method.predictors) if method.predictors else []
-    notes = (*said_of_range(found), *said_of_twins(found), *said_of_uniqueness(found, solved.unique), *averages)
+    said = (*said_of_uniqueness(found, solved.unique), *_said_of_options(found, method))
+    notes = (*said_of_range(found), *said_of_twins(found), *said)
     return effect_of(NAME, found, counterfactual, notes=notes)
 
 
@@ -258,7 +258,8 @@ def _window(found: Pilots, fitted_on: Sequence[Any] | None) -> Bools:
     position = np.arange(len(names))
     if fitted_on is None:
         return np.asarray(position >= 0)
-    ends = [plain(e) for e in fitted_on]
+    listed = isinstance(fitted_on, Sequence) and not isinstance(fitted_on, str)
+    ends = [plain(e) for e in (fitted_on if listed else [fitted_on])]
     if len(ends) != 2 or unknown_ends(ends, names):
         raise DesignError(
             f"{NAME}: fitted_on is {some(ends)}; write [first, last], two of the periods {names[0]} to {names[-1]}."
@@ -268,6 +269,26 @@ def _window(found: Pilots, fitted_on: Sequence[Any] | None) -> Bools:
     if not (inside & (position < found.fitted.min())).any():
         raise DesignError(f"{NAME}: fitted_on ({some(ends)}) has no period before the measure.")
     return np.asarray(inside)
+
+
+def _said_of_options(found: Pilots, method: _Method) -> list[str]:
+    """What predictors and the window leave out."""
+    averages = said_of_averages(found, method.predictors) if method.predictors else []
+    return [*averages, *_said_of_window(found, method.window)]
+
+
+def _said_of_window(found: Pilots, window: Bools) -> list[str]:
+    """That periods asked for are not fitted on, because the measure had begun (or was anticipated)."""
+    if window.all():
+        return []
+    last = int(np.flatnonzero(window)[-1])
+    cut = [name for name, end in zip(found.names, found.fitted, strict=False) if last >= end]
+    if not cut:
+        return []
+    return [
+        f"fitted_on ends at {plain(found.panel.periods[last])}, when the measure had begun or was anticipated in {some(cut)}: only "
+        "periods before are fitted on."
+    ]
 
 
 def unknown_ends(ends: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -289,10 +310,20 @@ def _nested(seed: int) -> Weigh:
 
 
 def _fixed(weights: Floats) -> Weigh:
-    def weigh(chosen: list[Matched], _: Worlds) -> list[Weights]:
-        return [_weighted(one, weights[one.kept] / weights[one.kept].sum()) for one in chosen]
+    def weigh(chosen: list[Matched], worlds: Worlds) -> list[Weights]:
+        explained = [_distances(worlds, b, worlds.fit[b]) for b in range(len(worlds))]
+        shares = [weights[one.kept] / weights[one.kept].sum() for one in chosen]
+        return [_given(one, v, z) for one, v, z in zip(chosen, shares, explained, strict=True)]
 
     return weigh
+
+
+def _given(chosen: Matched, v: Floats, z: Floats) -> Weights:
+    """Donors that match predictors of given weights; where several mixes match exactly, the best of them for the outcome."""
+    used = v > 0
+    if used.any() and (exact := exact_match(chosen.distances[used], z)) is not None:
+        return exact[0], v, exact[1]
+    return _weighted(chosen, v)
 
 
 def _weighted(chosen: Matched, v: Floats) -> Weights:

@@ -81,7 +81,9 @@ def panels(ax: Axes, n: int) -> list[Axes]:
 
 
 def clock(found: Counterfactual) -> Floats:
-    """Periods as numbers: the labels where they are numbers, else 0, 1, 2, ..."""
+    """Periods as numbers, as event times count them: the labels where they are numbers, else 0, 1, 2, ..."""
+    if found.clock is not None:
+        return found.clock
     labels = np.asarray(found.periods)
     return labels.astype(float) if np.issubdtype(labels.dtype, np.number) else np.arange(len(labels), dtype=float)
 

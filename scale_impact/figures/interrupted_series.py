@@ -68,15 +68,22 @@ def _series(ax: Axes, found: Counterfactual, k: int, at: Floats, quantile: float
     model: dict[str, Any] = {"color": _style.DARK, "linewidth": 1.5, "zorder": 3, "label": MODEL}
     for side, more in ((~late, {}), (late, {"label": "_after"})):
         if (known & side).any():
-            ax.plot(at[known & side], shown[known & side], **{**model, **more})
-    ax.plot(
-        at[late], expected[late], color=_style.BLUE, linewidth=1.6, linestyle=(0, (4, 2)), zorder=3.2, label=WITHOUT
-    )
+            ax.plot(*_broken(at[known & side], shown[known & side]), **{**model, **more})
+    dashed: dict[str, Any] = {"color": _style.BLUE, "linewidth": 1.6, "linestyle": (0, (4, 2)), "zorder": 3.2}
+    ax.plot(*_broken(at[late], expected[late]), label=WITHOUT, **dashed)
     if found.expected_se is not None:
         half = quantile * found.expected_se[k]
         name = f"{WITHOUT} ({_style.percent(level)} interval)"
         area: dict[str, Any] = {"color": _style.SKY, "alpha": 0.3, "linewidth": 0, "zorder": 1}
-        ax.fill_between(at[late], (expected - half)[late], (expected + half)[late], label=name, **area)
+        where, low, high = _broken(at[late], (expected - half)[late], (expected + half)[late])
+        ax.fill_between(where, low, high, label=name, **area)
+
+
+def _broken(at: Floats, *paths: Floats) -> list[Floats]:
+    """Places and paths with a NaN where periods are missing (further apart than most are), so that no line is drawn there."""
+    steps = np.diff(at)
+    after = np.flatnonzero(steps > 1.5 * np.median(steps)) + 1 if len(steps) else np.zeros(0, dtype=int)
+    return [np.insert(path, after, np.nan) for path in (at, *paths)]
 
 
 def _sure(found: Counterfactual, k: int) -> Any:

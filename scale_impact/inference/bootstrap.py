@@ -75,8 +75,8 @@ def judge(
     Source: Arkhangelsky et al. (2021), algorithm 2 (clustered bootstrap; Efron 1979).
     """
     parts = cluster_parts(panel, design)
-    _refuse_one(panel, design, parts)
     found = effect.counterfactual
+    _refuse_one(panel, design, parts, effect.judged_by or "conley_taber")
     who = None if found is None or found.again is None else members(panel, design, found)
     rng = np.random.default_rng(seed)
     if found is not None and who is not None:
@@ -95,7 +95,7 @@ def judge(
     ]
 
 
-def _refuse_one(panel: Panel, design: Design, parts: Sequence[tuple[str, Positions]]) -> None:
+def _refuse_one(panel: Panel, design: Design, parts: Sequence[tuple[str, Positions]], instead: str) -> None:
     """Refuse where one cluster holds all treated, or all that are never treated."""
     never = design.never_treated
     treated = [bool((design.cohort_codes[m] != never).any()) for _, m in parts]
@@ -105,8 +105,8 @@ def _refuse_one(panel: Panel, design: Design, parts: Sequence[tuple[str, Positio
         name = parts[treated.index(True)][0]
         raise EstimationError(
             f"bootstrap: one {what} is treated ({name}). Each draw would hold its one path, so that the spread of the draws says "
-            "nothing of how the treated vary; the number that some packages print here has no meaning. Use `inference: placebo` "
-            "(synthetic control family), or `conley_taber`."
+            "nothing of how the treated vary; the number that some packages print here has no meaning. Use "
+            f"`inference: {instead}`."
         )
     if never is not None and sum(others) < 2:
         raise EstimationError(f"bootstrap: one {what} is never treated; it takes two. Use `inference: conformal`.")

@@ -124,9 +124,7 @@ def _able(effect: Effect) -> Counterfactual:
             f"prediction_interval needs an estimator with donor weights; {effect.estimator} has none. Use `inference: "
             "randomisation`, or an estimator such as synthetic_control."
         )
-    other = (
-        "Use `inference: conformal` or `placebo`, or synthetic_control without predictors, `fitted_on` and `largest`."
-    )
+    other = f"Use `inference: {effect.judged_by or 'placebo'}`, or synthetic_control without predictors, `fitted_on` and `largest`."
     if found.donors is None or found.worlds is None or found.predictors is not None:
         raise DesignError(f"prediction_interval is for synthetic control on outcomes. {other}")
     if not found.plain:

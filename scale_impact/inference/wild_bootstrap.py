@@ -102,9 +102,10 @@ def judge(
     """
     forms = _forms(panel, design, effect, targets)
     if forms[0] is None:
+        other = f"{effect.judged_by}`" if effect.judged_by else "jackknife` or `inference: randomisation`"
         raise EstimationError(
             f"wild_bootstrap: {effect.estimator} with these options says nothing about each unit's influence, or there is no "
-            "variation in it. Use `inference: jackknife` or `inference: randomisation`."
+            f"variation in it. Use `inference: {other}."
         )
     return _judged(targets, forms, _Chosen(seed, draws, weights, null_imposed, tails, count_observed))
 

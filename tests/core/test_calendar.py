@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.calendar import calendar_of
+from scale_impact.core.calendar import calendar_of, steady_clock
 from scale_impact.core.panel import Panel
 
 
@@ -70,3 +70,17 @@ def test_years_two_apart_are_one_step_apart():
 
 def test_days_of_the_month_that_differ_are_days():
     assert calendar_of(panel_of(pd.to_datetime(["2020-01-01", "2020-02-02"]))).cycle is None
+
+
+@pytest.mark.parametrize(
+    ("periods", "clock"),
+    [
+        (["2019-11", "2020-01", "2020-02", "2020-05"], [0, 2, 3, 6]),
+        (pd.to_datetime(["2019-11-01", "2020-01-01", "2020-02-01"]), [0, 2, 3]),
+        ([2000, 2002, 2006], [2000, 2002, 2006]),
+        ([2000.25, 2000.5, 2001.0], [2000.25, 2000.5, 2001.0]),
+        (["first", "second", "third"], [0, 1, 2]),
+    ],
+)
+def test_a_steady_clock_counts_missing_periods_and_leaves_numbers_alone(periods, clock):
+    assert steady_clock(panel_of(periods)).tolist() == clock

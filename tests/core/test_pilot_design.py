@@ -547,7 +547,10 @@ def test_another_first_candidate_gives_the_same_numbers():
         ({"candidates": ["T1"]}, "'T1' is no town in the data. Did you mean"),
         ({"durations": [30]}, "are too few to plan 30 periods of a pilot"),
         ({"power": 0.95}, "are too few to plan"),
-        ({"alpha": 0.01}, "the smallest p-value of the placebo test is 0.08333: at alpha 0.01 no effect of any size"),
+        (
+            {"alpha": 0.01},
+            "With 12 of town, the pilot and 11 to compare with, the smallest p-value of the placebo test is 0.08333: at alpha 0.01 no effect of any size",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused(parameters, said):

@@ -100,3 +100,15 @@ def test_a_panel_stays_as_it_was():
     before = panel_of(frame).digest
     _, _, design = found("twfe", frame)
     assert design._panel.digest == before
+
+
+def test_cells_of_a_series_are_found_where_months_are_missing():
+    frame = drawn({10: 1, NEVER: 3}, 16, seed=2)
+    frame = frame[frame["t"] != 12].assign(
+        g=np.where(np.isfinite(frame["g"].astype(float)), "2020-11", None)[frame["t"] != 12],
+        t=[f"{2020 + k // 12}-{k % 12 + 1:02d}" for k in frame["t"] if k != 12],
+    )
+    effect, targets, _ = found("interrupted_time_series", frame, options={"season": "none"})
+    assert effect.path.event_times == (0, 1, 3, 4, 5)
+    cells = [t.cells for t in targets if t.place == "path"]
+    assert [np.flatnonzero(c.any(axis=0)).tolist() for c in cells] == [[10], [11], [12], [13], [14]]

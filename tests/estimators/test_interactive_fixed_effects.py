@@ -87,6 +87,15 @@ def test_notes_say_how_many_factors_and_where_there_may_be_more():
     assert "That is the largest number tried" in said
 
 
+@pytest.mark.parametrize("options", [{}, {"method": "em", "factors": 1}])
+def test_fewer_than_ten_periods_before_are_said(options):
+    notes = {
+        first: " ".join(fitted(KEY, cities([first, *[NEVER] * 15]), options=options).notes) for first in (9.0, 10.0)
+    }
+    assert "Fewer than 10 periods before the measure: 0 (9)." in notes[9.0]
+    assert "Fewer than 10" not in notes[10.0]
+
+
 # ---- Xu's parametric bootstrap ---------------------------------------------------------------------------------------------
 
 

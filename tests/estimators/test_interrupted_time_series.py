@@ -211,6 +211,9 @@ def test_missing_months_are_gaps_and_not_neighbours():
     expected = np.linalg.lstsq(x, holes["y"].to_numpy(), rcond=None)[0]
     assert effect.summaries["slope_change"].value == pytest.approx(expected[3], rel=1e-8)
     assert any("Periods are missing (2 after 2000-10, 1 after 2004-02)" in n for n in effect.notes)
+    after = np.array([k for k in range(20) if k != 10])
+    assert effect.path.event_times == tuple(after)
+    assert effect.path.values == pytest.approx(expected[2] + expected[3] * after, rel=1e-8)
 
 
 def test_a_constant_outcome_has_an_effect_of_zero_and_no_standard_error():

@@ -102,6 +102,20 @@ def test_before_the_start_the_path_holds_errors_of_forecasts_one_step_ahead():
     assert effect.counterfactual.pre_rmspe[0] == pytest.approx(0.6, abs=0.3)
 
 
+def test_missing_months_count_in_event_times_and_a_placebo_finds_their_cells():
+    frame = pd.concat([series(30, 18), *(series(30, 18, 0, seed=k, unit=f"D{k}") for k in range(1, 6))])
+    frame["g"] = np.where(frame["id"] == "A", "2019-07", None)
+    frame["t"] = [f"{2018 + k // 12}-{k % 12 + 1:02d}" for k in frame["t"]]
+    holes = frame[~frame["t"].isin(["2018-11", "2019-10"])]  # 8 before the start, 3 after
+    effect = fitted(holes, control="never", season="none", trend="level", inference="placebo")
+    times = np.array(effect.path.event_times)
+    assert -8 not in times
+    assert times[times >= 0].tolist() == [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+    last = effect.path[len(times) - 1]
+    assert last.value == pytest.approx(effect.counterfactual.gaps[0, -1], rel=1e-9)
+    assert last.p_value * 6 == pytest.approx(max(1, round(last.p_value * 6)))  # a share of six cities
+
+
 def test_what_was_observed_after_the_start_does_not_change_what_would_have_been():
     one, other = fitted(series(jump=0.0)), fitted(series(jump=50.0))
     assert np.allclose(one.counterfactual.expected, other.counterfactual.expected)

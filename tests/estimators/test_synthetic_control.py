@@ -327,6 +327,38 @@ def test_a_window_without_a_period_before_is_refused():
         si.estimate("synthetic_control", panel, design, fitted_on=[2015, 2018])
 
 
+@pytest.mark.parametrize("window", [5, "2003", [2003]])
+def test_a_window_that_is_no_pair_is_refused_in_words(window):
+    panel, design = with_predictors()
+    with pytest.raises(DesignError, match=r"fitted_on is .*; write \[first, last\]"):
+        si.estimate("synthetic_control", panel, design, fitted_on=window)
+
+
+def test_a_window_that_goes_on_after_the_start_is_cut_and_said(california):
+    cut = si.estimate("synthetic_control", *california, fitted_on=[1980, 1995])
+    same = si.estimate("synthetic_control", *california, fitted_on=[1980, 1988])
+    np.testing.assert_array_equal(cut.counterfactual.gaps, same.counterfactual.gaps)
+    said = "fitted_on ends at 1995, when the measure had begun or was anticipated in California"
+    assert [n for n in cut.notes if n not in same.notes] == [f"{said}: only periods before are fitted on."]
+
+
+@pytest.mark.parametrize(("v", "columns"), [("equal", ["x0"]), ([2.0, 0.0], ["x0", "x1"])])
+def test_of_mixes_that_match_the_predictors_exactly_the_one_that_follows_the_outcome_is_taken(v, columns):
+    panel, design = cities(two_factors(), {"city 00": 2015})
+    rng = np.random.default_rng(3)
+    x = pd.DataFrame(rng.normal(size=(12, 2)), index=sorted(panel.frame["city"].unique()), columns=["x0", "x1"])
+    x.loc["city 00", "x0"] = x["x0"].iloc[1:].mean()  # so that many mixes match it
+    frame = panel.frame.merge(x, left_on="city", right_index=True)
+    panel = si.Panel.from_frame(frame, unit="city", period="year", outcome="y")
+    design = si.Design.from_panel(panel, cohorts={"city 00": 2015})
+    found = si.estimate("synthetic_control", panel, design, predictors=columns, v=v).counterfactual
+    table = found.predictors.set_index("predictor")
+    assert table["synthetic"].iloc[0] == pytest.approx(table["observed"].iloc[0], abs=1e-6)
+    best = si.estimate("synthetic_control", panel, design, predictors=["x0"]).counterfactual  # V has no part with one
+    np.testing.assert_allclose(found.donors.to_numpy(), best.donors.to_numpy(), atol=1e-9)
+    assert found.unique == best.unique == (True,)
+
+
 def test_cross_sections_are_refused():
     d = pd.DataFrame({"t": [1, 2] * 4, "y": np.arange(8.0), "group": [0, 0, 1, 1] * 2})
     panel = si.Panel.from_frame(d, unit=None, period="t", outcome="y")

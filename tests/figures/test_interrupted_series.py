@@ -13,7 +13,7 @@ from scale_impact.figures import figure, interrupted_series
 def effect():
     """One city, 24 months, a jump of 5 from the 17th on."""
 
-    def made(estimator="interrupted_time_series", units=1, **options):
+    def made(estimator="interrupted_time_series", units=1, without=(), **options):
         rng = np.random.default_rng(1)
         frame = pd.concat(
             [
@@ -26,6 +26,7 @@ def effect():
                 for k in range(units)
             ]
         )  # fmt: skip
+        frame = frame.drop(index=list(without))
         panel = si.Panel.from_frame(frame, unit="city", period="month", outcome="y")
         design = si.Design.from_panel(panel, treated="on", control="none")
         return si.estimate(estimator, panel, design, season="none", **options)
@@ -75,3 +76,14 @@ def test_series_with_different_starts_have_a_panel_each(effect):
 def test_an_effect_without_a_course_says_so(ax):
     interrupted_series.draw(Effect("did_2x2", Estimate(1.0, 0.5), Sample(2, 1, 2, 4, 2), "by hand"), ax)
     assert "did_2x2 does not say" in ax.texts[0].get_text()
+
+
+def test_lines_are_broken_where_months_are_missing(ax, effect):
+    found = effect(without=(5, 6, 19))
+    interrupted_series.draw(found, ax)
+    shown = lines(ax)
+    assert shown["observed"].get_xdata().tolist() == [k for k in range(24) if k not in (5, 6, 19)]
+    assert np.flatnonzero(np.isnan(shown["model"].get_ydata())).tolist() == [5]
+    assert np.flatnonzero(np.isnan(shown["without the measure"].get_ydata())).tolist() == [3]
+    assert np.isfinite(shown["without the measure"].get_ydata()).sum() == 7
+    assert len(ax.get_xticks()) == len(ax.get_xticklabels())

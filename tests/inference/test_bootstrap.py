@@ -85,9 +85,12 @@ def test_an_effect_carries_its_standard_error_and_a_lone_cohort_has_none():
     assert effect.by_cohort[1].std_error is None
 
 
-@pytest.mark.parametrize("estimator", ["synthetic_did", "synthetic_control", "twfe"])
-def test_one_treated_unit_is_refused_and_told_what_would_do(estimator):
-    with pytest.raises(EstimationError, match=r"one id is treated \(\d+\).*no meaning. Use `inference: placebo`"):
+@pytest.mark.parametrize(
+    ("estimator", "instead"),
+    [("synthetic_did", "placebo"), ("synthetic_control", "placebo"), ("twfe", "conley_taber")],
+)
+def test_one_treated_unit_is_refused_and_told_what_would_do(estimator, instead):
+    with pytest.raises(EstimationError, match=rf"one id is treated \(\d+\).*no meaning. Use `inference: {instead}`."):
         judged(estimator, drawn({6: 1, NEVER: 8}, 9, seed=3))
 
 

@@ -158,7 +158,7 @@ def test_weights_that_do_not_sum_to_one_or_have_a_constant_are_refused_with_what
         effect_by(mean_of_donors, panel, design),
         replace(effect_by(mean_of_donors, panel, design), estimator="other"),
     ):
-        with pytest.raises(DesignError, match=r"conformal.*without predictors"):
+        with pytest.raises(DesignError, match=r"Use `inference: placebo`, or synthetic_control without predictors"):
             overall(prediction_interval, panel, design, None, effect)
     plain = si.estimate("synthetic_control", panel, design)
     predicted = replace(plain, counterfactual=replace(plain.counterfactual, predictors=pd.DataFrame()))

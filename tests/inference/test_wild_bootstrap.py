@@ -330,6 +330,12 @@ def test_an_estimate_without_weights_and_influence_is_sent_to_the_jackknife():
         overall(wild_bootstrap, design._panel, design, bare, bare(design._panel, design))
 
 
+def test_one_pilot_with_a_counterfactual_is_sent_to_placebos():
+    design = design_of(drawn({4: 1, NEVER: 8}, 8, seed=3))
+    with pytest.raises(EstimationError, match="Use `inference: placebo`"):
+        si.estimate("synthetic_did", design._panel, design, inference="wild_bootstrap")
+
+
 def test_too_many_multipliers_are_refused():
     with pytest.raises(EstimationError, match="So many clusters need no bootstrap: use `inference: analytic`"):
         judged("twfe", drawn({3: 50, NEVER: 60}, 5, seed=3), draws=10**8)

@@ -226,7 +226,7 @@ def _no_rejection(trial: Trial, donors: int, pilots: int, panel: Panel) -> list[
         return []
     p = 1 / (max(placebo_sets(donors - 1, 1), 0) + 1)
     return [
-        f"With {donors} of {panel.unit} to compare with, the smallest p-value of the placebo test is {number(p)}: at alpha "
+        f"With {donors} of {panel.unit}, the pilot and {donors - 1} to compare with, the smallest p-value of the placebo test is {number(p)}: at alpha "
         f"{trial.alpha:g} no effect of any size would be noticed. Use more units, or an alpha of at least {math.ceil(100 * p) / 100:g}."
     ]
 

@@ -49,6 +49,8 @@ class Counterfactual:
     modelled, expected_se:
         [U, T], what a model says of the path observed, the measure with its effect, and the standard errors of ``expected``,
         for models of a series; NaN where there is none.
+    clock:
+        [T], numbers whose differences are the event times of the path; None: the panel's clock.
     """
 
     periods: tuple[Any, ...]
@@ -67,6 +69,7 @@ class Counterfactual:
     plain: bool = False
     modelled: Floats | None = None
     expected_se: Floats | None = None
+    clock: Floats | None = None
 
     @property
     def gaps(self) -> Floats:

@@ -108,7 +108,7 @@ def _nested(xs: Sequence[Floats], zs: Sequence[Floats], seed: int) -> list[Neste
 
 def _at_once(x: Floats, z: Floats) -> Nested | None:
     """The answer where it needs no search."""
-    if (exact := _exactly(x, z)) is not None:
+    if (exact := exact_match(x, z)) is not None:
         weights, unique = exact
         return Nested(weights, np.full(len(x), 1 / len(x)), _loss(z, weights), unique)
     v = np.ones(1) if len(x) == 1 else _without_compromise(x, z)
@@ -142,7 +142,7 @@ def is_unique(x: Floats, v: Floats) -> bool:
     return bool(simplex_fit(p, np.zeros(len(p))).unique[0])
 
 
-def _exactly(x: Floats, z: Floats) -> tuple[Floats, bool] | None:
+def exact_match(x: Floats, z: Floats) -> tuple[Floats, bool] | None:
     """The best mix for the outcome among those that match all predictors exactly, and whether it is the only one; None where
     none matches exactly."""
     length = np.sqrt(np.einsum("kj,kj->j", x, x).max()) or 1.0

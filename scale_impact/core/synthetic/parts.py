@@ -42,7 +42,8 @@ def _cells(effect: Effect, found: Counterfactual, target: Target, panel: Panel) 
     if family is None:
         return None
     if family.kind == "event_time":
-        since = elapsed(panel.clock, np.arange(after.shape[1])[None], np.array(found.starts)[:, None])
+        clock = panel.clock if found.clock is None else found.clock
+        since = elapsed(clock, np.arange(after.shape[1])[None], np.array(found.starts)[:, None])
         return np.asarray(since == family.event_times[target.k])
     if family.kind == "unit":
         return np.asarray(after & (np.array(found.names) == family.names[target.k])[:, None])
