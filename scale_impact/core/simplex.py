@@ -354,7 +354,9 @@ def _active_set(p: Floats, ridge: float, upper: float, weights: Floats) -> Float
         if blocked is not None:
             free[blocked] = False
             continue
-        free &= (weights > 0) & (weights < upper)  # who could not leave its bound is not free, and may be an offender again
+        free &= (weights > 0) & (
+            weights < upper
+        )  # who could not leave its bound is not free, and may be an offender again
         gradient = _gradient(p, weights, ridge)
         offender = _offender(gradient, weights, upper, free, _allowed(p, weights, ridge) / 10)
         if offender is None:
