@@ -321,6 +321,11 @@ class Ranked:
         said += f"; no p-value below {number(1 / (n + 1))} is possible"
         if n < fewest_for(0.95):
             said += f", so that an interval at 95 % is without ends (it takes {fewest_for(0.95)} placebos)"
+        if exact := int(np.isinf(self.null).sum()):
+            said += (
+                f"; {counted(exact, 'placebo fits', 'placebos fit')} exactly before, so that no ratio is larger: more periods before "
+                "or fewer donors, or `statistic: effect`, would tell more"
+            )
         best = self.p_of(self.value) if self.side == "two" else 1.0
         return (
             said
