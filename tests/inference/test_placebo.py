@@ -263,11 +263,11 @@ def test_california_is_third_of_39_as_in_r():
 def test_placebos_that_fit_exactly_are_said_since_no_ratio_exceeds_theirs():
     """Twins before the measure: the ratio of such a placebo is infinite, and with enough of them so is the interval."""
     rng = np.random.default_rng(0)
-    y = rng.normal(size=(30, 8))
-    y[10:14, :3] = y[14:18, :3]
+    y = rng.normal(size=(30, 30))
+    y[10:14, :25] = y[14:18, :25]
     frame = pd.DataFrame(
-        {"id": np.repeat(np.arange(30), 8), "t": np.tile(np.arange(8), 30), "y": y.ravel(),
-         "g": np.repeat(np.where(np.arange(30) == 0, 3.0, np.inf), 8)}
+        {"id": np.repeat(np.arange(30), 30), "t": np.tile(np.arange(30), 30), "y": y.ravel(),
+         "g": np.repeat(np.where(np.arange(30) == 0, 25.0, np.inf), 30)}
     )  # fmt: skip
     panel = si.Panel.from_frame(frame, unit="id", period="t", outcome="y")
     design = si.Design.from_panel(panel, first_treated="g")
