@@ -35,6 +35,9 @@ MakeProfile = Callable[..., "Profile"]
 NOBODY = "The study compares with nobody (`control: none`), and this check needs units that are not treated."
 """Of checks whose file does not say ``WITHOUT_CONTROLS = True``."""
 
+NO_START = "The study compares exposures of one period, and this check needs units that start treatment some time."
+"""Of checks whose file does not say ``EXPOSURE = True``."""
+
 
 def names() -> tuple[str, ...]:
     """Keys of all checks."""
@@ -95,8 +98,8 @@ def check(
     problems = keys.unknown_options("checks", name, "run", options)
     if problems := problems + keys.missing_options("checks", name, "run", options):
         raise UsageError(problems)
-    if design.control == "none" and not keys.marked("checks", name, "WITHOUT_CONTROLS"):
-        return Check.inapplicable(name, NOBODY)
+    if (reason := _not_asked(name, design)) is not None:
+        return Check.inapplicable(name, reason)
     try:
         found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit, curve, profile))
     except StreamedError as error:
@@ -116,15 +119,20 @@ def refuse(name: str, panel: Panel, design: Design, refit: Refit, **options: Any
     ScaleImpactError
         As the check itself.
     """
-    if not keys.marked("checks", name, "refuse") or (
-        design.control == "none" and not keys.marked("checks", name, "WITHOUT_CONTROLS")
-    ):
+    if not keys.marked("checks", name, "refuse") or _not_asked(name, design) is not None:
         return
     known = keys.options("checks", name, "refuse")
     try:
         keys.load("checks", name, "refuse")(panel, design, refit, **{o: v for o, v in options.items() if o in known})
     except StreamedError:  # the check is inapplicable then
         return
+
+
+def _not_asked(name: str, design: Design) -> str | None:
+    """Why a check has nothing to ask of a kind of design; None where it has."""
+    if design.control == "none" and not keys.marked("checks", name, "WITHOUT_CONTROLS"):
+        return NOBODY
+    return None if design.exposed is None or keys.marked("checks", name, "EXPOSURE") else NO_START
 
 
 def _filled(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,10 +16,13 @@ from scale_impact.core.pilot.blind import before_start, said_of
 from scale_impact.core.pilot.rehearsal import rehearsed
 from scale_impact.core.sample import FIRST_TREATED, restricted
 from scale_impact.core.settings import Sample, Settings
-from scale_impact.core.streams import question_of, streamed_design
+from scale_impact.core.streams import WAYS, question_of, streamed_design
 from scale_impact.core.streams_parquet import ParquetTable, panel_of_table
 from scale_impact.core.study import Choice, Outcome, Study
 from scale_impact.errors import DesignError
+
+if TYPE_CHECKING:
+    from scale_impact.core.causal.graph import Graph
 
 
 def panel_of(study: Study, frame: pd.DataFrame | ParquetTable, outcome: Outcome) -> Panel:
@@ -34,13 +37,14 @@ def panel_of(study: Study, frame: pd.DataFrame | ParquetTable, outcome: Outcome)
     settings = study.settings
     if isinstance(frame, ParquetTable):
         _refuse_sample(settings)
+        _refuse_exposure(settings)
         question = question_of(
             unit=settings.unit,
             period=settings.period,
             outcome=outcome.column,
             missing=settings.design.missing,
             **_choices(study),
-            **settings.treatment.model_dump(exclude={"planned"}),
+            **settings.treatment.model_dump(include=set(WAYS)),
         )
         return panel_of_table(frame, question)
     sample = restricted(before_start(frame, settings), settings)
@@ -68,14 +72,32 @@ def _refuse_sample(settings: Settings) -> None:
         )
 
 
+def _refuse_exposure(settings: Settings) -> None:
+    if settings.treatment.is_exposure:
+        raise DesignError(
+            "treatment.exposure and treatment.running compare single observations, and streamed data are reduced without looking at them. "
+            "Say `stream: false` in the source's card."
+        )
+
+
 def design_of(study: Study, panel: Panel) -> Design:
     """The design of a study, its notes after those of the sample; errors as ``Design.from_panel``."""
     if panel.streamed:
         return streamed_design(panel)
-    design = Design.from_panel(panel, **_choices(study), **_treatment(study, panel))
+    graph = graph_of(study.settings)
+    design = Design.from_panel(panel, **_choices(study), **_treatment(study, panel), graph=graph)
     if study.settings.treatment.planned is not None:  # what a design says of who is treated is about the rehearsal
         return replace(design, notes=panel.notes)
     return replace(design, notes=(*panel.notes, *design.notes))
+
+
+def graph_of(settings: Settings) -> Graph | None:
+    """The study's causal graph; None where it has none."""
+    if settings.graph is None:
+        return None
+    from scale_impact.core.causal.graph import Graph
+
+    return Graph.parse(**settings.graph.model_dump())
 
 
 def _treatment(study: Study, panel: Panel) -> dict[str, Any]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scale_impact.core.exposure import Exposure, Running, Side, read_exposure
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, nearest, plain, some
 from scale_impact.errors import DesignError, UsageError
+
+if TYPE_CHECKING:
+    from scale_impact.core.causal.graph import Graph
 
 Control = Literal["never", "not_yet", "none"]
 BasePeriod = Literal["varying", "universal"]
@@ -63,6 +67,13 @@ class Design:
     begin:
         Position of each unit's first treated period on the panel's clock, also of the units that
         are left out; inf for never.
+    exposed:
+        What each observation gets, where nobody is compared before and after (an exposure design, which has
+        no cohorts that start treatment); None where treatment starts some time.
+    graph:
+        What is assumed to cause what; None where the study does not say.
+    treatment_name:
+        The column that says who is treated; ``treatment`` where none does.
     """
 
     first_treated: tuple[Any, ...]
@@ -80,6 +91,9 @@ class Design:
     treatment: NDArray[np.bool_] | None = None
     leaving: NDArray[np.bool_] | None = None
     begin: NDArray[np.float64] | None = None
+    exposed: Exposure | None = None
+    graph: Graph | None = None
+    treatment_name: str = "treatment"
 
     @classmethod
     def from_panel(
@@ -96,8 +110,13 @@ class Design:
         base_period: BasePeriod = "varying",
         balance: Balance = "strict",
         cluster: str | None = None,
+        exposure: str | None = None,
+        running: str | None = None,
+        threshold: float | None = None,
+        side: Side = "above",
+        graph: Graph | None = None,
     ) -> Design:
-        """Read who is treated from when; say it in one of four ways.
+        """Read who is treated from when, in one of four ways; or who is exposed to what, without a before and after.
 
         Parameters
         ----------
@@ -126,6 +145,13 @@ class Design:
             observed in both (callaway_santanna).
         cluster:
             Column of the clusters, constant within a unit; None: the unit is the cluster.
+        exposure:
+            Column of each observation's own exposure, 0/1 or a dose: observations of one period are compared with each other.
+        running, threshold, side:
+            Column and value that decide who is treated: from the threshold on (``side="above"``) or below it. With
+            ``exposure`` it shifts who is (fuzzy), without it decides alone.
+        graph:
+            What is assumed to cause what: ``Graph.parse(["size -> score", ...])``.
 
         Raises
         ------
@@ -134,11 +160,33 @@ class Design:
             treated; no control is left; the panel is not balanced under ``strict``.
         """
         _options(control=control, base_period=base_period, balance=balance, anticipation=anticipation)
+        ways = {"first_treated": first_treated, "treated": treated, "cohorts": cohorts, "group": group}
+        if exposure is not None or running is not None or threshold is not None:
+            _one_kind(ways, control)
+            found = read_exposure(panel, exposure, running, threshold, side)
+            return _exposed(panel, found, graph, control, balance, cluster)
         begin = _adoption(
             panel, first_treated=first_treated, treated=treated, cohorts=cohorts, group=group, starts=starts
         )
-        return _read(panel, begin, control=control, anticipation=anticipation, base_period=base_period, balance=balance,
-                     cluster=cluster)  # fmt: skip
+        design = _read(panel, begin, control=control, anticipation=anticipation, base_period=base_period,
+                       balance=balance, cluster=cluster)  # fmt: skip
+        named = next((w for w in (treated, group, first_treated) if w is not None), "treatment")
+        return replace(design, graph=graph, treatment_name=named)
+
+    @property
+    def exposure(self) -> str | None:
+        """What observations are exposed to; None where treatment starts some time."""
+        return None if self.exposed is None else self.exposed.name
+
+    @property
+    def exposures(self) -> NDArray[np.float64] | None:
+        """Exposure of each observation, in the panel's order; None where treatment starts some time."""
+        return None if self.exposed is None else self.exposed.values
+
+    @property
+    def running(self) -> Running | None:
+        """The threshold that decides who is treated; None where none does."""
+        return None if self.exposed is None else self.exposed.running
 
     @property
     def n_periods(self) -> int:
@@ -278,6 +326,33 @@ def _read(panel: Panel, begin: _Adoption, **choices: Any) -> Design:
     )
     _refuse_hopeless(design)
     return replace(design, notes=(*design.notes, *_small_cohorts(design)))
+
+
+def _one_kind(ways: Mapping[str, Any], control: Control) -> None:
+    """Refuse a design that says both who is exposed and who starts treatment."""
+    given = [w for w, value in ways.items() if value is not None]
+    if given:
+        raise UsageError(
+            "Say who is treated in exactly one way: exposure (or running with threshold) compares observations of one period, "
+            f"{', '.join(given)} says when treatment starts. Leave one out."
+        )
+    if control == "none":
+        raise DesignError(
+            "`control: none` says that there is nobody to compare with, and exposures are compared. Leave it out."
+        )
+
+
+def _exposed(
+    panel: Panel, found: Exposure, graph: Graph | None, control: Control, balance: Balance, cluster: str | None
+) -> Design:
+    """The design of an exposure: one cohort that never starts treatment."""
+    everyone = np.zeros(panel.n_units, dtype=np.int64)
+    return Design(
+        first_treated=(np.inf,), starts=np.array([panel.n_periods]), cohort_codes=everyone, control=control, anticipation=0,
+        base_period="varying", balance=balance, cluster=cluster,
+        cluster_codes=_clusters(panel, cluster, balance, everyone >= 0), notes=(), _panel=panel, exposed=found, graph=graph,
+        treatment_name=found.name,
+    )  # fmt: skip
 
 
 def _options(**given: Any) -> None:

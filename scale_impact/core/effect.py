@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scale_impact.core.bands import Band, Draws
+    from scale_impact.core.causal.adjusted import Adjusted
+    from scale_impact.core.causal.heterogeneity import Heterogeneity
     from scale_impact.core.influence import Influence
     from scale_impact.core.synthetic.counterfactual import Counterfactual
 
@@ -27,7 +29,7 @@ Kind = Literal["overall", "event_time", "cohort", "period", "cohort_period", "un
 
 ROW_FIELDS = (
     "kind", "label", "cohort", "period", "event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high",
-    "p_value", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters", "inference",
+    "p_value", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters", "inference", "context",
 )  # fmt: skip
 
 
@@ -149,6 +151,8 @@ class Family:
         distribution; empty, or None where that is as for others.
     draws:
         How errors were drawn where standard errors are from a bootstrap; uniform bands follow it.
+    contexts:
+        What is known of whom each estimate is about, by column (``unit`` and ``subgroup``); empty where nothing is said.
     """
 
     kind: Kind
@@ -168,6 +172,7 @@ class Family:
     dfs: Floats | None = None
     judged: tuple[Judgement | None, ...] = ()
     draws: Draws | None = None
+    contexts: tuple[Mapping[str, float | str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -219,12 +224,17 @@ class Family:
             weights=None if self.weights is None else self.weights[index],
             influence=None if self.influence is None else self.influence.select(index),
             judged=_pick(self.judged, index),
+            contexts=_pick(self.contexts, index),
         )
 
     def labels(self, k: int) -> dict[str, Any]:
         """The label fields of the k-th row."""
         fields = {"cohort": self.cohorts, "period": self.periods, "event_time": self.event_times}
         return {name: (to_label(labels[k]) if labels else None) for name, labels in fields.items()}
+
+    def context(self, k: int) -> dict[str, float | str] | None:
+        """What is known of whom the k-th estimate is about; None where nothing is."""
+        return dict(self.contexts[k]) if self.contexts else None
 
 
 @dataclass(frozen=True)
@@ -275,6 +285,10 @@ class Effect:
         What would have been, as estimators of the synthetic control family build it, and how to ask again in other worlds.
     judged_by:
         Method that ``inference: auto`` takes for this effect, or ``analytic``; None: by the number of clusters.
+    adjusted:
+        The rows that were compared and how each counts, for estimators that adjust for covariates.
+    heterogeneity:
+        Effects by context, for estimators that tell for whom a measure works.
     """
 
     estimator: str
@@ -295,6 +309,8 @@ class Effect:
     treated_mean: float | None = None
     counterfactual: Counterfactual | None = None
     judged_by: str | None = None
+    adjusted: Adjusted | None = None
+    heterogeneity: Heterogeneity | None = None
 
     def families(self) -> list[Family]:
         """The families that this effect has."""
@@ -309,7 +325,7 @@ class Effect:
         """One flat row a number, from ``kind`` on, as in estimates.jsonl."""
         overall = self._row("overall", "overall", {}, self.overall, level)
         rest = [
-            self._row(f.kind, _row_label(f, k), f.labels(k), estimate, level)
+            self._row(f.kind, _row_label(f, k), {**f.labels(k), "context": f.context(k)}, estimate, level)
             for f in self.families()
             for k, estimate in enumerate(f)
         ]

@@ -185,9 +185,15 @@ def _of_kind(kind: Any) -> Schema:
 
 def _one_way(ways: Schema) -> Schema:
     """Treatment is said in exactly one way."""
-    first = [w for w in ways if w != "starts"]
-    given = [{"required": [w], "properties": {w: {"not": {"type": "null"}}}} for w in first]
-    return {"oneOf": given, "dependentRequired": {"group": ["starts"], "starts": ["group"]}}
+    first = [w for w in ways if w not in ("starts", "threshold", "side", "exposure", "running")]
+    given = [_has(w) for w in first] + [{"anyOf": [_has("exposure"), _has("running")]}]
+    pairs = (("group", "starts"), ("running", "threshold"))
+    return {"oneOf": given, "dependentRequired": {a: [b] for pair in pairs for a, b in (pair, pair[::-1])}}
+
+
+def _has(way: str) -> Schema:
+    """A key is there and says something."""
+    return {"required": [way], "properties": {way: {"not": {"type": "null"}}}}
 
 
 # ---- several runs -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, field_validator, model_validator
 
 from scale_impact.core.design import Balance, BasePeriod, Control
+from scale_impact.core.exposure import Side
 from scale_impact.core.panel import Missing
 from scale_impact.core.words import plain
 from scale_impact.core.yaml_file import Record
@@ -59,14 +60,34 @@ class Treatment(Record):
     """The period in which treatment of the group starts."""
     planned: Label | None = None
     """Nobody is treated yet: the period from which a pilot may run. Rows from then on are cut off."""
+    exposure: StrictStr | None = None
+    """A column with each observation's own exposure, 0/1 or a dose: observations of one period are compared."""
+    running: StrictStr | None = None
+    """The column that decides who is treated, with `threshold`; with `exposure` where it does not decide alone."""
+    threshold: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    """The value of the running variable from which on (`side: below`: below which) the measure is meant to be."""
+    side: Side = "above"
+    """Which side of the threshold is meant to be treated."""
+
+    @property
+    def is_exposure(self) -> bool:
+        """Whether observations of one period are compared, and nobody before and after."""
+        return self.exposure is not None or self.running is not None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The keys that name a column of the source, with the columns."""
+        named = ("treated", "first_treated", "group", "exposure", "running")
+        return {k: v for k in named if (v := getattr(self, k)) is not None}
 
     @model_validator(mode="after")
     def _one_way(self) -> Treatment:
         ways = ("treated", "first_treated", "cohorts", "group", "planned")
         given = [k for k in ways if getattr(self, k) is not None]
+        given += ["exposure" if self.exposure is not None else "running"] if self.is_exposure else []
         if len(given) != 1:
             raise ValueError(
-                "say who is treated in exactly one way: treated, first_treated, cohorts, or group with starts "
+                "say who is treated in exactly one way: treated, first_treated, cohorts, group with starts, exposure, or running with threshold "
                 f"(given: {', '.join(given) or 'none'})."
             )
         if (self.group is None) != (self.starts is None):
@@ -74,7 +95,25 @@ class Treatment(Record):
                 f"{'starts' if self.starts is None else 'group'} is missing; group and starts go together, such as "
                 "{group: nearinc, starts: 1981}."
             )
+        if (self.running is None) != (self.threshold is None):
+            raise ValueError(
+                f"{'threshold' if self.threshold is None else 'running'} is missing; running and threshold go together, such as "
+                "{running: population, threshold: 5000}."
+            )
         return self
+
+
+class CausalGraph(Record):
+    """What is assumed to cause what; nodes are columns, `treatment` and `outcome` the study's own (see ``core.causal.graph``)."""
+
+    edges: list[StrictStr] = []
+    """Arrows: `size -> score`, chains `a -> b -> c`, and `a <-> b` for an unobserved common cause."""
+    dot: StrictStr | None = None
+    """The graph in the DOT language, instead of edges."""
+    unobserved: list[StrictStr] = []
+    """Nodes that the data do not have."""
+    constant: list[StrictStr] = []
+    """Unobserved nodes that stay the same over time, so that they drop out of changes."""
 
 
 class DesignChoices(Record):
@@ -149,6 +188,8 @@ class Settings(Record):
     """Who is treated from when, said in exactly one way."""
     sample: Sample = Sample()
     """Periods and units of the source that are used; default all."""
+    graph: CausalGraph | None = None
+    """What is assumed to cause what; estimators that adjust take their covariates from it where `covariates` names none."""
     design: DesignChoices = DesignChoices()
     """Who is compared with whom."""
     covariates: list[StrictStr] = []

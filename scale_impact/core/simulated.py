@@ -99,7 +99,7 @@ def _outcomes(settings: Settings) -> list[str]:
 def _named(settings: Settings) -> list[str]:
     """Columns that say who is observed when, who is treated, and what is held constant."""
     treatment = settings.treatment
-    named = [settings.unit, settings.period, treatment.treated, treatment.first_treated, treatment.group]
+    named = [settings.unit, settings.period, *treatment.columns.values()]
     options = [column for option, column in _options(settings) if option != "outcome"]
     return [c for c in (*named, settings.design.cluster, *settings.covariates, *options) if c is not None]
 

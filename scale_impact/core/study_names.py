@@ -151,7 +151,9 @@ def _columns_named(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str
     named += [(f"covariates.{k}", c) for k, c in enumerate(_items(raw, "covariates"))]
     treatment, design = raw.get("treatment"), raw.get("design")
     if isinstance(treatment, Mapping):
-        named += [(f"treatment.{k}", treatment.get(k)) for k in ("treated", "first_treated", "group")]
+        named += [
+            (f"treatment.{k}", treatment.get(k)) for k in ("treated", "first_treated", "group", "exposure", "running")
+        ]
     if isinstance(design, Mapping):
         named.append(("design.cluster", design.get("cluster")))
     return [*named, *_columns_of_options(holdings, raw)]
@@ -295,8 +297,8 @@ def _unit_problem(outcome: Outcome, card: str, catalogue: str) -> str | None:
 def _columns_in_two_roles(settings: Settings) -> list[str]:
     """Outcomes that are the unit, the period, the treatment or a covariate too: their effect says nothing."""
     treatment = settings.treatment
-    roles = {"unit": settings.unit, "period": settings.period, "treatment.treated": treatment.treated}
-    roles |= {"treatment.first_treated": treatment.first_treated, "treatment.group": treatment.group}
+    roles: dict[str, str | None] = {"unit": settings.unit, "period": settings.period}
+    roles |= {f"treatment.{k}": column for k, column in treatment.columns.items()}
     roles |= {f"covariates.{k}": name for k, name in enumerate(settings.covariates)}
     return [
         f"outcomes.{k}.column: {o.column} is {role} too. An outcome is a column of its own."

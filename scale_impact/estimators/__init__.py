@@ -11,7 +11,7 @@ from scale_impact.core import keys
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
-from scale_impact.errors import UsageError
+from scale_impact.errors import DesignError, UsageError
 from scale_impact.inference import Inference, judged
 
 
@@ -52,5 +52,15 @@ def estimate(name: str, panel: Panel, design: Design, *, inference: Inference = 
     fit = keys.load("estimators", name, "fit")
     if problems := keys.unknown_options("estimators", name, "fit", options):
         raise UsageError(problems)
+    if design.exposed is not None and not keys.marked("estimators", name, "EXPOSURE"):
+        raise DesignError(_no_exposures(name, design))
     effect: Effect = fit(panel, design, **options)
     return judged(effect, panel, design, lambda p, d: fit(p, d, **options), inference)
+
+
+def _no_exposures(name: str, design: Design) -> str:
+    takes = [n for n in names() if keys.marked("estimators", n, "EXPOSURE")]
+    return (
+        f"{name} compares before and after, and the design says only who is exposed ({design.exposure}). Use one of "
+        f"{', '.join(takes)}, or say from when units are treated (`treated`, `first_treated`, `cohorts`, or `group` with `starts`)."
+    )

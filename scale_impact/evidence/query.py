@@ -97,7 +97,7 @@ def _first_line(error: Exception) -> str:
 def _type(field: str) -> str:
     if field in NUMBERS:
         return "DOUBLE"
-    return "BIGINT" if field in COUNTS else "JSON" if field == "details" else "VARCHAR"
+    return "BIGINT" if field in COUNTS else "JSON" if field in ("details", "context") else "VARCHAR"
 
 
 def _view(table: str, fields: tuple[str, ...], files: list[Path]) -> str:
