@@ -28,12 +28,15 @@ from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
+from scale_impact.core.experiment.power import is_asked
+from scale_impact.core.exposure_tables import described_exposure, exposure_means
 from scale_impact.core.evidence import (
     Origin,
     check_row,
     estimate_rows,
     index_row,
     pilot_rows,
+    power_rows,
     specification_row,
     unanswered_row,
 )
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from scale_impact.core.building.coverage import Coverage
+    from scale_impact.core.experiment.power.plan import PowerPlan
     from scale_impact.core.joint_test import LeftOut
     from scale_impact.core.pilot.plan import PilotPlan
     from scale_impact.core.profile.profile import Profile
@@ -293,7 +297,7 @@ class Session:
         chosen = self._outcome(outcome)
         column = chosen.column
         if self._is_planned:
-            return [self._check_of_pilot(column)]
+            return [self._check_of_trial(column) if is_asked(self.parameters) else self._check_of_pilot(column)]
         if self._unanswered(chosen) is not None:
             return [self._check_of_profile(column)]
         checks: list[Check] = self._once(
@@ -611,6 +615,49 @@ class Session:
         name = self.study.settings.estimators[0].name
         return pilot_rows(self._origin(outcome), self.pilot_design(outcome.column), name, primary=primary)
 
+    def power_analysis(self, outcome: str | None = None) -> PowerPlan:
+        """What trials of a measure would notice, each simulated as it will be run; parameters are the template's.
+
+        Raises
+        ------
+        UsageError
+            The study is of a measure that some have already.
+        """
+        from scale_impact.core.experiment.power.plan import make_plan
+        from scale_impact.core.experiment.power.question import question_of
+
+        if not self._is_planned:
+            raise UsageError(
+                "The study says who is treated. Before a trial write `treatment: {planned: PERIOD}`, the period from which it may run."
+            )
+        chosen = self._outcome(outcome)
+        column, settings = chosen.column, self.study.settings
+
+        def make() -> PowerPlan:
+            panel = self.panel(column)
+            question = question_of(panel, settings, self.parameters, log=chosen.scale == "log")
+            return make_plan(question, settings, self._fit_judged, column, panel.notes)
+
+        found: PowerPlan = self._once("power", column, make)
+        return found
+
+    def power_in_words(self, outcome: str | None = None) -> Markdown:
+        """The recommended trial with its reasons and limits, as text."""
+        from scale_impact.core.experiment.power.words import sentences
+
+        first, *rest = sentences(self.power_analysis(outcome), self.unit(outcome))
+        return _markdown(f"{first}\n\n" + "\n".join(f"- {said}" for said in rest) + self._of_plan())
+
+    def _check_of_trial(self, outcome: str) -> Check:
+        from scale_impact.core.experiment.power.words import as_check
+
+        return as_check(self.power_analysis(outcome), self.unit(outcome))
+
+    def _trial_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        primary = outcome.column == self.outcomes[0]
+        name = self.study.settings.estimators[0].name
+        return power_rows(self._origin(outcome), self.power_analysis(outcome.column), name, primary=primary)
+
     # ---- to read ----------------------------------------------------------------------------
 
     def design_note(self, outcome: str | None = None) -> Markdown:
@@ -622,10 +669,12 @@ class Session:
         return _markdown(_describe(self.panel(outcome), self.design(outcome)) + small)
 
     def means(self, outcome: str | None = None) -> pd.DataFrame:
-        """Mean outcome by cohort and period: what every estimate is made from."""
+        """Mean outcome by cohort and period, or by exposure: what every estimate is made from."""
         import pandas as pd
 
         panel, design = self.panel(outcome), self.design(outcome)
+        if design.exposed is not None:
+            return exposure_means(panel, design, self.study.settings.covariates)
         rows = pd.Index([design.cohort_name(g) for g in range(len(design.starts))], name="first treated")
         return pd.DataFrame(
             cohort_moments(panel, design).means, index=rows, columns=pd.Index(panel.periods, name=panel.period)
@@ -735,7 +784,7 @@ class Session:
 
     def _estimate_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
         if self._is_planned:
-            return self._pilot_rows(outcome)
+            return self._trial_rows(outcome) if is_asked(self.parameters) else self._pilot_rows(outcome)
         if (reason := self._unanswered(outcome)) is not None:
             name, level = self.study.settings.estimators[0].name, self.study.settings.level
             return [unanswered_row(self._origin(outcome), name, reason, level)]
@@ -830,6 +879,8 @@ def _axis(session: Session, outcome: str, figure: str, values: tuple[Any, ...]) 
 
 
 def _describe(panel: Panel, design: Design) -> str:
+    if design.exposed is not None:
+        return described_exposure(panel, design)
     counts = [int(n) for n in cohort_moments(panel, design).units]
     what = f"units ({panel.unit})" if panel.unit else "observations"
     table = [

@@ -27,6 +27,7 @@ ADDED = {
     "pm25_daily_maximum", "digital_services_index", "participation_rule", "fixed_internet_connections",
     "own_revenue_per_head_clp", "crime_rate", "rent", "distance_driven_miles", "night_traffic_deaths", "weekend_traffic_deaths",
     "share_14_to_24", "cigarette_sales", "fatal_accident_share", "road_accidents", "unemployment_claims_month",
+    "food_inspection_score",
 }  # fmt: skip
 """Indicators of shipped studies that are in no list of others."""
 

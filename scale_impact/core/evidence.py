@@ -12,6 +12,7 @@ from scale_impact.core.effect import ROW_FIELDS, Effect, Estimate, flat_row
 from scale_impact.core.study import Outcome, Study
 
 if TYPE_CHECKING:
+    from scale_impact.core.experiment.power.plan import PowerPlan
     from scale_impact.core.pilot.plan import PilotPlan
     from scale_impact.core.profile.profile import IndexLine
     from scale_impact.core.specifications import Specification
@@ -114,6 +115,18 @@ def pilot_rows(origin: Origin, plan: PilotPlan, estimator: str, *, primary: bool
     filled = [
         {**head, "role": role, **flat_row(kind, label, estimate, sample, "", level)}
         for kind, label, estimate, sample, role in rows
+    ]
+    return [{name: row[name] for name in ESTIMATE_FIELDS} for row in filled]
+
+
+def power_rows(origin: Origin, plan: PowerPlan, estimator: str, *, primary: bool) -> list[dict[str, Any]]:
+    """Rows of estimates.jsonl for trials that are considered: the smallest effect that each would notice, the recommended one first."""
+    level, best = origin.study.settings.level, plan.best
+    head = {**origin.fields(), "estimator": estimator, "estimand": NOTICED}
+    rows = [("overall", best, "primary" if primary else "secondary")]
+    rows += [("subgroup", p, "secondary") for p in plan.prospects]
+    filled = [
+        {**head, "role": role, **flat_row(kind, p.trial.label, p.mde, p.sample, "", level)} for kind, p, role in rows
     ]
     return [{name: row[name] for name in ESTIMATE_FIELDS} for row in filled]
 

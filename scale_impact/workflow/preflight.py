@@ -15,6 +15,7 @@ from scale_impact.core.assemble import checks_of, design_of, options_of, panel_o
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.frozen_plan import words
+from scale_impact.core.experiment.power import is_asked
 from scale_impact.core.panel import Panel
 from scale_impact.core.parameters import cell_problems
 from scale_impact.core.source import load_source
@@ -179,6 +180,8 @@ def _of_plan(study: Study, panel: Panel, design: Design, *, log: bool) -> list[S
     """What cannot be asked before a pilot, or not of the study's first estimator."""
     from scale_impact.core.pilot.making import rehearsal
 
+    if is_asked(study.parameters):
+        return _of_trials(study, panel, log=log)
     first = study.settings.estimators[0]
 
     def rehearsed(panel: Panel, design: Design, options: Mapping[str, Any]) -> Effect:
@@ -189,6 +192,25 @@ def _of_plan(study: Study, panel: Panel, design: Design, *, log: bool) -> list[S
 
     try:
         rehearsal(panel, design, study.settings, study.parameters, rehearsed, log=log)
+    except ScaleImpactError as error:
+        return [error]
+    return []
+
+
+def _of_trials(study: Study, panel: Panel, *, log: bool) -> list[ScaleImpactError]:
+    """What is wrong with the trials that a power analysis asks about, one of them tried out."""
+    from scale_impact.core.experiment.power.question import question_of
+    from scale_impact.core.experiment.power.simulate import try_out
+
+    settings = study.settings
+    first, inference = settings.estimators[0], {settings.inference.name: settings.inference.options}
+
+    def judged(panel: Panel, design: Design) -> Effect:
+        options = options_of(study, first, option_names(first.name))
+        return fit(first.name, panel, design, **options, inference=inference)
+
+    try:
+        try_out(question_of(panel, settings, study.parameters, log=log), settings, judged, panel.outcome)
     except ScaleImpactError as error:
         return [error]
     return []

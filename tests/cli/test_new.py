@@ -75,8 +75,8 @@ def test_a_bad_slug_and_an_unknown_template_are_said_at_once(shipped, cli):
     assert answer.code == 2
     assert "'My City' is no name" in answer.err
     assert (
-        "There is no template 'stagered_did'. There are before_after_did, holistic_profile, interrupted_time_series, "
-        "pilot_design, quick, specification_curve, staggered_did, synthetic_control." in answer.err
+        "There is no template 'stagered_did'. There are before_after_did, causal_model, heterogeneous_effects, holistic_profile, "
+        "interrupted_time_series, pilot_design, power_analysis, quick, specification_curve, staggered_did, synthetic_control." in answer.err
     )
 
 
@@ -84,8 +84,8 @@ def test_without_a_template_those_there_are_are_named(shipped, cli):
     answer = cli("new", "my-city")
     assert answer.code == 2
     assert (
-        "--template before_after_did or holistic_profile or interrupted_time_series or pilot_design or quick or specification_curve or "
-        "staggered_did or synthetic_control" in answer.err
+        "--template before_after_did or causal_model or heterogeneous_effects or holistic_profile or interrupted_time_series or pilot_design or "
+        "power_analysis or quick or specification_curve or staggered_did or synthetic_control" in answer.err
     )
 
 

@@ -1,0 +1,113 @@
+"""Simulated trials: dealt anew, without an effect, estimated and judged as the study will be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scale_impact.core.design import Design
+from scale_impact.core.effect import Effect
+from scale_impact.core.experiment.power.question import Question, Trial
+from scale_impact.core.panel import Panel
+from scale_impact.core.settings import Settings
+from scale_impact.errors import DesignError, EstimationError
+
+Fit = Callable[[Panel, Design], Effect]
+"""The study's first estimator with its inference."""
+
+Floats = NDArray[np.float64]
+START = "start of this trial"
+SAME = 1e-6
+
+
+def deal(trial: Trial, rng: np.random.Generator) -> Floats:
+    """First treated period of each city (a position; inf: never), dealt at random in equal numbers."""
+    if trial.kind == "parallel":
+        starts = np.full(trial.clusters, np.inf)
+        starts[: round(trial.share * trial.clusters)] = trial.before
+        return rng.permutation(starts)
+    turns = rng.permutation(np.resize(rng.permutation(trial.starts), trial.clusters))
+    return turns.astype(float)
+
+
+def panel_of(outcomes: Floats, starts: Floats, settings: Settings, outcome: str) -> Panel:
+    """A trial's data as a panel with the study's own names of columns."""
+    n, t = outcomes.shape
+    rows = {
+        settings.unit or "unit": np.repeat([f"city {i + 1:04d}" for i in range(n)], t),
+        settings.period: np.tile(np.arange(1, t + 1), n),
+        outcome: outcomes.ravel(),
+        START: np.repeat(starts + 1, t),
+    }
+    return Panel.from_frame(pd.DataFrame(rows), unit=settings.unit or "unit", period=settings.period, outcome=outcome)
+
+
+def design_of(panel: Panel, settings: Settings) -> Design:
+    """Who starts when, with the study's choices of comparison."""
+    chosen = settings.design
+    return Design.from_panel(
+        panel,
+        first_treated=START,
+        control=chosen.control,
+        anticipation=chosen.anticipation,
+        base_period=chosen.base_period,
+    )
+
+
+def intervals(trial: Trial, question: Question, settings: Settings, fit: Fit, outcome: str, number: int) -> Floats:
+    """Interval ends of trials in which nothing happens, [draws, 2]; infinite where a trial has none."""
+    found = np.empty((question.draws, 2))
+    for k in range(question.draws):
+        rng = np.random.default_rng([question.seed, number, k])
+        outcomes = question.noise.draw(trial.clusters, trial.periods, trial.size, rng)
+        found[k] = _ends(panel_of(outcomes, deal(trial, rng), settings, outcome), question.alpha, settings, fit)
+    return found
+
+
+def _ends(panel: Panel, alpha: float, settings: Settings, fit: Fit) -> tuple[float, float]:
+    ends = fit(panel, design_of(panel, settings)).overall.interval(1 - alpha)
+    return (-np.inf, np.inf) if ends is None else ends
+
+
+def try_out(question: Question, settings: Settings, fit: Fit, outcome: str) -> None:
+    """One simulated trial, twice: as it is, and with an effect added, by which estimate and interval have to move.
+
+    Raises
+    ------
+    DesignError
+        The study's design does not suit the trial.
+    EstimationError
+        The estimator has no interval there, or does not move by the effect.
+    """
+    trial = question.trials[0]
+    rng = np.random.default_rng([question.seed, 0, 0])
+    outcomes, starts = question.noise.draw(trial.clusters, trial.periods, trial.size, rng), deal(trial, rng)
+    if question.effect is None:
+        raise DesignError(
+            "wanted_in is per cent, and the mean outcome is not positive: give the effect in its unit (`wanted_in: unit`)."
+        )
+    on = (np.arange(trial.periods) >= starts[:, None]) * question.effect
+    plain, moved = (
+        _ends(panel_of(y, starts, settings, outcome), question.alpha, settings, fit) for y in (outcomes, outcomes + on)
+    )
+    if not np.isfinite(plain).any():
+        raise EstimationError(
+            f"{settings.estimators[0].name} has no interval for {trial.label}, so nothing would be noticed. Use more cities or another "
+            "estimator or inference."
+        )
+    shift = np.array(moved) - np.array(plain)
+    if (np.abs(shift[np.isfinite(shift)] - question.effect) > SAME * _scale(plain, question.effect)).any():
+        raise EstimationError(
+            f"{settings.estimators[0].name}: its interval does not move by an effect that is added, so trials without one do not say what it "
+            "would notice. Use an estimator that is linear in outcomes, such as randomised_rollout, twfe or callaway_santanna, with an interval that "
+            "moves along."
+        )
+
+
+def _scale(ends: Any, effect: float) -> float:
+    known = [abs(e) for e in ends if np.isfinite(e)]
+    return float(max([effect, *known]))
