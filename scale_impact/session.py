@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from scale_impact.core.building.coverage import Coverage
+    from scale_impact.core.causal.adjustment import Adjustment
     from scale_impact.core.experiment.power.plan import PowerPlan
     from scale_impact.core.joint_test import LeftOut
     from scale_impact.core.pilot.plan import PilotPlan
@@ -555,6 +556,36 @@ class Session:
 
         found: Placebos | str = self._once("placebos", column, make)
         return found
+
+    # ---- what is assumed ---------------------------------------------------------------------
+
+    def graph(self, outcome: str | None = None) -> Adjustment:
+        """The study's causal graph in its own names, with its treatment and outcome.
+
+        Raises
+        ------
+        DesignError
+            The study has no graph, or one that does not fit the data.
+        """
+        from scale_impact.core.causal.graph_data import study_graph
+
+        found: Adjustment = self._once(
+            "graph", self._outcome(outcome).column, lambda: study_graph(self.panel(outcome), self.design(outcome))
+        )
+        return found
+
+    def assumptions(self, outcome: str | None = None) -> Markdown:
+        """What the graph claims, and whether that tells the effect, as text; that there is no graph, where there is none."""
+        from scale_impact.core.causal.graph_words import assumptions
+
+        design = self.design(outcome)
+        if design.graph is None:
+            return _markdown(
+                "The study draws no graph: its covariates are held constant without a claim why these (`graph` in study.yaml)."
+            )
+        return _markdown(
+            "\n".join(f"- {said}" for said in assumptions(self.graph(outcome), changes=design.exposed is None))
+        )
 
     # ---- before a pilot -----------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from scale_impact.core.study_names import (
     Holdings,
     by_key,
     contradictions,
+    graph_problems,
     source_problems,
     unit_problems,
     unknown_names,
@@ -220,7 +221,8 @@ class StudyFile:
         problems += contradictions(settings) if settings is not None else []
         problems += self._parameter_problems(keys)
         problems += self._grid_problems(keys) if grid else []
-        problems += unit_problems(self.holdings, settings) if settings is not None and not problems else []
+        if settings is not None and not problems:
+            problems = [*unit_problems(self.holdings, settings), *graph_problems(self.holdings, settings)]
         if problems or settings is None:
             raise StudyError(list(dict.fromkeys([*problems, *source_problems(self.holdings, keys)])), where=where)
         return Study(self.folder, settings, variant, tuple(sorted(self.overrides.items())), None, self, keys)

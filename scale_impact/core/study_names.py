@@ -14,7 +14,7 @@ from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, as_choice, describe
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.words import nearest
-from scale_impact.errors import ScaleImpactError, StudyError
+from scale_impact.errors import DesignError, ScaleImpactError, StudyError
 
 WRITE = {
     "template": "Or add notebooks/{}.ipynb.",
@@ -274,6 +274,23 @@ def unit_problems(holdings: Holdings, settings: Settings) -> list[str]:
         return []
     found = [_unit_problem(o, card.columns[o.column].unit.strip(), known[o.indicator].unit) for o in settings.outcomes]
     return [f"outcomes.{k}: {problem}" for k, problem in enumerate(found) if problem]
+
+
+def graph_problems(holdings: Holdings, settings: Settings) -> list[str]:
+    """What is wrong with the causal graph, by itself and with the columns that the source's card describes."""
+    card = holdings.source(settings.source)
+    if settings.graph is None or not isinstance(card, Source):
+        return []
+    from scale_impact.core.causal.graph import Graph
+
+    named = next(iter(settings.treatment.columns.values()), "treatment")
+    try:
+        graph = Graph.parse(**settings.graph.model_dump())
+        for outcome in settings.outcomes:
+            graph.of_study(named, outcome.column, [*card.columns, *(o.column for o in settings.outcomes)])
+    except DesignError as error:
+        return [f"graph: {p}" for p in error.problems]
+    return []
 
 
 def _unit_problem(outcome: Outcome, card: str, catalogue: str) -> str | None:
