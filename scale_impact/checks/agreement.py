@@ -28,6 +28,9 @@ NAME = "agreement"
 WITHOUT_CONTROLS = True
 """It can be asked where there is nobody to compare with, too."""
 
+EXPOSURE = True
+"""It can be asked where exposures of one period are compared, too."""
+
 SAME = "the two are the same number"
 
 Refit = Callable[[Panel, Design], Effect]
@@ -78,7 +81,7 @@ def run(panel: Panel, design: Design, refit: Refit, *, refits: Mapping[str, Refi
         "rank": None if joint is None else joint.rank,
         "other_estimands": [n for n in others if n not in same],
     }
-    return _judged(first, primary.overall, rows, joint, details, alpha)
+    return _judged(first, primary.overall, rows, joint, details, alpha, _why(design))
 
 
 def _comparable(primary: Effect, other: Effect) -> str | None:
@@ -153,6 +156,7 @@ def _judged(
     joint: Joint | None,
     details: dict[str, Any],
     alpha: float,
+    why: str,
 ) -> Check:
     differ = [r for r in rows if r["adjusted"] is not None and r["adjusted"] < alpha]
     clash = [r for r in rows if r["opposite"] and _sure(r["own_p_value"], alpha) and _sure(primary.p_value, alpha)]
@@ -162,7 +166,7 @@ def _judged(
         reason = f"No difference from {first} has a standard error: {because(untold[0]['reason'])}."
         return Check(NAME, "inconclusive", reason, statistic, p, details)
     verdict: Verdict = "fail" if differ or clash or (p is not None and p < alpha) else "pass"
-    reason = _words(first, primary, rows, differ, joint, verdict) + _without_test(untold)
+    reason = _words(first, primary, rows, differ, joint, verdict, why) + _without_test(untold)
     return Check(NAME, verdict, reason, statistic, p, details)
 
 
@@ -184,6 +188,7 @@ def _words(
     differ: list[dict[str, Any]],
     joint: Joint | None,
     verdict: Verdict,
+    why: str,
 ) -> str:
     assert primary.value is not None
     values = [primary.value, *(r["estimate"] for r in rows if r["estimate"] is not None)]
@@ -198,7 +203,17 @@ def _words(
         for r in differ
     ]
     apart = f" {'; '.join(named)}." if named else ""
+    return f"{whole}, further apart than their common error allows{test}.{apart}{signs} {why}"
+
+
+def _why(design: Design) -> str:
+    """What can be the reason where estimators differ."""
+    if design.exposed is not None:
+        return (
+            "They weight rows differently and model different things, so effects that differ between rows can be the reason as well as a "
+            "model that does not fit."
+        )
     return (
-        f"{whole}, further apart than their common error allows{test}.{apart}{signs} They weight cohorts and periods differently, so "
-        "effects that differ between cohorts or over time can be the reason as well as trends that were not parallel."
+        "They weight cohorts and periods differently, so effects that differ between cohorts or over time can be the reason as well as "
+        "trends that were not parallel."
     )

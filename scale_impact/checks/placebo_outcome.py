@@ -7,6 +7,7 @@ treated units at the same time. The outcome has to be one that those other cause
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,10 +22,16 @@ from scale_impact.core.placebo import Part, suppose, unit_starts
 from scale_impact.core.words import counted, number
 from scale_impact.errors import DesignError, EstimationError, UsageError
 
+if TYPE_CHECKING:
+    from scale_impact.core.causal.graph import Graph
+
 NAME = "placebo_outcome"
 
 WITHOUT_CONTROLS = True
 """It can be asked where there is nobody to compare with, too."""
+
+EXPOSURE = True
+"""It can be asked where exposures of one period are compared, too."""
 
 
 def run(
@@ -107,8 +114,15 @@ def _panel(panel: Panel, outcome: str) -> Panel | str:
 def _carried(panel: Panel, design: Design, other: Panel) -> Design:
     """The design on the other outcome's panel: the same units in the same order."""
     known = ~pd.isna(panel.column(other.outcome))
+    if design.exposed is not None:
+        return design.on(other, known, _renamed(design.graph, panel.outcome, other.outcome))
     same = Part(other, np.unique(panel.unit_codes[known]), np.unique(panel.period_codes[known]))
     return suppose(design, same, same.positions(unit_starts(design)[same.units]))
+
+
+def _renamed(graph: Graph | None, old: str, new: str) -> Graph | None:
+    """The graph with the other outcome in the place of the study's, unless it has a place of its own."""
+    return graph if graph is None or new in graph.nodes else graph.renamed({old: new})
 
 
 def _words(outcome: str, overall: Estimate, alpha: float) -> str:

@@ -253,6 +253,17 @@ class Design:
                 "interrupted_time_series or structural_time_series, or name who is compared: `control: never` or `not_yet`."
             )
 
+    def on(self, panel: Panel, kept: NDArray[np.bool_], graph: Graph | None) -> Design:
+        """An exposure design on the panel of some of its observations (n values), such as that of another outcome."""
+        assert self.exposed is not None
+        codes = self.cluster_codes
+        if not panel.followed and codes is not None:
+            codes = codes[kept]
+        return replace(
+            self, _panel=panel, cohort_codes=np.zeros(panel.n_units, dtype=np.int64), cluster_codes=codes, graph=graph,
+            exposed=replace(self.exposed, values=self.exposed.values[kept]),
+        )  # fmt: skip
+
     def without(self, units: NDArray[np.int64]) -> Design:
         """The same design with some units (positions) left out."""
         codes = self.cohort_codes.copy()

@@ -1,9 +1,11 @@
 """The study's estimator on an outcome that the measure cannot have changed."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scale_impact as si
+from scale_impact.core.causal.graph import Graph
 from scale_impact.errors import DataError, UsageError
 from tests.panels import design_of, drawn, fitted, panel_of
 
@@ -92,3 +94,40 @@ def test_the_outcome_has_to_be_named():
     chosen = design_of(frame)
     with pytest.raises(UsageError, match="placebo_outcome needs the option 'outcome'"):
         si.check("placebo_outcome", chosen._panel, chosen, lambda p, d: si.estimate("twfe", p, d))
+
+
+# ---- exposures of one period -----------------------------------------------------------------------------
+
+
+def exposed(graph=None, **more):
+    rng = np.random.default_rng(5)
+    n = 400
+    x = rng.normal(size=n)
+    d = (x + rng.normal(size=n) > 0).astype(int)
+    frame = pd.DataFrame(
+        {"year": 1, "x": x, "d": d, "y": 2 * d + x + rng.normal(size=n), "other": x + rng.normal(size=n), **more}
+    )
+    panel = si.Panel.from_frame(frame, unit=None, period="year", outcome="y")
+    return panel, si.Design.from_panel(panel, exposure="d", graph=graph)
+
+
+def by_regression(covariates):
+    return lambda p, d: si.estimate("backdoor_regression", p, d, covariates=covariates)
+
+
+def test_another_outcome_finds_what_an_adjustment_leaves_open():
+    panel, design = exposed()
+    bare, held = (si.check("placebo_outcome", panel, design, by_regression(c), outcome="other") for c in ([], ["x"]))
+    assert (bare.verdict, held.verdict) == ("fail", "pass")
+    assert bare.statistic > 0.5 > abs(held.statistic)
+
+
+def test_the_graph_is_asked_for_the_other_outcome_in_the_place_of_the_first():
+    panel, design = exposed(Graph.parse(["x -> d", "x -> y", "d -> y"]))
+    assert si.check("placebo_outcome", panel, design, by_regression([]), outcome="other").verdict == "pass"
+
+
+def test_rows_without_the_other_outcome_are_left_out_of_both():
+    panel, design = exposed(gaps=np.where(np.arange(400) < 50, np.nan, 1.0 * np.arange(400)))
+    check = si.check("placebo_outcome", panel, design, by_regression(["x"]), outcome="gaps")
+    assert check.details["n_obs"] == 350
