@@ -106,7 +106,7 @@ def _treatment(study: Study, panel: Panel) -> dict[str, Any]:
         return {"first_treated": FIRST_TREATED}
     if study.settings.treatment.planned is not None:
         return rehearsed(panel, study.settings, study.parameters)
-    return study.settings.treatment.model_dump(exclude={"planned"})
+    return study.settings.treatment.model_dump(exclude={"planned"}, exclude_none=True)
 
 
 def _choices(study: Study) -> dict[str, Any]:

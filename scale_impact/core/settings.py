@@ -66,8 +66,8 @@ class Treatment(Record):
     """The column that decides who is treated, with `threshold`; with `exposure` where it does not decide alone."""
     threshold: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
     """The value of the running variable from which on (`side: below`: below which) the measure is meant to be."""
-    side: Side = "above"
-    """Which side of the threshold is meant to be treated."""
+    side: Side | None = None
+    """Which side of the threshold is meant to be treated; default `above`."""
 
     @property
     def is_exposure(self) -> bool:

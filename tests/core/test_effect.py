@@ -13,7 +13,7 @@ from tests.panels import NEVER, drawn, fitted
 
 CONTRACT = [
     "kind", "label", "cohort", "period", "event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high",
-    "p_value", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters", "inference",
+    "p_value", "n_units", "n_treated", "n_periods", "n_obs", "n_clusters", "inference", "context",
 ]  # fmt: skip
 
 

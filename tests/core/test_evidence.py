@@ -15,7 +15,7 @@ from tests.panels import ROOT, fitted, long
 CONTRACT = (
     "schema study variant run_id measure outcome indicator dimension direction outcome_unit estimator role estimand "
     "kind label cohort period event_time estimate std_error df level ci_low ci_high p_value n_units n_treated "
-    "n_periods n_obs n_clusters inference plan deviations"
+    "n_periods n_obs n_clusters inference context plan deviations"
 )
 
 

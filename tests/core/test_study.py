@@ -96,7 +96,7 @@ def test_misspelt_missing_and_unknown_keys_are_all_said_at_once(place):
         "outcomes: this key is missing.",
         "titel: there is no such key. Did you mean 'title'?",
         "periods: there is no such key. Did you mean 'period'?",
-        "zebra: there is no such key. Known: checks, covariates, design, estimators, grid, inference, level, measure, outcomes, "
+        "zebra: there is no such key. Known: checks, covariates, design, estimators, graph, grid, inference, level, measure, outcomes, "
         "parameters, period, question, sample, seed, source, template, title, treatment, unit, variants.",
     ]
 
@@ -160,7 +160,7 @@ def test_a_value_of_the_wrong_kind_is_refused_with_the_value(place, change, prob
 )
 def test_treatment_is_said_in_exactly_one_way(place, treatment, given):
     assert problems(place, changes={"treatment": treatment}) == [
-        "treatment: say who is treated in exactly one way: treated, first_treated, cohorts, or group with starts "
+        "treatment: say who is treated in exactly one way: treated, first_treated, cohorts, group with starts, exposure, or running with threshold "
         f"(given: {given})."
     ]
 
