@@ -229,6 +229,7 @@ def test_imports_of_the_package_are_declared():
         "traitlets": "ipykernel",
         "jupyter_client": "ipykernel",
         "jupyter_core": "ipykernel",
+        "sklearn": "scikit-learn",
         "yaml": "pyyaml",
     }
     used = set()

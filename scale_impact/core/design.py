@@ -120,36 +120,29 @@ class Design:
 
         Parameters
         ----------
-        first_treated:
-            Column with the first treated period; missing, infinite or 0 for never treated.
-        treated:
-            0/1 column. It stays 1 once it is 1, but for estimators that take treatment which
-            switches on and off (chaisemartin_dhaultfoeuille).
-        cohorts:
-            Mapping of unit to first treated period; units not named are never treated.
+        first_treated, treated, cohorts:
+            Column with the first treated period (missing, infinite or 0: never); 0/1 column that stays 1 (but for
+            chaisemartin_dhaultfoeuille); mapping of unit to first treated period, units not named are never treated.
         group, starts:
             0/1 column of the treated group, and the one period in which treatment starts.
         control:
-            ``"never"``: compare with never-treated units; ``"not_yet"``: also with units that
-            are treated later; ``"none"``: with nobody, each unit with its own course before
-            (interrupted_time_series, structural_time_series).
+            Compare with units ``"never"`` treated, also with those ``"not_yet"`` treated, or with nobody (``"none"``:
+            each unit with its own course before; interrupted_time_series, structural_time_series).
         anticipation:
             Periods before treatment in which units may already react.
         base_period:
-            ``"varying"``: pre-treatment effects are changes from the period before;
-            ``"universal"``: all effects are changes from the last period before treatment.
+            Pre-treatment effects are changes from the period before (``"varying"``), or all effects changes from the
+            last period before treatment (``"universal"``).
         balance:
-            ``"strict"`` refuses a panel with missing cells; ``"drop"`` leaves out units that
-            are not observed in each period; ``"repeated_cross_sections"`` uses each
-            observation as it is; ``"pairwise"`` compares two periods by the units that are
-            observed in both (callaway_santanna).
+            Of units not observed in each period: ``"strict"`` refuses, ``"drop"`` leaves out, ``"pairwise"`` compares two
+            periods by units observed in both (callaway_santanna), ``"repeated_cross_sections"`` uses each observation.
         cluster:
             Column of the clusters, constant within a unit; None: the unit is the cluster.
         exposure:
-            Column of each observation's own exposure, 0/1 or a dose: observations of one period are compared with each other.
+            Column of each observation's own exposure, 0/1 or a dose: those of one period are compared with each other.
         running, threshold, side:
-            Column and value that decide who is treated: from the threshold on (``side="above"``) or below it. With
-            ``exposure`` it shifts who is (fuzzy), without it decides alone.
+            Column and value that decide who is treated: from the threshold on (``"above"``) or below it. With ``exposure``
+            it shifts who is (fuzzy), without it decides alone.
         graph:
             What is assumed to cause what: ``Graph.parse(["size -> score", ...])``.
 
