@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from scale_impact.core.cohorts import Cohorts
     from scale_impact.core.design import Design
     from scale_impact.core.effect import Effect, Estimate
+    from scale_impact.core.experiment.randomise import randomise
+    from scale_impact.core.experiment.randomise_record import Assignment
     from scale_impact.core.panel import Panel
     from scale_impact.core.streams_dask import stream_dask
     from scale_impact.core.streams_parquet import stream_parquet
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Assignment": "scale_impact.core.experiment.randomise_record",
     "Check": "scale_impact.core.check",
     "Cohorts": "scale_impact.core.cohorts",
     "Design": "scale_impact.core.design",
@@ -41,13 +44,14 @@ _HOMES = {
     "check": "scale_impact.checks",
     "estimate": "scale_impact.estimators",
     "open_session": "scale_impact.session",
+    "randomise": "scale_impact.core.experiment.randomise",
     "stream_dask": "scale_impact.core.streams_dask",
     "stream_parquet": "scale_impact.core.streams_parquet",
 }
 
 __all__ = [
-    "Check", "Cohorts", "Design", "Effect", "Estimate", "Panel", "Study",
-    "check", "errors", "estimate", "open_session", "stream_dask", "stream_parquet",
+    "Assignment", "Check", "Cohorts", "Design", "Effect", "Estimate", "Panel", "Study",
+    "check", "errors", "estimate", "open_session", "randomise", "stream_dask", "stream_parquet",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -133,6 +134,7 @@ def _prepare_display() -> None:
     from scale_impact.figures import shown
 
     pd.set_option("display.max_colwidth", None)
+    warnings.filterwarnings("ignore", message="IProgress not found")  # progress bars of packages, which nobody sees
     pictures = shell.display_formatter.formatters["image/png"]
     pictures.for_type_by_name("matplotlib.figure", "Figure", shown)
 
@@ -574,6 +576,13 @@ class Session:
         )
         return found
 
+    def identification(self, outcome: str | None = None) -> Check:
+        """What the study's graph says of its effect, whether the study checks it or not; ``inapplicable`` without a graph."""
+        column, name = self._outcome(outcome).column, "identification"
+        chosen = next((c for c in self.study.settings.checks if c.name == name), Choice(name=name))
+        found: Check = self._once(f"check {name}", column, lambda: self._check(chosen, column))
+        return found
+
     def assumptions(self, outcome: str | None = None) -> Markdown:
         """What the graph claims, and whether that tells the effect, as text; that there is no graph, where there is none."""
         from scale_impact.core.causal.graph_words import assumptions
@@ -586,6 +595,35 @@ class Session:
         return _markdown(
             "\n".join(f"- {said}" for said in assumptions(self.graph(outcome), changes=design.exposed is None))
         )
+
+    # ---- for whom ----------------------------------------------------------------------------
+
+    def subgroups(self, outcome: str | None = None) -> pd.DataFrame:
+        """Effects of groups by context, by estimator; no row where no estimator tells any."""
+        import pandas as pd
+
+        rows = [
+            {"estimator": of, "group": name, **self._in_row(each)}
+            for of, effect in zip(self.estimator_names, self.estimate(outcome), strict=True)
+            for family in effect.curves.values()
+            if family.kind == "subgroup"
+            for name, each in zip(family.names, family, strict=True)
+        ]
+        columns = ["group", "estimator", "estimate", "std_error", "ci_low", "ci_high", "reason"]
+        order = list(dict.fromkeys(r["group"] for r in rows))
+        return pd.DataFrame(sorted(rows, key=lambda r: order.index(r["group"])), columns=columns).set_index(columns[:2])
+
+    def ends(self, outcome: str | None = None) -> pd.DataFrame:
+        """Mean contexts of those with the lowest and the highest predicted effects, as the check ``gates`` found them."""
+        from scale_impact.core.causal.groups_words import ends
+
+        return ends(self.check(outcome))
+
+    def for_whom(self, outcome: str | None = None) -> Markdown:
+        """Whether the effect differs, by how much, and who should have the measure, as text."""
+        from scale_impact.core.causal.groups_words import for_whom
+
+        return _markdown("\n".join(f"- {said}" for said in for_whom(self.check(outcome))))
 
     # ---- before a pilot -----------------------------------------------------------------------
 

@@ -26,8 +26,9 @@ SHARED = {
 DERIVED = {
     "nyc_pm25_monthly": (590, 9),
     "nyc_pm25_spring": (69, 6),
-    "santa_clara_zip_weeks": (231, 9),
+    "santa_clara_zip_weeks": (231, 10),
     "chile_councils": (309, 12),
+    "swiss_municipalities": (22_971, 8),
 }
 PACKAGED = {
     "indiana_enterprise_zones": (198, 5),
@@ -41,12 +42,14 @@ PACKAGED = {
     "california_traffic_1981_1989": (108, 16),
     "us_cigarette_sales_1970_2000": (1_209, 5),
     "london_water_1849_1854": (4, 3),
+    "us_supported_work": (445, 14),
 }
 STUDIES = (
     "snow-london-water",
     "nyc-congestion-pricing",
     "santa-clara-digital-tracing",
     "chile-civil-society-councils",
+    "swiss-naturalisation",
 )
 
 
@@ -208,6 +211,17 @@ def test_new_councils_of_chile_are_17_beside_86_municipalities_without(pulled):
 
 
 # ---- studies ---------------------------------------------------------------------------------------------
+
+
+def test_swiss_cantons_are_26_and_municipalities_are_described_by_years_that_no_studied_council_touched(pulled):
+    frame = frame_of(pulled[0], "swiss_municipalities")
+    assert frame["canton"].nunique() == 26
+    assert frame.groupby("canton")["municipality"].nunique()["Vaud"] == 166
+    early = frame[frame["year"] <= 1996].groupby("municipality")["rate"].mean()
+    assert frame.drop_duplicates("municipality").set_index("municipality")["early_rate"].sub(early).abs().max() < 1e-8
+    assert set(frame.loc[frame["latin"] == 1, "canton"]) == {
+        "Fribourg", "Ticino", "Vaud", "Valais", "Neuchatel", "Geneva", "Jura",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("slug", STUDIES)

@@ -128,11 +128,9 @@ class Design:
         control:
             Compare with units ``"never"`` treated, also with those ``"not_yet"`` treated, or with nobody (``"none"``:
             each unit with its own course before; interrupted_time_series, structural_time_series).
-        anticipation:
-            Periods before treatment in which units may already react.
-        base_period:
-            Pre-treatment effects are changes from the period before (``"varying"``), or all effects changes from the
-            last period before treatment (``"universal"``).
+        anticipation, base_period:
+            Periods before treatment in which units may already react; pre-treatment effects are changes from the period
+            before (``"varying"``), or all effects changes from the last period before treatment (``"universal"``).
         balance:
             Of units not observed in each period: ``"strict"`` refuses, ``"drop"`` leaves out, ``"pairwise"`` compares two
             periods by units observed in both (callaway_santanna), ``"repeated_cross_sections"`` uses each observation.
@@ -149,22 +147,25 @@ class Design:
         Raises
         ------
         DesignError
-            Treatment varies within a unit, is not 0/1 or not known; nobody or everybody is
-            treated; no control is left; the panel is not balanced under ``strict``.
+            Treatment varies within a unit, is not 0/1 or not known; nobody or everybody is treated; no control is left;
+            the panel is not balanced under ``strict``.
         """
-        _options(control=control, base_period=base_period, balance=balance, anticipation=anticipation)
-        ways = {"first_treated": first_treated, "treated": treated, "cohorts": cohorts, "group": group}
-        if exposure is not None or running is not None or threshold is not None:
-            _one_kind(ways, control)
-            found = read_exposure(panel, exposure, running, threshold, side)
-            return _exposed(panel, found, graph, control, balance, cluster)
-        begin = _adoption(
-            panel, first_treated=first_treated, treated=treated, cohorts=cohorts, group=group, starts=starts
-        )
-        design = _read(panel, begin, control=control, anticipation=anticipation, base_period=base_period,
-                       balance=balance, cluster=cluster)  # fmt: skip
-        named = next((w for w in (treated, group, first_treated) if w is not None), "treatment")
-        return replace(design, graph=graph, treatment_name=named)
+        ways = {
+            "first_treated": first_treated,
+            "treated": treated,
+            "cohorts": cohorts,
+            "group": group,
+            "starts": starts,
+        }
+        choices = {
+            "control": control,
+            "anticipation": anticipation,
+            "base_period": base_period,
+            "balance": balance,
+            "cluster": cluster,
+        }
+        exposed = {"column": exposure, "running": running, "threshold": threshold, "side": side}
+        return _made(panel, ways, exposed, choices, graph)
 
     @property
     def exposure(self) -> str | None:
@@ -332,6 +333,19 @@ def _read(panel: Panel, begin: _Adoption, **choices: Any) -> Design:
     return replace(design, notes=(*design.notes, *_small_cohorts(design)))
 
 
+def _made(
+    panel: Panel, ways: Mapping[str, Any], exposed: Mapping[str, Any], choices: Mapping[str, Any], graph: Graph | None
+) -> Design:
+    """A design of either kind; parameters as in ``Design.from_panel``."""
+    _options(**{name: value for name, value in choices.items() if name != "cluster"})
+    if any(exposed[name] is not None for name in ("column", "running", "threshold")):
+        _one_kind(ways, choices["control"])
+        return _exposed(panel, read_exposure(panel, **exposed), graph, choices)
+    design = _read(panel, _adoption(panel, **ways), **choices)
+    named = next((ways[w] for w in ("treated", "group", "first_treated") if ways[w] is not None), "treatment")
+    return replace(design, graph=graph, treatment_name=named)
+
+
 def _one_kind(ways: Mapping[str, Any], control: Control) -> None:
     """Refuse a design that says both who is exposed and who starts treatment."""
     given = [w for w, value in ways.items() if value is not None]
@@ -346,16 +360,14 @@ def _one_kind(ways: Mapping[str, Any], control: Control) -> None:
         )
 
 
-def _exposed(
-    panel: Panel, found: Exposure, graph: Graph | None, control: Control, balance: Balance, cluster: str | None
-) -> Design:
+def _exposed(panel: Panel, found: Exposure, graph: Graph | None, choices: Mapping[str, Any]) -> Design:
     """The design of an exposure: one cohort that never starts treatment."""
     everyone = np.zeros(panel.n_units, dtype=np.int64)
+    clusters = _clusters(panel, choices["cluster"], choices["balance"], everyone >= 0)
+    usual = {**choices, "anticipation": 0, "base_period": "varying"}
     return Design(
-        first_treated=(np.inf,), starts=np.array([panel.n_periods]), cohort_codes=everyone, control=control, anticipation=0,
-        base_period="varying", balance=balance, cluster=cluster,
-        cluster_codes=_clusters(panel, cluster, balance, everyone >= 0), notes=(), _panel=panel, exposed=found, graph=graph,
-        treatment_name=found.name,
+        first_treated=(np.inf,), starts=np.array([panel.n_periods]), cohort_codes=everyone, cluster_codes=clusters, notes=(),
+        _panel=panel, exposed=found, graph=graph, treatment_name=found.name, **usual,
     )  # fmt: skip
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from scale_impact.core.bands import Band, Draws
     from scale_impact.core.causal.adjusted import Adjusted
+    from scale_impact.core.causal.discontinuity.found import Discontinuity
     from scale_impact.core.causal.heterogeneity import Heterogeneity
+    from scale_impact.core.causal.instrumental import Instrumental
     from scale_impact.core.influence import Influence
     from scale_impact.core.synthetic.counterfactual import Counterfactual
 
@@ -285,10 +287,14 @@ class Effect:
         What would have been, as estimators of the synthetic control family build it, and how to ask again in other worlds.
     judged_by:
         Method that ``inference: auto`` takes for this effect, or ``analytic``; None: by the number of clusters.
+    discontinuity:
+        The jump at a threshold and what it was estimated from; None where no threshold decides.
     adjusted:
         The rows that were compared and how each counts, for estimators that adjust for covariates.
     heterogeneity:
         Effects by context, for estimators that tell for whom a measure works.
+    instrumental:
+        First stage, reduced form and tests, for estimators that use instruments.
     """
 
     estimator: str
@@ -309,8 +315,10 @@ class Effect:
     treated_mean: float | None = None
     counterfactual: Counterfactual | None = None
     judged_by: str | None = None
+    discontinuity: Discontinuity | None = None
     adjusted: Adjusted | None = None
     heterogeneity: Heterogeneity | None = None
+    instrumental: Instrumental | None = None
 
     def families(self) -> list[Family]:
         """The families that this effect has."""

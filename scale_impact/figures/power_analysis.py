@@ -21,7 +21,7 @@ def draw(plan: PowerPlan, ax: Axes, *, unit: str = "effect") -> None:
     """Draw power over effects, one line a trial; effects in per cent where they are asked so."""
     shown, q = _shown(plan), plan.question
     effects = np.linspace(0.0, _farthest(plan, shown), 200)
-    at = [plan.per_cent(float(e)) if q.per_cent else float(e) for e in effects]
+    at = np.array([plan.per_cent(float(e)) if q.per_cent else float(e) for e in effects], dtype=float)
     order = sorted(range(len(shown)), key=lambda k: -shown[k].power)
     shades = np.linspace(0.0, 0.75, len(shown))
     for rank, k in enumerate(order):

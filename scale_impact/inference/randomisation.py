@@ -10,6 +10,8 @@ The interval holds the effects, the same in each treated cell, that the test doe
 they are taken away from the outcomes (Fisher's interval). For linear estimators the statistic is
 linear in the effect, so that nothing is estimated again. For effects by event time, cohort or
 period, the other effects are taken away as estimated.
+
+Where the dates were dealt within strata (regions, halves of a city) they are dealt again within them.
 """
 
 from __future__ import annotations
@@ -31,11 +33,13 @@ from scale_impact.core.assignments import (
 from scale_impact.core.blocks import Blocks, blocks_of, cluster_parts
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect
-from scale_impact.core.keys import Count
+from scale_impact.core.effect import Effect, Judgement
+from scale_impact.core.experiment.dealing import Codes
+from scale_impact.core.experiment.dealing import deal as deal_within
+from scale_impact.core.keys import Column, Count
 from scale_impact.core.panel import Panel
 from scale_impact.core.targets import Target, effect_patterns, levels_matter
-from scale_impact.core.words import counted
+from scale_impact.core.words import counted, plain, some
 from scale_impact.errors import DesignError, EstimationError, ScaleImpactError
 from scale_impact.inference._inversion import inverted
 
@@ -60,7 +64,8 @@ def judge(
     draws: Count = 9_999,
     statistic: Statistic = "studentised",
     refits: Count = 499,
-) -> list[Randomised | None]:
+    strata: Sequence[Column] = (),
+) -> list[Judgement | None]:
     """Judge estimates by dealing the adoption dates again.
 
     Parameters
@@ -79,31 +84,34 @@ def judge(
     refits:
         As ``draws``, where each assignment has to be estimated anew: estimators that are not
         linear, clusters of unequal size.
+    strata:
+        Columns within whose combinations the dates were dealt; constant within a cluster.
 
     Returns
     -------
-    One judgement a target, all from the same assignments; None where there is none.
+    One judgement a target, all from the same assignments, or None; one that its estimator has judged by dealings stays so.
 
     Raises
     ------
     DesignError
-        Clusters hold units of different adoption dates; treatment switches off; each
-        observation stands for itself.
+        Clusters hold units of different dates, or lie in several strata; treatment switches off; there are no clusters.
     EstimationError
         No assignment but the one observed has an estimate.
 
     Source: Fisher (1935); Rosenbaum (2002); Young (2019); Roth and Sant'Anna (2023)
     for staggered adoption.
     """
+    if effect.judged_by == "analytic" and effect.overall.judged is not None:
+        return [effect.overall.judged, *(None for _ in targets[1:])]
     design.needs_absorbing()
     reason = _why_not_linear(panel, design, targets)
     if reason is None:
         linear = [t for t in targets if t.loadings is not None]
-        found = iter(_linear(panel, design, effect, linear, _Deal(seed, draws, statistic)))
+        found = iter(_linear(panel, design, effect, linear, _Deal(seed, draws, statistic, tuple(strata))))
         return [None if t.loadings is None else next(found) for t in targets]
     if targets[0].place != "overall":
         raise EstimationError(f"randomisation: {reason}, and then only the overall effect is judged.")
-    overall = _by_refits(panel, design, refit, targets[0], _Deal(seed, refits, "estimate"), reason)
+    overall = _by_refits(panel, design, refit, targets[0], _Deal(seed, refits, "estimate", tuple(strata)), reason)
     return [overall, *(None for _ in targets[1:])]
 
 
@@ -114,9 +122,15 @@ class _Deal:
     seed: int
     draws: int
     statistic: Statistic
+    strata: tuple[str, ...] = ()
 
-    def orders(self, sizes: Sequence[int]) -> tuple[Positions, bool]:
-        """Assignments, and whether they are all."""
+    def orders(self, panel: Panel, design: Design, own: Codes, kinds: Codes) -> tuple[Positions, bool]:
+        """Assignments of the cohorts ``kinds`` to clusters (``own``: the cohort of each, in order), and whether they are all."""
+        if self.strata:
+            dealt = deal_within(own, _strata_of(panel, design, self.strata), draws=self.draws, seed=self.seed)
+            place = np.argsort(kinds)[np.searchsorted(np.sort(kinds), dealt.arms)]
+            return np.argsort(place, axis=1, kind="stable"), dealt.every
+        sizes = [int((own == g).sum()) for g in kinds]
         every = count_assignments(sizes) <= self.draws
         return (every_assignment(sizes) if every else random_assignments(sum(sizes), self.draws, self.seed)), every
 
@@ -124,8 +138,9 @@ class _Deal:
         """The method in words."""
         many = f"all {count:,}" if every else f"{count:,} random"
         seed = "" if every else f", seed {self.seed}"
+        within = f" within {some(list(self.strata))}" if self.strata else ""
         return (
-            f"interval and p-value by randomisation inference: {many} assignments of the adoption dates to {thing}{seed}; "
+            f"interval and p-value by randomisation inference: {many} assignments of the adoption dates to {thing}{within}{seed}; "
             f"{statistic}; interval by inversion for a constant effect"
         )
 
@@ -175,6 +190,19 @@ class Randomised:
         return inverted(self.p_of, self.value, float(np.std(self.up)), level)
 
 
+def _strata_of(panel: Panel, design: Design, strata: Sequence[str]) -> Codes:
+    """The stratum of each cluster that enters."""
+    columns = [panel.unit_column(c) if panel.followed else panel.column(c) for c in strata]
+    labels = np.array([", ".join(plain(v) for v in row) for row in zip(*columns, strict=True)])
+    parts = cluster_parts(panel, design)
+    split = [name for name, members in parts if len(np.unique(labels[members])) > 1]
+    if split:
+        raise DesignError(
+            f"strata: {some(list(strata))} differ within {counted(len(split), 'cluster')} ({some(split, 3)}). A cluster lies in one stratum."
+        )
+    return np.unique([labels[members[0]] for _, members in parts], return_inverse=True)[1]
+
+
 # ---- linear estimators: sums over cohorts -----------------------------------------------------------
 
 
@@ -199,7 +227,7 @@ def _linear(panel: Panel, design: Design, effect: Effect, targets: Sequence[Targ
     cohorts, sizes = np.unique(blocks.cohort, return_counts=True)
     order = np.argsort(sizes, kind="stable")  # the largest cohort last
     cohorts, sizes = cohorts[order], sizes[order]
-    orders, every = deal.orders([int(n) for n in sizes])
+    orders, every = deal.orders(panel, design, blocks.cohort, cohorts)
     thing = f"clusters ({design.cluster})" if design.cluster not in (None, panel.unit) else f"units ({panel.unit})"
     patterns = effect_patterns(panel, design)
     found = []
@@ -300,7 +328,7 @@ def _by_refits(panel: Panel, design: Design, refit: Refit, target: Target, deal:
     _refuse_mixed(design, parts)
     cohorts, counts = np.unique(own, return_counts=True)
     sizes = [int(n) for n in counts]
-    orders, every = deal.orders(sizes)
+    orders, every = deal.orders(panel, design, own, cohorts)
     labels = np.repeat(cohorts, sizes)
     unit_effect = _effect_panel(panel, design, target)
     rows = [_again(panel, unit_effect, design, refit, parts, labels, row) for row in orders]

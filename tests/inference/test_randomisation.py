@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scale_impact as si
@@ -197,3 +198,36 @@ def test_the_panel_and_the_design_stay_as_they_were():
     overall(randomisation, design._panel, design, again, again(design._panel, design), refits=50)
     assert design._panel.digest == before[0]
     np.testing.assert_array_equal(design.cohort_codes, before[1])
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_dates_dealt_within_strata_are_dealt_again_within_them(linear):
+    frame = drawn({2: 2, 3: 1, NEVER: 3}, 4, seed=5)
+    part = dict(zip(frame.groupby("id")["g"].first().sort_values().index, "aababb", strict=True))  # 2, 2, 3, never
+    frame = frame.assign(part=frame["id"].map(part))
+    if not linear:  # clusters of unequal size are estimated again one by one
+        more = frame[frame["id"] == 0].assign(id=10, y=lambda f: f["y"] + np.arange(4) ** 2)
+        frame = pd.concat([frame, more]).assign(c=lambda f: f["id"] % 10)
+    options = {} if linear else {"design": {"cluster": "c"}}
+    statistic = {"statistic": "estimate"} if linear else {}
+    found = judged("twfe", frame, strata=["part"], **statistic, **options)
+    assert "within part" in found.words
+    cluster = "id" if linear else "c"
+    dates = frame.groupby(cluster)["g"].first()
+    parts = frame.groupby(cluster)["part"].first()
+    each = []
+    for dealt in set(permutations(dates)):
+        same = [sorted(np.array(dealt)[parts == p]) == sorted(dates[parts == p]) for p in "ab"]
+        if all(same):
+            again = frame.assign(g=frame[cluster].map(dict(zip(dates.index, dealt, strict=True))))
+            each.append(abs(fitted("twfe", again).overall.value))
+    own = abs(fitted("twfe", frame).overall.value)
+    assert len(each) < 60
+    assert found.p_value == pytest.approx(np.mean(np.array(each) >= own * (1 - 1e-9)))
+
+
+def test_strata_that_cut_a_cluster_are_refused():
+    frame = drawn({2: 2, NEVER: 4}, 4, seed=5).assign(part=lambda f: f["id"] % 2, c=lambda f: f["id"] // 2)
+    frame["g"] = frame.groupby("c")["g"].transform("first")
+    with pytest.raises(DesignError, match="strata: part differ within 3 clusters"):
+        judged("twfe", frame, design={"cluster": "c"}, strata=["part"])

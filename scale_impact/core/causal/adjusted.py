@@ -57,6 +57,8 @@ class Adjusted:
         Frame with a row a pair: ``treated`` and ``control`` (row numbers) and ``distance``.
     partial:
         For linear regressions: what robustness values are made from.
+    takes_covariates:
+        Whether ``again`` takes versions with other covariates.
     """
 
     rows: CrossSection
@@ -65,3 +67,4 @@ class Adjusted:
     weights: Floats | None = None
     matches: pd.DataFrame | None = None
     partial: Partial | None = None
+    takes_covariates: bool = False

@@ -142,7 +142,7 @@ class CrossSection:
 
     def who(self, rows: NDArray[np.bool_], most: int = 5) -> str:
         """How many rows some are, and the first units among them, in words."""
-        found = [self.labels[i] for i in np.flatnonzero(rows)[: 50 * most]]
+        found = [self.labels[i] for i in np.flatnonzero(rows)]
         return f"{counted(int(rows.sum()), 'row')} ({some(list(dict.fromkeys(found)), most)})"
 
 
@@ -188,9 +188,11 @@ def _chosen(panel: Panel, design: Design, covariates: Sequence[str]) -> tuple[tu
         return tuple(covariates), ()
     from scale_impact.core.causal.adjustment import chosen
 
+    columns = tuple(map(str, panel.frame.columns))
     found = chosen(
-        design.graph, design.treatment_name, panel.outcome, tuple(covariates), tuple(map(str, panel.frame.columns))
-    )
+        design.graph, design.treatment_name, panel.outcome, covariates, columns,
+        changes=design.exposed is None, fixed=(panel.period,),
+    )  # fmt: skip
     return found.columns, found.notes
 
 

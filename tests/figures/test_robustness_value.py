@@ -1,0 +1,44 @@
+"""Contours of what confounders leave of the effect."""
+
+import pytest
+
+from scale_impact.core.check import Check
+from scale_impact.figures.robustness_value import draw
+from tests.refuters import asked, checked, city_rows
+
+
+@pytest.fixture(scope="module")
+def check():
+    return checked("robustness_value", asked(city_rows()), benchmarks=["age", "dense"])
+
+
+def test_bounds_lie_at_their_shares(ax, check):
+    draw(check, ax, unit="jobs")
+    drawn = [(x.get_xdata()[0], x.get_ydata()[0]) for x in ax.get_lines() if x.get_marker() == "D"]
+    expected = [(r["r2_exposure"], r["r2_outcome"]) for r in check.details["rows"] if r["estimate"] is not None]
+    assert drawn == expected
+
+
+def test_the_line_of_no_effect_crosses_the_diagonal_at_the_robustness_value(ax, check):
+    draw(check, ax)
+    paths = ax.collections[1].get_paths()
+    points = [v for p in paths for v in p.vertices]
+    nearest = min(points, key=lambda v: abs(v[0] - v[1]))
+    assert nearest[0] == pytest.approx(check.statistic, abs=0.01)
+
+
+def test_contours_of_t_say_where_the_interval_ends_at_zero(ax, check, words):
+    draw(check, ax, of="t")
+    assert "the interval ends at zero" in words(ax)
+    assert "t statistic that is left" in words(ax)
+
+
+def test_covariates_are_named_with_what_they_leave(ax, check, words):
+    draw(check, ax)
+    assert any(w.startswith("1 x age (") for w in words(ax))
+    assert "nothing is left" in words(ax)
+
+
+def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
+    draw(Check.inapplicable("robustness_value", "It is no regression."), ax)
+    assert "It is no regression." in words(ax)
