@@ -11,14 +11,17 @@ with robust or clustered ones the share by which they are larger is taken to sta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Gt, Le
 
 from scale_impact.checks._refuters import Refit
-from scale_impact.core.causal.adjusted import Adjusted
+from scale_impact.core.causal.adjusted import Adjusted, Partial
+from scale_impact.core.causal.cross_section import cross_section
 from scale_impact.core.causal.regression import Model
+from scale_impact.core.causal.regression_errors import classical, standard_error
 from scale_impact.core.causal.sensitivity import (
     Case,
     adjusted_error,
@@ -33,11 +36,11 @@ from scale_impact.core.causal.sensitivity import (
 )
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
-from scale_impact.core.effect import Effect
+from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.keys import Column, Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import number, some
-from scale_impact.errors import DesignError
+from scale_impact.errors import DesignError, EstimationError
 
 NAME = "robustness_value"
 
@@ -50,6 +53,7 @@ def run(
     refit: Refit,
     *,
     benchmarks: Sequence[Column] = (),
+    covariates: Sequence[Column] = (),
     times: Sequence[float] = (1.0, 2.0, 3.0),
     q: Annotated[float, Gt(0), Le(1)] = 1.0,
     alpha: Share = 0.05,
@@ -59,7 +63,10 @@ def run(
     Parameters
     ----------
     panel, design, refit:
-        The data, the design, and an estimator that is a linear regression (backdoor_regression).
+        The data, the design, and an estimator. Where it is no linear regression, least squares stand in for it, on the rows that it
+        compares (changes, for adoption designs).
+    covariates:
+        Of that regression, where the estimator has none of its own; default the study's.
     benchmarks:
         Covariates that a confounder is compared with (a text as a whole); none named: all.
     times:
@@ -79,20 +86,54 @@ def run(
 
     Source: Cinelli and Hazlett (2020); for the extreme value Cinelli and Hazlett (2025).
     """
-    effect = refit(panel, design)
-    adjusted = effect.adjusted
-    if adjusted is None or adjusted.partial is None or adjusted.partial.df < 3:
+    own = refit(panel, design)
+    if own.estimand == "LATE":
         return Check.inapplicable(
             NAME,
-            f"{effect.estimator} is no linear regression with a coefficient for the exposure (or has too few rows). Make backdoor_regression without "
-            "`interact` the study's first estimator; e_value takes any.",
+            f"{own.estimator} does not rest on covariates alone. See weak_instrument, or density_jump at a threshold.",
         )
+    linear = own.adjusted is not None and own.adjusted.partial is not None
+    effect = own if linear else _regression(panel, design, own, tuple(covariates))
+    adjusted = effect.adjusted
+    if adjusted is None or adjusted.partial is None or adjusted.partial.df < 3:
+        return Check.inapplicable(NAME, "There are too few rows for a linear regression; e_value takes any estimator.")
     _refuse(adjusted, tuple(benchmarks), times)
     of = case(adjusted.partial, effect.overall.std_error, effect.overall.df, alpha)
     model = same_regression(adjusted)
     rows = [] if model is None else _bounds(of, model, adjusted, tuple(benchmarks) or adjusted.rows.columns, times, q)
     found = {**_values(of, q, alpha), "rows": rows, "q": q, "alpha": alpha, "inference": effect.inference}
-    return _judged(effect, of, found)
+    check = _judged(effect, of, found)
+    return check if linear else replace(check, reason=f"{_stands_in(own, of)} {check.reason}")
+
+
+def _regression(panel: Panel, design: Design, own: Effect, covariates: tuple[str, ...]) -> Effect:
+    """Least squares on the rows that an estimator compares, for one that is no linear regression.
+
+    Raises
+    ------
+    DesignError
+        There are no such rows; see ``cross_section``.
+    EstimationError
+        Covariates explain the exposure.
+    """
+    rows = (
+        own.adjusted.rows
+        if own.adjusted is not None and not covariates
+        else cross_section(panel, design, NAME, covariates)
+    )
+    model = Model(rows.outcome, rows.exposure, rows.controls, None)
+    if model.explained or model.df < 1:
+        raise EstimationError("Covariates explain who is exposed, so there is no linear regression to ask.")
+    error = standard_error(model, rows.clusters)
+    partial = Partial(model.coefficient, classical(model), model.df)
+    overall = Estimate(
+        model.coefficient, None if error.reason else error.value, None if error.reason else error.df, error.reason
+    )
+    return replace(own, overall=overall, inference=error.words, adjusted=Adjusted(rows, partial=partial))
+
+
+def _stands_in(own: Effect, of: Case) -> str:
+    return f"{own.estimator} is no linear regression; what follows is of least squares on the rows that it compares ({number(of.partial.coefficient)})."
 
 
 def _refuse(adjusted: Adjusted, benchmarks: tuple[str, ...], times: Sequence[float]) -> None:

@@ -9,8 +9,8 @@ import scale_impact as si
 from scale_impact.core.causal.adjusted import Partial
 from scale_impact.core.causal.sensitivity import case, extreme_value, robustness_value
 from scale_impact.errors import DesignError
-from tests.panels import reference
-from tests.refuters import asked, checked, city_rows, panel_rows, regression
+from tests.panels import drawn, panel_of, reference
+from tests.refuters import COVARIATES, asked, checked, city_rows, panel_rows, regression
 
 EXACT = 1e-8
 
@@ -149,11 +149,31 @@ def test_levels_of_cities_stay_in_the_bounds():
     assert found["rows"][0]["r2_exposure"] == pytest.approx((1 - left) / left)
 
 
-def test_what_is_no_covariate_or_no_regression_is_told():
+def test_what_is_no_covariate_is_told():
     data = asked(city_rows())
     with pytest.raises(DesignError) as caught:
         checked("robustness_value", data, benchmarks=["incomes"], times=[0.0])
     assert len(caught.value.problems) == 2
-    found = si.check("robustness_value", *data, regression(interact=True))
-    assert found.verdict == "inapplicable"
-    assert "is no linear regression" in found.reason
+
+
+def test_for_other_estimators_least_squares_on_their_rows_stand_in():
+    data, plain = asked(city_rows()), checked("robustness_value", asked(city_rows()))
+    for refit in (regression(interact=True), lambda p, d: si.estimate("doubly_robust", p, d, covariates=COVARIATES)):
+        found = si.check("robustness_value", *data, refit)
+        assert found.statistic == pytest.approx(plain.statistic, rel=1e-10)
+        assert "is no linear regression; what follows is of least squares" in found.reason
+
+
+def test_differences_in_differences_are_asked_by_their_changes():
+    frame = drawn({3: 8, np.inf: 12}, 5, seed=4)
+    panel = panel_of(frame)
+    design = si.Design.from_panel(panel, first_treated="g")
+    found = si.check("robustness_value", panel, design, lambda p, d: si.estimate("callaway_santanna", p, d))
+    change, treated = panel.matrix[:, 3:].mean(axis=1) - panel.matrix[:, 2], panel.unit_column("g") == 3
+    assert found.details["estimate"] == pytest.approx(change[treated].mean() - change[~treated].mean(), abs=1e-10)
+
+
+def test_an_instrument_s_effect_is_no_regression():
+    frame = city_rows().assign(z=lambda f: (f["age"] > 0).astype(float))
+    refit = lambda p, d: si.estimate("instrumental_variable", p, d, instruments=["z"])  # noqa: E731
+    assert si.check("robustness_value", *asked(frame), refit).verdict == "inapplicable"
