@@ -20,6 +20,8 @@ from scale_impact.figures import _style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+OUTCOME_AXIS = True
+
 REACH = 2.0
 """Observations up to so many bandwidths from the threshold are shown (and all, where these are few)."""
 

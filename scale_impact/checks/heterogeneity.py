@@ -1,0 +1,159 @@
+"""Does the effect differ between contexts? One answer from three tests, and what they could not have seen.
+
+The linear projection asks along which contexts, the calibration whether predicted differences are real, the rank-weighted
+average whether the ranking holds. Each sees what the others may miss; together they are adjusted (Holm), so that the chance
+to find a difference where there is none keeps the level. "None found" comes with the spread of effects that would have been found:
+without it the sentence says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked, turned
+from scale_impact.core.causal.calibration import calibrate
+from scale_impact.core.causal.groups import grouped
+from scale_impact.core.causal.projection import Scored, holm, p_words, project
+from scale_impact.core.causal.ranking import NORMAL_AUTOC, ranked
+from scale_impact.core.check import Check, Verdict
+from scale_impact.core.design import Design
+from scale_impact.core.keys import Share
+from scale_impact.core.panel import Panel
+from scale_impact.core.words import number, some
+from scale_impact.errors import EstimationError
+
+NAME = "heterogeneity"
+
+EXPOSURE = True
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A test: its check, p-value, the spread of effects that it estimates, and the one it would have noticed."""
+
+    check: str
+    p_value: float
+    spread: float
+    detectable: float
+
+
+def run(panel: Panel, design: Design, refit: Refit, *, better: Better = "more", alpha: Share = 0.05) -> Check:
+    """Three tests of the same question, adjusted for one another.
+
+    Parameters
+    ----------
+    panel, design, refit:
+        The data, the design and an estimator of conditional effects.
+    better:
+        Whether ``more`` of the outcome is better, or ``less``: for the ranking of who benefits.
+    alpha:
+        Level at which a difference counts as found, all tests counted.
+
+    Returns
+    -------
+    Check that passes where heterogeneity is found and is inconclusive where it is not: then ``reason`` says which spread of effects (their
+    standard deviation between contexts) would have been noticed with power 0.8. ``p_value`` is the least after Holm's adjustment,
+    ``statistic`` the standard deviation of effects that the projection tells, less what noise adds. A test that has no answer is
+    named with its reason in ``details.unanswered`` and is not counted.
+
+    Source: as the checks best_linear_projection, cate_calibration and rank_weighted_ate; Holm (1979).
+    """
+    return asked(NAME, panel, design, refit, lambda case: _check(case, better, alpha))
+
+
+def _check(case: Case, better: Better, alpha: float) -> Check:
+    tests, why = _tests(turned(case.rows, better), alpha)
+    adjusted = holm(np.array([t.p_value for t in tests]))
+    spread, average = tests[0].spread, float(case.rows.scores.sum() / case.rows.weight.sum())
+    seen = min(t.detectable for t in tests)
+    rows = [{**vars(t), "adjusted": float(p)} for t, p in zip(tests, adjusted, strict=True)]
+    details = {
+        "alpha": alpha, "average": average, "detectable": seen, "detectable_difference": _difference(case.rows, alpha / len(tests)),
+        "power": POWER, "rows": rows, "unanswered": why, "estimator": case.estimator,
+    }  # fmt: skip
+    verdict: Verdict = "pass" if adjusted.min() < alpha else "inconclusive"
+    words = _found(rows, alpha, average) if verdict == "pass" else _not_found(details)
+    return Check(NAME, verdict, words + _unanswered(why) + case.rough(), spread, float(adjusted.min()), details=details)
+
+
+def _tests(rows: Scored, alpha: float) -> tuple[list[_Test], dict[str, str]]:
+    """The tests that have an answer, and why others have none.
+
+    What each would have noticed is at the level that the least p-value of three has to pass.
+    """
+    found: list[_Test] = []
+    why: dict[str, str] = {}
+    asks: dict[str, Callable[[Scored, float], _Test]] = {
+        "best_linear_projection": _projection, "cate_calibration": _calibration, "rank_weighted_ate": _ranking,
+    }  # fmt: skip
+    for name, ask in asks.items():
+        try:
+            found.append(ask(rows, alpha / len(asks)))
+        except EstimationError as error:
+            why[name] = " ".join(error.problems)
+    if not found:
+        raise EstimationError(list(why.values()))
+    return found, why
+
+
+def _projection(rows: Scored, alpha: float) -> _Test:
+    line = project(rows)
+    noise = float(np.trace(line.correlations @ line.covariance))
+    spread = float(np.sqrt(max(line.spread**2 - noise, 0.0)))
+    return _Test("best_linear_projection", line.test[1], spread, line.detectable(alpha, POWER))
+
+
+def _calibration(rows: Scored, alpha: float) -> _Test:
+    found = calibrate(rows)
+    return _Test(
+        "cate_calibration", found.p_value, max(found.slope, 0.0) * found.spread, found.detectable(alpha, POWER)
+    )
+
+
+def _ranking(rows: Scored, alpha: float) -> _Test:
+    found = ranked(rows, "AUTOC")
+    return _Test(
+        "rank_weighted_ate", found.p_value, max(found.value, 0.0) / NORMAL_AUTOC, found.detectable(alpha, POWER)
+    )
+
+
+def _difference(rows: Scored, alpha: float) -> float | None:
+    """Difference between the fifths with the highest and the lowest effects that would have been noticed; None where there are no fifths."""
+    try:
+        return grouped(rows, 5).detectable(alpha, POWER)
+    except EstimationError:
+        return None
+
+
+def _found(rows: list[dict[str, Any]], alpha: float, average: float) -> str:
+    clear = [f"{r['check']} ({p_words(r['adjusted'])})" for r in rows if r["adjusted"] < alpha]
+    others = [f"{r['check']} ({p_words(r['adjusted'])})" for r in rows if r["adjusted"] >= alpha]
+    spreads = [r["spread"] for r in rows if r["adjusted"] < alpha]
+    rest = f", not by {some(others)}" if others else ""
+    return (
+        f"The effect differs between contexts: found by {some(clear)}{rest}, all tests counted. Its standard deviation between contexts is "
+        f"about {number(max(spreads))}, the mean effect {number(average)}."
+    )
+
+
+def _not_found(details: dict[str, Any]) -> str:
+    least = min(details["rows"], key=lambda r: r["adjusted"])
+    between = details["detectable_difference"]
+    ends = (
+        f", or a difference of {number(between)} between the fifths with the highest and the lowest effects"
+        if between
+        else ""
+    )
+    return (
+        f"No heterogeneity was found (least adjusted {p_words(least['adjusted'])}, {least['check']}), and the study could not have seen less than "
+        f"this: effects with a standard deviation of {number(details['detectable'])} between contexts{ends} would have been noticed with power "
+        f"{POWER:.0%}. The mean effect is {number(details['average'])}."
+    )
+
+
+def _unanswered(why: dict[str, str]) -> str:
+    return "".join(f" Not asked: {name}. {reason}" for name, reason in why.items())
