@@ -12,9 +12,9 @@ import argparse
 import numpy as np
 from scipy import special
 
-from scale_impact.core.causal.instruments import Case, Fitted, Variables, fitted, joint, partialled
-from scale_impact.core.causal.weak_instruments import AndersonRubin, strength
-from scale_impact.core.causal.weak_wild import wild
+from scale_impact.core.causal.instruments.estimation import Case, Fitted, Variables, fitted, joint, partialled
+from scale_impact.core.causal.instruments.weak import AndersonRubin, strength
+from scale_impact.core.causal.instruments.wild import wild
 
 SEED, DRAWS, ROWS, BOOTSTRAP = 20251122, 1_000, 20, 499
 

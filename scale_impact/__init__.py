@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scale_impact import errors
     from scale_impact.checks import check
+    from scale_impact.core.causal.graphs.graph import Graph
     from scale_impact.core.check import Check
     from scale_impact.core.cohorts import Cohorts
     from scale_impact.core.design import Design
@@ -39,6 +40,7 @@ _HOMES = {
     "Design": "scale_impact.core.design",
     "Effect": "scale_impact.core.effect",
     "Estimate": "scale_impact.core.effect",
+    "Graph": "scale_impact.core.causal.graphs.graph",
     "Panel": "scale_impact.core.panel",
     "Study": "scale_impact.core.study",
     "check": "scale_impact.checks",
@@ -50,7 +52,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "Assignment", "Check", "Cohorts", "Design", "Effect", "Estimate", "Panel", "Study",
+    "Assignment", "Check", "Cohorts", "Design", "Effect", "Estimate", "Graph", "Panel", "Study",
     "check", "errors", "estimate", "open_session", "randomise", "stream_dask", "stream_parquet",
 ]  # fmt: skip
 

@@ -29,8 +29,6 @@ from scale_impact.core.check import Check
 from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
-from scale_impact.core.experiment.power import is_asked
-from scale_impact.core.exposure_tables import described_exposure, exposure_means
 from scale_impact.core.evidence import (
     Origin,
     check_row,
@@ -41,6 +39,8 @@ from scale_impact.core.evidence import (
     specification_row,
     unanswered_row,
 )
+from scale_impact.core.experiment.power import is_asked
+from scale_impact.core.exposure_tables import described_exposure, exposure_means
 from scale_impact.core.frozen_plan import Adherence, adherence
 from scale_impact.core.given import study_for
 from scale_impact.core.panel import Panel
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from scale_impact.core.building.coverage import Coverage
-    from scale_impact.core.causal.adjustment import Adjustment
+    from scale_impact.core.causal.graphs.adjustment import Adjustment
     from scale_impact.core.experiment.power.plan import PowerPlan
     from scale_impact.core.joint_test import LeftOut
     from scale_impact.core.pilot.plan import PilotPlan
@@ -569,7 +569,7 @@ class Session:
         DesignError
             The study has no graph, or one that does not fit the data.
         """
-        from scale_impact.core.causal.graph_data import study_graph
+        from scale_impact.core.causal.graphs.data import study_graph
 
         found: Adjustment = self._once(
             "graph", self._outcome(outcome).column, lambda: study_graph(self.panel(outcome), self.design(outcome))
@@ -585,7 +585,7 @@ class Session:
 
     def assumptions(self, outcome: str | None = None) -> Markdown:
         """What the graph claims, and whether that tells the effect, as text; that there is no graph, where there is none."""
-        from scale_impact.core.causal.graph_words import assumptions
+        from scale_impact.core.causal.graphs.words import assumptions
 
         design = self.design(outcome)
         if design.graph is None:
@@ -615,13 +615,13 @@ class Session:
 
     def ends(self, outcome: str | None = None) -> pd.DataFrame:
         """Mean contexts of those with the lowest and the highest predicted effects, as the check ``gates`` found them."""
-        from scale_impact.core.causal.groups_words import ends
+        from scale_impact.core.causal.for_whom.words import ends
 
         return ends(self.check(outcome))
 
     def for_whom(self, outcome: str | None = None) -> Markdown:
         """Whether the effect differs, by how much, and who should have the measure, as text."""
-        from scale_impact.core.causal.groups_words import for_whom
+        from scale_impact.core.causal.for_whom.words import for_whom
 
         return _markdown("\n".join(f"- {said}" for said in for_whom(self.check(outcome))))
 

@@ -5,8 +5,8 @@ from itertools import combinations
 
 import networkx as nx
 
-from scale_impact.core.causal.adjustment import Adjustment
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.adjustment import Adjustment
+from scale_impact.core.causal.graphs.graph import Graph
 
 CLASSIC = ["z1 -> x1 -> x3 -> d -> m -> y", "z1 -> z3 -> d", "z2 -> z3 -> y", "z2 -> x2 -> y", "z3 -> x3"]
 """The worked example of Pearl (2009), figure 3.4, with d for X and y for Y; there x3 is X3, z3 is X4 and m is X6."""

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from scale_impact.core.causal.for_whom.projection import FLAT, Scored, scored
 from scale_impact.core.causal.heterogeneity import Heterogeneity
-from scale_impact.core.causal.projection import FLAT, Scored, scored
 from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect

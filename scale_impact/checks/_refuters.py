@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scale_impact.core.causal.adjusted import Adjusted
-from scale_impact.core.causal.refute import Floats, asked, rank_p, summary, too_many_failed, unanswerable
+from scale_impact.core.causal.refutation.refute import Floats, asked, rank_p, summary, too_many_failed, unanswerable
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design

@@ -13,10 +13,10 @@ import numpy as np
 from annotated_types import Gt
 
 from scale_impact.checks import Refit
-from scale_impact.core.causal.balance import apart, effective_size, scale_of
+from scale_impact.core.causal.balancing.balance import apart, effective_size, scale_of
+from scale_impact.core.causal.balancing.sections import CELLS, TREATED_AFTER, cells_of
 from scale_impact.core.causal.covariates import as_numbers
 from scale_impact.core.causal.cross_section import CrossSection, Floats, cross_section
-from scale_impact.core.causal.propensity_sections import CELLS, TREATED_AFTER, cells_of
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect

@@ -2,7 +2,7 @@
 
 Scores of rows are regressed on the effects that models predict which never saw these rows. A slope of 1: predictions can be taken
 as they are; of 0: they order nothing; between: they exaggerate. Rows that taught each other's models depend on each other, and
-the error of the slope allows for that (``core.causal.calibration``).
+the error of the slope allows for that (``core.causal.for_whom.calibration``).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from scale_impact.checks._heterogeneity import POWER, Case, Refit, asked
-from scale_impact.core.causal.calibration import Calibration, calibrate
-from scale_impact.core.causal.groups import grouped
-from scale_impact.core.causal.projection import Scored, p_words
+from scale_impact.core.causal.for_whom.calibration import Calibration, calibrate
+from scale_impact.core.causal.for_whom.groups import grouped
+from scale_impact.core.causal.for_whom.projection import Scored, p_words
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share

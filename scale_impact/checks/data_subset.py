@@ -13,7 +13,7 @@ from annotated_types import Gt
 
 from scale_impact.checks._refuters import Refit, drawn, effect_of, stays
 from scale_impact.core.causal.adjusted import Adjusted
-from scale_impact.core.causal.refute import SEED, Draws, blocks
+from scale_impact.core.causal.refutation.refute import SEED, Draws, blocks
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.core.check import Check
 from scale_impact.core.design import Design

@@ -16,8 +16,8 @@ from annotated_types import Gt
 from scale_impact.checks._refuters import Refit
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.cross_section import CrossSection
-from scale_impact.core.causal.regression import Model
-from scale_impact.core.causal.sensitivity import columns_of, e_value, ratio_of_means, same_regression
+from scale_impact.core.causal.refutation.sensitivity import columns_of, e_value, ratio_of_means, same_regression
+from scale_impact.core.causal.regression.model import Model
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from annotated_types import Ge
 
 from scale_impact.checks._heterogeneity import POWER, Case, Refit, asked
-from scale_impact.core.causal.groups import Contrasts, Groups, contrasts, grouped
-from scale_impact.core.causal.projection import holm, p_words
+from scale_impact.core.causal.for_whom.groups import Contrasts, Groups, contrasts, grouped
+from scale_impact.core.causal.for_whom.projection import holm, p_words
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scale_impact.core.causal.graph_data import GraphData, graph_data
-from scale_impact.core.causal.implications import Independence, implications
-from scale_impact.core.causal.independence import Method, Tested, holm, measured
+from scale_impact.core.causal.graphs.data import GraphData, graph_data
+from scale_impact.core.causal.graphs.implications import Independence, implications
+from scale_impact.core.causal.graphs.independence import Method, Tested, holm, measured
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect

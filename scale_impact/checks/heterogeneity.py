@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked, turned
-from scale_impact.core.causal.calibration import calibrate
-from scale_impact.core.causal.groups import grouped
-from scale_impact.core.causal.projection import Scored, holm, p_words, project
-from scale_impact.core.causal.ranking import NORMAL_AUTOC, ranked
+from scale_impact.core.causal.for_whom.calibration import calibrate
+from scale_impact.core.causal.for_whom.groups import grouped
+from scale_impact.core.causal.for_whom.projection import Scored, holm, p_words, project
+from scale_impact.core.causal.for_whom.ranking import NORMAL_AUTOC, ranked
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scale_impact.core.causal.adjustment import Adjustment, not_identified, warnings, without_effect
-from scale_impact.core.causal.graph import LEFT_OUT_OVER_TIME, TREATMENT, Graph, listed
-from scale_impact.core.causal.graph_data import study_graph
-from scale_impact.core.causal.identification import Instrument, front_door, identifiable, instruments
+from scale_impact.core.causal.graphs.adjustment import Adjustment, not_identified, warnings, without_effect
+from scale_impact.core.causal.graphs.data import study_graph
+from scale_impact.core.causal.graphs.graph import LEFT_OUT_OVER_TIME, TREATMENT, Graph, listed
+from scale_impact.core.causal.graphs.identification import Instrument, front_door, identifiable, instruments
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect

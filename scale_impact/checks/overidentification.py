@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scale_impact.core.causal.instrumental import Instrumental
-from scale_impact.core.causal.weak_instruments import shape
+from scale_impact.core.causal.instruments.instrumental import Instrumental
+from scale_impact.core.causal.instruments.weak import shape
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate

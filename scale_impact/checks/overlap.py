@@ -14,10 +14,10 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from scale_impact.checks import Refit
-from scale_impact.core.causal.balance import effective_size
+from scale_impact.core.causal.balancing.balance import effective_size
+from scale_impact.core.causal.balancing.logit import Bools, columns_of, fit_logit
+from scale_impact.core.causal.balancing.sections import CELLS, cells_of
 from scale_impact.core.causal.cross_section import CrossSection, Floats, cross_section
-from scale_impact.core.causal.propensity_logit import Bools, columns_of, fit_logit
-from scale_impact.core.causal.propensity_sections import CELLS, cells_of
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Column, Share

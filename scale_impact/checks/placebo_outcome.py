@@ -23,7 +23,7 @@ from scale_impact.core.words import counted, number
 from scale_impact.errors import DesignError, EstimationError, UsageError
 
 if TYPE_CHECKING:
-    from scale_impact.core.causal.graph import Graph
+    from scale_impact.core.causal.graphs.graph import Graph
 
 NAME = "placebo_outcome"
 

@@ -16,7 +16,7 @@ import numpy as np
 from scale_impact.checks._refuters import Refit, drawn, effect_of, known
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.cross_section import CrossSection
-from scale_impact.core.causal.refute import SEED, Draws, Exchange, Floats, Kind, exchange, rank_p, summary
+from scale_impact.core.causal.refutation.refute import SEED, Draws, Exchange, Floats, Kind, exchange, rank_p, summary
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design

@@ -14,8 +14,8 @@ import numpy as np
 from annotated_types import Ge
 
 from scale_impact.checks._heterogeneity import Better, Case, Refit, asked, turned
-from scale_impact.core.causal.policy import Policy, Tree, Value, learn
-from scale_impact.core.causal.projection import Floats, Scored, independent, p_words
+from scale_impact.core.causal.for_whom.policy import Policy, Tree, Value, learn
+from scale_impact.core.causal.for_whom.projection import Floats, Scored, independent, p_words
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Count, Share

@@ -3,14 +3,14 @@
 If the share u with the highest predicted effects were treated first, how much larger would their mean effect be than that of all?
 The area under this curve is zero where the ranking says nothing, whatever the form of the predictions: only their order counts.
 Predictions come from models that never saw the row; rows that taught each other's models depend on each other, and the standard
-error allows for that (``core.causal.calibration``).
+error allows for that (``core.causal.for_whom.calibration``).
 """
 
 from __future__ import annotations
 
 from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked, turned
-from scale_impact.core.causal.projection import p_words
-from scale_impact.core.causal.ranking import Ranking, Target, ranked
+from scale_impact.core.causal.for_whom.projection import p_words
+from scale_impact.core.causal.for_whom.ranking import Ranking, Target, ranked
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share

@@ -20,9 +20,7 @@ from annotated_types import Gt, Le
 from scale_impact.checks._refuters import Refit
 from scale_impact.core.causal.adjusted import Adjusted, Partial
 from scale_impact.core.causal.cross_section import cross_section
-from scale_impact.core.causal.regression import Model
-from scale_impact.core.causal.regression_errors import classical, standard_error
-from scale_impact.core.causal.sensitivity import (
+from scale_impact.core.causal.refutation.sensitivity import (
     Case,
     adjusted_error,
     adjusted_estimate,
@@ -34,6 +32,8 @@ from scale_impact.core.causal.sensitivity import (
     same_regression,
     strength,
 )
+from scale_impact.core.causal.regression.errors import classical, standard_error
+from scale_impact.core.causal.regression.model import Model
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate

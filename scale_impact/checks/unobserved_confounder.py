@@ -15,9 +15,9 @@ from annotated_types import Ge, Gt
 
 from scale_impact.checks._refuters import Refit, effect_of
 from scale_impact.core.causal.adjusted import Adjusted
-from scale_impact.core.causal.refute import SEED, Exchange, Floats, asked, exchange
-from scale_impact.core.causal.refute_noise import Confounder, drawn_confounder, observed
-from scale_impact.core.causal.sensitivity import same_regression
+from scale_impact.core.causal.refutation.noise import Confounder, drawn_confounder, observed
+from scale_impact.core.causal.refutation.refute import SEED, Exchange, Floats, asked, exchange
+from scale_impact.core.causal.refutation.sensitivity import same_regression
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect

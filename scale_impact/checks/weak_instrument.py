@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from scale_impact.core.causal.instrumental import Instrumental
-from scale_impact.core.causal.weak_instruments import Segment, hull, said, shape
+from scale_impact.core.causal.instruments.instrumental import Instrumental
+from scale_impact.core.causal.instruments.weak import Segment, hull, said, shape
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate

@@ -22,7 +22,7 @@ from scale_impact.core.study import Choice, Outcome, Study
 from scale_impact.errors import DesignError
 
 if TYPE_CHECKING:
-    from scale_impact.core.causal.graph import Graph
+    from scale_impact.core.causal.graphs.graph import Graph
 
 
 def panel_of(study: Study, frame: pd.DataFrame | ParquetTable, outcome: Outcome) -> Panel:
@@ -95,7 +95,7 @@ def graph_of(settings: Settings) -> Graph | None:
     """The study's causal graph; None where it has none."""
     if settings.graph is None:
         return None
-    from scale_impact.core.causal.graph import Graph
+    from scale_impact.core.causal.graphs.graph import Graph
 
     return Graph.parse(**settings.graph.model_dump())
 

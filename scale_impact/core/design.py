@@ -20,7 +20,7 @@ from scale_impact.core.words import counted, nearest, plain, some
 from scale_impact.errors import DesignError, UsageError
 
 if TYPE_CHECKING:
-    from scale_impact.core.causal.graph import Graph
+    from scale_impact.core.causal.graphs.graph import Graph
 
 Control = Literal["never", "not_yet", "none"]
 BasePeriod = Literal["varying", "universal"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scale_impact.core.causal.adjusted import Adjusted
     from scale_impact.core.causal.discontinuity.found import Discontinuity
     from scale_impact.core.causal.heterogeneity import Heterogeneity
-    from scale_impact.core.causal.instrumental import Instrumental
+    from scale_impact.core.causal.instruments.instrumental import Instrumental
     from scale_impact.core.influence import Influence
     from scale_impact.core.synthetic.counterfactual import Counterfactual
 

@@ -104,7 +104,7 @@ class Treatment(Record):
 
 
 class CausalGraph(Record):
-    """What is assumed to cause what; nodes are columns, `treatment` and `outcome` the study's own (see ``core.causal.graph``)."""
+    """What is assumed to cause what; nodes are columns, `treatment` and `outcome` the study's own (see ``core.causal.graphs.graph``)."""
 
     edges: list[StrictStr] = []
     """Arrows: `size -> score`, chains `a -> b -> c`, and `a <-> b` for an unobserved common cause."""

@@ -281,7 +281,7 @@ def graph_problems(holdings: Holdings, settings: Settings) -> list[str]:
     card = holdings.source(settings.source)
     if settings.graph is None or not isinstance(card, Source):
         return []
-    from scale_impact.core.causal.graph import Graph
+    from scale_impact.core.causal.graphs.graph import Graph
 
     named = next(iter(settings.treatment.columns.values()), "treatment")
     try:

@@ -9,11 +9,11 @@ import numpy as np
 
 from scale_impact.core.analysis import MANY_CLUSTERS, MANY_TREATED, ONE_CLUSTER, ROUGH
 from scale_impact.core.causal.adjusted import Adjusted
-from scale_impact.core.causal.balance import effective_size
+from scale_impact.core.causal.balancing.balance import effective_size
+from scale_impact.core.causal.balancing.logit import Bools, Logit, columns_of, fit_logit, independent
+from scale_impact.core.causal.balancing.sections import CELLS, TREATED_AFTER, cells_of
+from scale_impact.core.causal.balancing.weights import Target, beyond, cluster_variance, crump_cut
 from scale_impact.core.causal.cross_section import Change, CrossSection, Floats, Ints, cross_section
-from scale_impact.core.causal.propensity_logit import Bools, Logit, columns_of, fit_logit, independent
-from scale_impact.core.causal.propensity_sections import CELLS, TREATED_AFTER, cells_of
-from scale_impact.core.causal.propensity_weights import Target, beyond, cluster_variance, crump_cut
 from scale_impact.core.causal.retrials import Again, Retrials
 from scale_impact.core.causal.row_influence import row_influence
 from scale_impact.core.design import Design

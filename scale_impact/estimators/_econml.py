@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from scale_impact.core.causal.cross_section import Floats, Ints
-from scale_impact.core.causal.learners import Learners, classifier, quietly, regressor
-from scale_impact.core.causal.nuisance import say
+from scale_impact.core.causal.learning.learners import Learners, classifier, quietly, regressor
+from scale_impact.core.causal.learning.nuisance import say
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,13 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scale_impact.core.causal.adjusted import Adjusted
-from scale_impact.core.causal.contexts import Contexts, Group, answerable, contexts_of, groups_of
 from scale_impact.core.causal.cross_section import Change, CrossSection, Floats, Ints, cross_section
-from scale_impact.core.causal.folds import make_folds, splits
 from scale_impact.core.causal.heterogeneity import Heterogeneity
-from scale_impact.core.causal.learners import Learners, Named, learners, regressor
-from scale_impact.core.causal.nuisance import Nuisance, bounds_of, cross_fit, out_of_fold
-from scale_impact.core.causal.orthogonal import (
+from scale_impact.core.causal.learning.contexts import Contexts, Group, answerable, contexts_of, groups_of
+from scale_impact.core.causal.learning.folds import make_folds, splits
+from scale_impact.core.causal.learning.learners import Learners, Named, learners, regressor
+from scale_impact.core.causal.learning.nuisance import Nuisance, bounds_of, cross_fit, out_of_fold
+from scale_impact.core.causal.learning.orthogonal import (
     Sums,
     averages,
     doubly_robust,
@@ -31,7 +31,7 @@ from scale_impact.core.causal.orthogonal import (
     on_the_treated,
     partially_linear,
 )
-from scale_impact.core.causal.retrial_scores import again
+from scale_impact.core.causal.learning.retrial_scores import again
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Family
 from scale_impact.core.panel import Panel

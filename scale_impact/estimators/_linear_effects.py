@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from scale_impact.core.causal.cross_section import Floats, Ints
-from scale_impact.core.causal.folds import splits
-from scale_impact.core.causal.nuisance import cross_fit
-from scale_impact.core.causal.orthogonal import Line, doubly_robust, line
+from scale_impact.core.causal.learning.folds import splits
+from scale_impact.core.causal.learning.nuisance import cross_fit
+from scale_impact.core.causal.learning.orthogonal import Line, doubly_robust, line
 from scale_impact.estimators._econml import Setting
 
 WORDS = "of the line through contexts, robust within clusters"

@@ -22,9 +22,9 @@ import numpy as np
 
 from scale_impact.core.causal.adjusted import Adjusted, Partial
 from scale_impact.core.causal.cross_section import Change, CrossSection, cross_section
-from scale_impact.core.causal.regression import Floats, Model, levels_of
-from scale_impact.core.causal.regression_again import Slopes, coefficients, one_by_one, with_slopes
-from scale_impact.core.causal.regression_errors import Error, Vcov, classical, standard_error
+from scale_impact.core.causal.regression.again import Slopes, coefficients, one_by_one, with_slopes
+from scale_impact.core.causal.regression.errors import Error, Vcov, classical, standard_error
+from scale_impact.core.causal.regression.model import Floats, Model, levels_of
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.core.causal.row_influence import row_influence
 from scale_impact.core.design import Design

@@ -18,7 +18,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 
 from scale_impact.core.causal.cross_section import Change
-from scale_impact.core.causal.learners import Named
+from scale_impact.core.causal.learning.learners import Named
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Column, Count, Share

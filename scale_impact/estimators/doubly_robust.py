@@ -17,11 +17,11 @@ from typing import Literal
 import numpy as np
 
 from scale_impact.core.causal.adjusted import Adjusted
+from scale_impact.core.causal.balancing.aipw import doubly_robust_difference
+from scale_impact.core.causal.balancing.logit import Bools, columns_of, fit_logit
+from scale_impact.core.causal.balancing.sections import cells_of
+from scale_impact.core.causal.balancing.weights import Target, Weighted
 from scale_impact.core.causal.cross_section import Change, Floats, Ints
-from scale_impact.core.causal.propensity_aipw import doubly_robust_difference
-from scale_impact.core.causal.propensity_logit import Bools, columns_of, fit_logit
-from scale_impact.core.causal.propensity_sections import cells_of
-from scale_impact.core.causal.propensity_weights import Target, Weighted
 from scale_impact.core.design import Design
 from scale_impact.core.doubly_robust_sections import FittedSection, Section, Sections, fitted_sections
 from scale_impact.core.effect import Effect

@@ -20,8 +20,8 @@ import numpy as np
 from annotated_types import Ge, Gt, Lt
 
 from scale_impact.core.causal.cross_section import Change, Floats, Ints
-from scale_impact.core.causal.folds import splits
-from scale_impact.core.causal.learners import Learner, Named, learners
+from scale_impact.core.causal.learning.folds import splits
+from scale_impact.core.causal.learning.learners import Learner, Named, learners
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Column, Count, Share

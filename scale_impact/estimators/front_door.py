@@ -19,9 +19,9 @@ import numpy as np
 
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.cross_section import Change, CrossSection, Floats, cross_section
-from scale_impact.core.causal.graph import listed
-from scale_impact.core.causal.graph_data import before_of, change_of, study_graph
-from scale_impact.core.causal.identification import front_door, is_front_door
+from scale_impact.core.causal.graphs.data import before_of, change_of, study_graph
+from scale_impact.core.causal.graphs.graph import listed
+from scale_impact.core.causal.graphs.identification import front_door, is_front_door
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate

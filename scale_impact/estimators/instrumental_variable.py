@@ -25,12 +25,21 @@ from typing import Literal
 import numpy as np
 
 from scale_impact.core.causal.adjusted import Adjusted
-from scale_impact.core.causal.instrumental import Instrumental, Inverted, instrumental
-from scale_impact.core.causal.instruments import Case, Fitted, Method, Variables, Vcov, coefficient, fitted, partialled
-from scale_impact.core.causal.instruments_rows import Asked, Effects, Rows, listed, rows_of
+from scale_impact.core.causal.instruments.estimation import (
+    Case,
+    Fitted,
+    Method,
+    Variables,
+    Vcov,
+    coefficient,
+    fitted,
+    partialled,
+)
+from scale_impact.core.causal.instruments.instrumental import Instrumental, Inverted, instrumental
+from scale_impact.core.causal.instruments.rows import Asked, Effects, Rows, listed, rows_of
+from scale_impact.core.causal.instruments.weak import said, shape
+from scale_impact.core.causal.instruments.wild import wild
 from scale_impact.core.causal.retrials import Floats, Retrials
-from scale_impact.core.causal.weak_instruments import said, shape
-from scale_impact.core.causal.weak_wild import wild
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.influence import Influence
@@ -210,7 +219,7 @@ def _by_graph(panel: Panel, design: Design, asked: Asked) -> tuple[Asked, tuple[
         return asked, ()
     if asked.received is not None:
         return asked, ("The graph is not asked about instruments: assignment is one if it was random.",)
-    from scale_impact.core.causal.instruments_graph import by_graph
+    from scale_impact.core.causal.instruments.by_graph import by_graph
 
     columns = tuple(map(str, panel.frame.columns))
     found = by_graph(

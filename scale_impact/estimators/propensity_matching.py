@@ -23,8 +23,8 @@ import pandas as pd
 from annotated_types import Ge, Gt
 
 from scale_impact.core.causal.adjusted import Adjusted
-from scale_impact.core.causal.cross_section import Change, CrossSection, Floats, Ints
-from scale_impact.core.causal.matching_estimate import (
+from scale_impact.core.causal.balancing.logit import Bools, Logit, columns_of, fit_logit, independent
+from scale_impact.core.causal.balancing.matching_estimate import (
     Match,
     Pairing,
     Rules,
@@ -33,9 +33,9 @@ from scale_impact.core.causal.matching_estimate import (
     matching_variance,
     propensity_adjustment,
 )
-from scale_impact.core.causal.propensity_logit import Bools, Logit, columns_of, fit_logit, independent
-from scale_impact.core.causal.propensity_sections import SIGNS, TREATED_AFTER, cells_of, sections
-from scale_impact.core.causal.propensity_weights import Target, cluster_variance
+from scale_impact.core.causal.balancing.sections import SIGNS, TREATED_AFTER, cells_of, sections
+from scale_impact.core.causal.balancing.weights import Target, cluster_variance
+from scale_impact.core.causal.cross_section import Change, CrossSection, Floats, Ints
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Column

@@ -20,10 +20,10 @@ import numpy as np
 from annotated_types import Gt, Lt
 
 from scale_impact.core.causal.adjusted import Adjusted
+from scale_impact.core.causal.balancing.logit import Bools, columns_of, fit_logit
+from scale_impact.core.causal.balancing.sections import cells_of, sections, weighted_sections
+from scale_impact.core.causal.balancing.weights import Target, weighted_difference
 from scale_impact.core.causal.cross_section import Change, Floats, Ints
-from scale_impact.core.causal.propensity_logit import Bools, columns_of, fit_logit
-from scale_impact.core.causal.propensity_sections import cells_of, sections, weighted_sections
-from scale_impact.core.causal.propensity_weights import Target, weighted_difference
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Column

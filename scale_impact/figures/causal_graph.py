@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from scale_impact.core.causal.graph import OUTCOME, TREATMENT, Graph
+from scale_impact.core.causal.graphs.graph import OUTCOME, TREATMENT, Graph
 from scale_impact.core.check import Check
 from scale_impact.figures import _style
 from scale_impact.figures._layered import Layout, layered

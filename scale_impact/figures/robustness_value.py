@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.causal.adjusted import Partial
-from scale_impact.core.causal.sensitivity import Case, adjusted_estimate, adjusted_t
+from scale_impact.core.causal.refutation.sensitivity import Case, adjusted_estimate, adjusted_t
 from scale_impact.core.check import Check
 from scale_impact.core.words import number
 from scale_impact.figures import _style

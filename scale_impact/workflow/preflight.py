@@ -14,8 +14,8 @@ from scale_impact import checks
 from scale_impact.core.assemble import checks_of, design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
-from scale_impact.core.frozen_plan import words
 from scale_impact.core.experiment.power import is_asked
+from scale_impact.core.frozen_plan import words
 from scale_impact.core.panel import Panel
 from scale_impact.core.parameters import cell_problems
 from scale_impact.core.source import load_source

@@ -31,7 +31,7 @@ def test_much_error_in_all_covariates_fails():
 
 
 def test_texts_and_yes_or_no_change_their_value_with_the_probability():
-    from scale_impact.core.causal.refute_noise import Noise, _measured
+    from scale_impact.core.causal.refutation.noise import Noise, _measured
 
     frame = city_rows(n=900).assign(kind=lambda f: np.array(["port", "hill", "plain"])[f.index % 3])
     rows = regression(covariates=["dense", "kind"])(*asked(frame)).adjusted.rows

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scale_impact as si
-from scale_impact.core.causal.sensitivity import e_value, ratio_of_means
+from scale_impact.core.causal.refutation.sensitivity import e_value, ratio_of_means
 from tests.refuters import Peer, asked, checked, city_rows, regression
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.causal.graph import LEFT_OUT_OVER_TIME, Graph
+from scale_impact.core.causal.graphs.graph import LEFT_OUT_OVER_TIME, Graph
 from tests.panels import drawn, panel_of
 
 CONFOUNDED = ["d -> y", "x -> d", "x -> y"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.graph import Graph
 from scale_impact.errors import DataError, UsageError
 from tests.panels import design_of, drawn, fitted, panel_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scale_impact as si
-from scale_impact.core.causal.refute import exchange
+from scale_impact.core.causal.refutation.refute import exchange
 from scale_impact.core.effect import Effect, Estimate
 from tests.refuters import asked, checked, city_rows, panel_rows, regression
 

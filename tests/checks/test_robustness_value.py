@@ -7,7 +7,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.core.causal.adjusted import Partial
-from scale_impact.core.causal.sensitivity import case, extreme_value, robustness_value
+from scale_impact.core.causal.refutation.sensitivity import case, extreme_value, robustness_value
 from scale_impact.errors import DesignError
 from tests.panels import drawn, panel_of, reference
 from tests.refuters import COVARIATES, asked, checked, city_rows, panel_rows, regression
@@ -72,7 +72,7 @@ def test_darfur_from_its_published_regression():
 
 
 def test_a_confounder_of_the_robustness_value_leaves_nothing():
-    from scale_impact.core.causal.sensitivity import adjusted_error, adjusted_estimate
+    from scale_impact.core.causal.refutation.sensitivity import adjusted_error, adjusted_estimate
 
     of = case(Partial(2.0, 0.4, 50), 0.5, 20.0, 0.05)
     assert adjusted_estimate(of, *[robustness_value(of.f)] * 2) == pytest.approx(0, abs=1e-12)
@@ -84,13 +84,13 @@ def test_a_confounder_of_the_robustness_value_leaves_nothing():
 
 def test_the_bias_is_that_of_a_covariate_left_out():
     """What a covariate explains, put in, gives back the estimate with it: the formula is algebra."""
-    from scale_impact.core.causal.regression import Model
-    from scale_impact.core.causal.sensitivity import adjusted_error, bias, strength
+    from scale_impact.core.causal.refutation.sensitivity import adjusted_error, bias, strength
+    from scale_impact.core.causal.regression.model import Model
 
     rows = regression()(*asked(city_rows())).adjusted.rows
     full = Model(rows.outcome, rows.exposure, rows.controls)
     short = Model(rows.outcome, rows.exposure, rows.controls[:, 1:])
-    from scale_impact.core.causal.regression_errors import classical
+    from scale_impact.core.causal.regression.errors import classical
 
     of = case(Partial(short.coefficient, classical(short), short.df), None, None, 0.05)
     own = strength(full, np.array([0]))

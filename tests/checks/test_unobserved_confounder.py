@@ -56,8 +56,8 @@ def test_the_reason_says_which_confounder_is_worst():
 
 
 def test_covariates_of_a_panel_count_within_cities():
-    from scale_impact.core.causal.refute_noise import Confounder, observed
-    from scale_impact.core.causal.regression import levels_of
+    from scale_impact.core.causal.refutation.noise import Confounder, observed
+    from scale_impact.core.causal.regression.model import levels_of
 
     frame = panel_rows(20)
     frame["income"] += 30 * frame["city"]

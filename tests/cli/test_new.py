@@ -76,7 +76,8 @@ def test_a_bad_slug_and_an_unknown_template_are_said_at_once(shipped, cli):
     assert "'My City' is no name" in answer.err
     assert (
         "There is no template 'stagered_did'. There are before_after_did, causal_model, heterogeneous_effects, holistic_profile, "
-        "interrupted_time_series, pilot_design, power_analysis, quick, specification_curve, staggered_did, synthetic_control." in answer.err
+        "interrupted_time_series, pilot_design, power_analysis, quick, specification_curve, staggered_did, synthetic_control."
+        in answer.err
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 import scale_impact as si
 from scale_impact.core.causal.covariates import as_numbers
 from scale_impact.core.causal.cross_section import cross_section
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.graph import Graph
 from scale_impact.errors import DesignError
 
 STARTS = {"a": 4, "b": 4, "c": 6, "d": 6, "e": np.inf, "f": np.inf, "g": np.inf}

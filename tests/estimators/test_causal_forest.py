@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.folds import splits
+from scale_impact.core.causal.learning.folds import splits
 from scale_impact.errors import DesignError
 from scale_impact.estimators._econml import Chances, Learns
 from tests.estimators.heterogeneous_worlds import changes, estimated, exposures, world

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.causal.folds import splits
-from scale_impact.core.causal.learners import classifier, regressor
+from scale_impact.core.causal.learning.folds import splits
+from scale_impact.core.causal.learning.learners import classifier, regressor
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.errors import DesignError, EstimationError
 from tests.estimators.heterogeneous_worlds import CONTEXTS, FAST, changes, estimated, exposures, world
@@ -380,7 +380,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed():
 
 
 def test_a_graph_says_what_to_adjust_for_and_warns_of_contexts():
-    from scale_impact.core.causal.graph import Graph
+    from scale_impact.core.causal.graphs.graph import Graph
 
     frame = world()
     frame["later"] = frame["y"] + np.random.default_rng(5).normal(size=240)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.causal.folds import splits
+from scale_impact.core.causal.learning.folds import splits
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.errors import DesignError
 from scale_impact.estimators._econml import ByArm, Chances

@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 
 import scale_impact as si
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.graph import Graph
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.errors import DesignError, EstimationError
 from tests.panels import jackknifed, panel_of

@@ -291,7 +291,7 @@ def test_a_placebo_assignment_is_told_by_the_real_first_stage():
 
 
 def graphed(frame, edges, **options):
-    from scale_impact.core.causal.graph import Graph
+    from scale_impact.core.causal.graphs.graph import Graph
 
     panel = si.Panel.from_frame(frame, unit=None, period="t", outcome="y")
     graph = Graph.parse(edges, unobserved=["hidden"])

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.graph import Graph
 from scale_impact.core.check import Check
 from scale_impact.figures import figure
 from scale_impact.figures._layered import layered

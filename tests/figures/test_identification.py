@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 import scale_impact as si
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.graph import Graph
 from scale_impact.core.check import Check
 from scale_impact.figures import causal_graph
 from scale_impact.figures.identification import draw, height

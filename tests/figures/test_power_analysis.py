@@ -59,4 +59,7 @@ def test_more_trials_than_can_be_told_apart_are_left_to_the_table(ax):
 
 
 def test_the_figure_is_rendered():
-    assert render(figure("power_analysis", plan_of([3.0, 0.5]), unit="Effect on jobs, jobs", source=""), "png")[:4] == b"\x89PNG"
+    assert (
+        render(figure("power_analysis", plan_of([3.0, 0.5]), unit="Effect on jobs, jobs", source=""), "png")[:4]
+        == b"\x89PNG"
+    )

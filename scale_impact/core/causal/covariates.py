@@ -62,7 +62,8 @@ def _problems(name: str, column: pd.Series[Any], labels: Sequence[str]) -> list[
     if _is_text(column):
         many = column.nunique()
         return [] if many <= MANY_TEXTS else [
-            f"Covariate {name!r} holds {many:,} different texts, such as {plain(column.iloc[0])!r}: it is no category. Use a number, or up to {MANY_TEXTS} categories."
+            f"Covariate {name!r} holds {many:,} different texts, such as {plain(column.iloc[0])!r}: it is no category. Use a number, "
+            f"or up to {MANY_TEXTS} categories."
         ]  # fmt: skip
     if not np.isfinite(column.to_numpy(dtype=np.float64)).all():
         return [f"Covariate {name!r} is infinite in some rows. Correct the values (the log of 0?)."]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.causal.covariates import Columns, as_numbers
-from scale_impact.core.design import LEFT_OUT, Design
+from scale_impact.core.design import Design
 from scale_impact.core.effect import Sample
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, plain, some
@@ -186,7 +186,7 @@ def _chosen(panel: Panel, design: Design, covariates: Sequence[str]) -> tuple[tu
     """Columns to adjust for: those named, or those that the graph asks for; and what the graph says of them."""
     if design.graph is None:
         return tuple(covariates), ()
-    from scale_impact.core.causal.adjustment import chosen
+    from scale_impact.core.causal.graphs.adjustment import chosen
 
     columns = tuple(map(str, panel.frame.columns))
     found = chosen(
@@ -321,10 +321,8 @@ def _window(design: Design, start: int, change: Change) -> tuple[int, Ints]:
     """End of the periods that count, and the cohorts to compare with: untreated until then."""
     cohorts = np.arange(len(design.starts))
     never = design.never_treated
-    if design.control == "never" or (never is not None and change == "mean"):
-        end = design.n_periods
-    else:
-        end = int(design.starts.max()) - design.anticipation
+    whole = design.control == "never" or (never is not None and change == "mean")
+    end = design.n_periods if whole else int(design.starts.max()) - design.anticipation
     end = min(end, start + 1) if change == "first" else end
     if design.control == "never":
         return end, np.array([never])

@@ -5,8 +5,8 @@ import logging
 import networkx as nx
 import pytest
 
-from scale_impact.core.causal.adjustment import Adjustment, chosen
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.adjustment import Adjustment, chosen
+from scale_impact.core.causal.graphs.graph import Graph
 from scale_impact.errors import DesignError
 from tests.graphs import CLASSIC, cases, dowhy, valid_sets
 
@@ -210,7 +210,7 @@ def test_what_the_comparison_holds_fixed_may_open_a_path_that_is_closed_again():
 
 
 def test_the_same_question_is_answered_once():
-    from scale_impact.core.causal import adjustment
+    from scale_impact.core.causal.graphs import adjustment
 
     adjustment._chosen.cache_clear()
     for _ in range(3):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scale_impact.core.causal.calibration import calibrate
-from scale_impact.core.causal.projection import scored
+from scale_impact.core.causal.for_whom.calibration import calibrate
+from scale_impact.core.causal.for_whom.projection import scored
 from scale_impact.errors import EstimationError
 from tests.causal import by_hand, simulated
 

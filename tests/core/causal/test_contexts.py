@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
-from scale_impact.core.causal.contexts import answerable, contexts_of, groups_of
 from scale_impact.core.causal.cross_section import cross_section
+from scale_impact.core.causal.learning.contexts import answerable, contexts_of, groups_of
 from scale_impact.errors import DesignError
 
 

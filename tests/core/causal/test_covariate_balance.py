@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.balance import apart, distance, effective_size, scale_of, variance
+from scale_impact.core.causal.balancing.balance import apart, distance, effective_size, scale_of, variance
 
 
 def test_differences_and_ratios_by_hand():

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.causal.falsification import falsify
-from scale_impact.core.causal.graph import Graph
-from scale_impact.core.causal.implications import Independence
-from scale_impact.core.causal.independence import Nodes, measured
+from scale_impact.core.causal.graphs.falsification import falsify
+from scale_impact.core.causal.graphs.graph import Graph
+from scale_impact.core.causal.graphs.implications import Independence
+from scale_impact.core.causal.graphs.independence import Nodes, measured
 
 EDGES = ["x -> d -> m -> y", "x -> y", "w -> d"]
 OPTIONS = {"alpha": 0.05, "method": "classical", "seed": 1}

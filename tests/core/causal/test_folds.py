@@ -6,7 +6,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.core.causal.cross_section import cross_section
-from scale_impact.core.causal.folds import make_folds, splits
+from scale_impact.core.causal.learning.folds import make_folds, splits
 from scale_impact.errors import DesignError
 
 

@@ -6,7 +6,7 @@ import networkx as nx
 import pydot
 import pytest
 
-from scale_impact.core.causal.graph import Graph
+from scale_impact.core.causal.graphs.graph import Graph
 from scale_impact.errors import DesignError
 from tests.graphs import random_graph
 

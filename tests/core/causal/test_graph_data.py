@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.causal.graph import LEFT_OUT_OVER_TIME, Graph
-from scale_impact.core.causal.graph_data import graph_data, study_graph
+from scale_impact.core.causal.graphs.data import graph_data, study_graph
+from scale_impact.core.causal.graphs.graph import LEFT_OUT_OVER_TIME, Graph
 from scale_impact.core.design import Design
 from scale_impact.errors import DesignError
 from tests.panels import panel_of

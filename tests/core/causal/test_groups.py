@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.groups import contrasts, grouped
-from scale_impact.core.causal.projection import scored
+from scale_impact.core.causal.for_whom.groups import contrasts, grouped
+from scale_impact.core.causal.for_whom.projection import scored
 from scale_impact.errors import EstimationError
 from tests.causal import by_hand, simulated
 
@@ -83,7 +83,7 @@ def test_a_fold_that_is_too_small_is_refused_with_its_counts():
 def test_groups_and_slope_are_those_of_econmls_drtester():
     from econml.validate import DRTester
 
-    from scale_impact.core.causal.calibration import calibrate
+    from scale_impact.core.causal.for_whom.calibration import calibrate
 
     made = simulated(8, n=1000, slope=0.8)
     rows = scored(by_hand(made.scores, made.cate, made.contexts))

@@ -1,6 +1,6 @@
 """For whom a measure works, in words and as a table."""
 
-from scale_impact.core.causal.groups_words import ends, for_whom
+from scale_impact.core.causal.for_whom.words import ends, for_whom
 from scale_impact.core.check import Check
 from tests.causal import asked, simulated
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from scale_impact.core.causal.adjustment import Adjustment
-from scale_impact.core.causal.graph import Graph
-from scale_impact.core.causal.identification import front_door, identifiable, instruments, is_front_door
+from scale_impact.core.causal.graphs.adjustment import Adjustment
+from scale_impact.core.causal.graphs.graph import Graph
+from scale_impact.core.causal.graphs.identification import front_door, identifiable, instruments, is_front_door
 from tests.graphs import cases, dowhy, front_doors, instrument_sets
 from tests.panels import reference
 

@@ -5,8 +5,8 @@ from itertools import combinations
 
 import networkx as nx
 
-from scale_impact.core.causal.graph import Graph
-from scale_impact.core.causal.implications import Independence, implications, local
+from scale_impact.core.causal.graphs.graph import Graph
+from scale_impact.core.causal.graphs.implications import Independence, implications, local
 from tests.graphs import random_graph, subsets
 
 

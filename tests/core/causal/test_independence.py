@@ -6,8 +6,8 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from scale_impact.core.causal.implications import Independence
-from scale_impact.core.causal.independence import Nodes, holm, measured
+from scale_impact.core.causal.graphs.implications import Independence
+from scale_impact.core.causal.graphs.independence import Nodes, holm, measured
 
 
 def nodes(clusters=None, **columns):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.causal.instruments import (
+from scale_impact.core.causal.instruments.estimation import (
     COV_TYPES,
     Variables,
     coefficient,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.learners import classifier, learners, regressor, settled
-from scale_impact.core.causal.nuisance import say
+from scale_impact.core.causal.learning.learners import classifier, learners, regressor, settled
+from scale_impact.core.causal.learning.nuisance import say
 from scale_impact.errors import DesignError
 
 RNG = np.random.default_rng(3)

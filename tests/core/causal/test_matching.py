@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.matching import neighbours
+from scale_impact.core.causal.balancing.matching import neighbours
 
 
 def plainly(own, others, own_cells, other_cells, k, caliper):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.causal.matching_estimate import (
+from scale_impact.core.causal.balancing.logit import columns_of, fit_logit
+from scale_impact.core.causal.balancing.matching_estimate import (
     Pairing,
     Rules,
     clustered_influence,
@@ -12,7 +13,6 @@ from scale_impact.core.causal.matching_estimate import (
     matching_variance,
     propensity_adjustment,
 )
-from scale_impact.core.causal.propensity_logit import columns_of, fit_logit
 from tests.panels import reference
 
 

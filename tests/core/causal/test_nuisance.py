@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.learners import Learners
-from scale_impact.core.causal.nuisance import bounds_of, cross_fit
+from scale_impact.core.causal.learning.learners import Learners
+from scale_impact.core.causal.learning.nuisance import bounds_of, cross_fit
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(100, 2))

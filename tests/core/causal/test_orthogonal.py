@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.orthogonal import (
+from scale_impact.core.causal.learning.orthogonal import (
     Averages,
     Sums,
     averages,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.policy import best_tree, classes, learn
-from scale_impact.core.causal.projection import scored
+from scale_impact.core.causal.for_whom.policy import best_tree, classes, learn
+from scale_impact.core.causal.for_whom.projection import scored
 from tests.causal import by_hand, simulated
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.propensity_aipw import doubly_robust_difference
-from scale_impact.core.causal.propensity_logit import columns_of, fit_logit
+from scale_impact.core.causal.balancing.aipw import doubly_robust_difference
+from scale_impact.core.causal.balancing.logit import columns_of, fit_logit
 from tests.core.causal.test_propensity_weights import drawn, logit_of
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.propensity_logit import columns_of, fit_logit, independent
+from scale_impact.core.causal.balancing.logit import columns_of, fit_logit, independent
 
 
 def drawn(n=400, seed=1):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.propensity_sections import SIGNS, sections, weighted_sections
+from scale_impact.core.causal.balancing.sections import SIGNS, sections, weighted_sections
 
 
 def drawn(n=1200, seed=6):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.propensity_logit import columns_of, fit_logit
-from scale_impact.core.causal.propensity_weights import (
+from scale_impact.core.causal.balancing.logit import columns_of, fit_logit
+from scale_impact.core.causal.balancing.weights import (
     beyond,
     cluster_variance,
     crump_cut,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.projection import scored
-from scale_impact.core.causal.ranking import NORMAL_AUTOC, ranked
+from scale_impact.core.causal.for_whom.projection import scored
+from scale_impact.core.causal.for_whom.ranking import NORMAL_AUTOC, ranked
 from scale_impact.errors import EstimationError
 from tests.causal import by_hand, simulated
 

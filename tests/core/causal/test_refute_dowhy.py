@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.refute import rank_p
-from scale_impact.core.causal.refute_noise import Confounder, observed
+from scale_impact.core.causal.refutation.noise import Confounder, observed
+from scale_impact.core.causal.refutation.refute import rank_p
 from scale_impact.core.causal.retrials import Retrials
 from tests.refuters import COVARIATES, Peer, asked, city_rows, regression
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.regression import Model, levels_of
-from scale_impact.core.causal.regression_errors import leverages, standard_error
+from scale_impact.core.causal.regression.errors import leverages, standard_error
+from scale_impact.core.causal.regression.model import Model, levels_of
 
 EXACT = 1e-9
 """Relative; two programs, the same formula."""

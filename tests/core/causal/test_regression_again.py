@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal import regression_again
-from scale_impact.core.causal.regression import Model, levels_of
-from scale_impact.core.causal.regression_again import Slopes, coefficients, one_by_one
+from scale_impact.core.causal.regression import again
+from scale_impact.core.causal.regression.again import Slopes, coefficients, one_by_one
+from scale_impact.core.causal.regression.model import Model, levels_of
 from scale_impact.core.causal.retrials import Retrials
 
 B, N, T = 5, 15, 6
@@ -53,7 +53,7 @@ def test_weights_are_repeated_rows(model):
 def test_parts_that_bound_memory_change_nothing(model, monkeypatch):
     trials = Retrials(**versions())
     whole = coefficients(model, trials)
-    monkeypatch.setattr(regression_again, "CELLS", 100)
+    monkeypatch.setattr(again, "CELLS", 100)
     assert coefficients(model, trials) == pytest.approx(whole, abs=1e-12)
 
 

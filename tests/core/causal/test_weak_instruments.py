@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.instruments import coefficient, fitted, joint, partialled
-from scale_impact.core.causal.weak_instruments import AndersonRubin, critical, said, shape, strength, worst_bias
+from scale_impact.core.causal.instruments.estimation import coefficient, fitted, joint, partialled
+from scale_impact.core.causal.instruments.weak import AndersonRubin, critical, said, shape, strength, worst_bias
 from tests.core.causal.test_instruments import variables
 from tests.instruments import CONTROLS, card, drawn
 from tests.panels import reference

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.instruments import fitted, partialled
-from scale_impact.core.causal.weak_wild import wild
+from scale_impact.core.causal.instruments.estimation import fitted, partialled
+from scale_impact.core.causal.instruments.wild import wild
 from tests.core.causal.test_instruments import variables
 from tests.instruments import drawn
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from scale_impact.core.causal.graph import Graph, listed, nearest_separator
+from scale_impact.core.causal.graphs.graph import Graph, listed, nearest_separator
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scale_impact.core.causal.adjustment import not_identified, without_effect
-from scale_impact.core.causal.graph import LEFT_OUT_OVER_TIME, listed
+from scale_impact.core.causal.graphs.adjustment import not_identified, without_effect
+from scale_impact.core.causal.graphs.graph import LEFT_OUT_OVER_TIME, listed
 from scale_impact.core.words import plain
 
 if TYPE_CHECKING:
-    from scale_impact.core.causal.adjustment import Adjustment
+    from scale_impact.core.causal.graphs.adjustment import Adjustment
 
 
 def assumptions(case: Adjustment, *, changes: bool) -> list[str]:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scale_impact.core.causal.propensity_logit import Bools, Floats, Logit
-from scale_impact.core.causal.propensity_weights import Target, Weighted
+from scale_impact.core.causal.balancing.logit import Bools, Floats, Logit
+from scale_impact.core.causal.balancing.weights import Target, Weighted
 from scale_impact.core.propensity import TRIMMED
 
 

@@ -15,9 +15,9 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.graph import Graph
-from scale_impact.core.causal.implications import Independence, local
-from scale_impact.core.causal.independence import Method, Nodes, measured
+from scale_impact.core.causal.graphs.graph import Graph
+from scale_impact.core.causal.graphs.implications import Independence, local
+from scale_impact.core.causal.graphs.independence import Method, Nodes, measured
 
 Floats = NDArray[np.float64]
 Key = tuple[frozenset[str], frozenset[str]]

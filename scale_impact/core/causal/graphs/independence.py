@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.implications import Independence
+from scale_impact.core.causal.graphs.implications import Independence
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from scale_impact.core.causal.instruments import Case, Floats, Joint
+from scale_impact.core.causal.instruments.estimation import Case, Floats, Joint
 from scale_impact.core.words import number
 
 Segment = tuple[float, float]

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from scale_impact.core.causal.notation import Pair, Written, from_dot, from_edges, quoted
+from scale_impact.core.causal.graphs.notation import Pair, Written, from_dot, from_edges, quoted
 from scale_impact.core.words import nearest
 from scale_impact.errors import DesignError
 

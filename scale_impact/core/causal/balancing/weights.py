@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.propensity_logit import Bools, Floats, Logit
+from scale_impact.core.causal.balancing.logit import Bools, Floats, Logit
 
 Ints = NDArray[np.int64]
 Target = Literal["ATE", "ATT", "ATO"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scale_impact.core.causal.covariates import as_numbers
 from scale_impact.core.causal.cross_section import CrossSection, cross_section
-from scale_impact.core.causal.instruments import Floats, Ints, Variables
+from scale_impact.core.causal.instruments.estimation import Floats, Ints, Variables
 from scale_impact.core.design import LEFT_OUT, Design
 from scale_impact.core.effect import Sample
 from scale_impact.core.panel import Panel

@@ -16,8 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from scale_impact.core.causal.calibration import reuse, steps
-from scale_impact.core.causal.projection import FLAT, Floats, Ints, Scored, cluster_sums
+from scale_impact.core.causal.for_whom.calibration import reuse, steps
+from scale_impact.core.causal.for_whom.projection import FLAT, Floats, Ints, Scored, cluster_sums
 from scale_impact.errors import EstimationError
 
 Target = Literal["AUTOC", "QINI"]

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.calibration import reuse
-from scale_impact.core.causal.projection import Floats, Ints, Scored, cluster_sums
+from scale_impact.core.causal.for_whom.calibration import reuse
+from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored, cluster_sums
 
 CLOSE = 1e-9
 """Of the summed gains: a more complicated tree has to be better by more than this share."""

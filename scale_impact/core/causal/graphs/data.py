@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.adjustment import adjustment
 from scale_impact.core.causal.covariates import as_numbers
 from scale_impact.core.causal.cross_section import Change, CrossSection, cross_section
-from scale_impact.core.causal.graph import LEFT_OUT_OVER_TIME, Graph, listed
-from scale_impact.core.causal.independence import Nodes
+from scale_impact.core.causal.graphs.adjustment import adjustment
+from scale_impact.core.causal.graphs.graph import LEFT_OUT_OVER_TIME, Graph, listed
+from scale_impact.core.causal.graphs.independence import Nodes
 from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError
 
 if TYPE_CHECKING:
-    from scale_impact.core.causal.adjustment import Adjustment
+    from scale_impact.core.causal.graphs.adjustment import Adjustment
     from scale_impact.core.design import Design
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from scale_impact.core.causal.regression import Floats, Ints, Levels, Model, levels_of
+from scale_impact.core.causal.regression.model import Floats, Ints, Levels, Model, levels_of
 
 Vcov = Literal["auto", "iid", "HC1", "HC2", "HC3", "CR1", "CR2"]
 """Errors by name. ``auto``: CR2 where rows share clusters, HC2 elsewhere."""

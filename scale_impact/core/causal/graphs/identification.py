@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from scale_impact.core.causal.graph import Graph, listed, nearest_separator
+from scale_impact.core.causal.graphs.graph import Graph, listed, nearest_separator
 
 if TYPE_CHECKING:
-    from scale_impact.core.causal.adjustment import Adjustment
+    from scale_impact.core.causal.graphs.adjustment import Adjustment
 
 MOST_TRIED = 12
 """Of more candidates for the front door not all sets are tried: nodes are left out one at a time instead."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from scale_impact.core.causal.cross_section import CrossSection
-from scale_impact.core.causal.refute import Blocks, Exchange, Floats, Ints
-from scale_impact.core.causal.regression import Levels
+from scale_impact.core.causal.refutation.refute import Blocks, Exchange, Floats, Ints
+from scale_impact.core.causal.refutation.sensitivity import columns_of
+from scale_impact.core.causal.regression.model import Levels
 from scale_impact.core.causal.retrials import Retrials
-from scale_impact.core.causal.sensitivity import columns_of
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scale_impact.core.causal.balancing.logit import Bools, Floats, Logit, columns_of, fit_logit
+from scale_impact.core.causal.balancing.weights import Ints, Weighted, weighted_mean
 from scale_impact.core.causal.cross_section import CrossSection
-from scale_impact.core.causal.propensity_logit import Bools, Floats, Logit, columns_of, fit_logit
-from scale_impact.core.causal.propensity_weights import Ints, Weighted, weighted_mean
 
 CELLS = ("the others before", "the others after", "the treated before", "the treated after")
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])

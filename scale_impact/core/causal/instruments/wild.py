@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.instruments import Case, Floats, by_cluster
-from scale_impact.core.causal.weak_instruments import Segment
+from scale_impact.core.causal.instruments.estimation import Case, Floats, by_cluster
+from scale_impact.core.causal.instruments.weak import Segment
 from scale_impact.core.wild import VALUES, Weights, multipliers
 
 FEW_FOR_SIGNS = 10

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.core.causal.matching import Floats, Ints, Neighbours, neighbours
-from scale_impact.core.causal.propensity_logit import Bools, Logit
+from scale_impact.core.causal.balancing.logit import Bools, Logit
+from scale_impact.core.causal.balancing.matching import Floats, Ints, Neighbours, neighbours
 
 OWN = 2
 """Rows of its own arm, itself among them, that a row's variance is told by."""

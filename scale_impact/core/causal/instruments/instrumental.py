@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scale_impact.core.causal.instruments import (
+from scale_impact.core.causal.instruments.estimation import (
     Case,
     Coefficients,
     Fitted,
@@ -16,7 +16,7 @@ from scale_impact.core.causal.instruments import (
     of_instruments,
     overidentified,
 )
-from scale_impact.core.causal.weak_instruments import AndersonRubin, Segment, Strength, Tested, hull, strength
+from scale_impact.core.causal.instruments.weak import AndersonRubin, Segment, Strength, Tested, hull, strength
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from scale_impact.core.causal.adjustment import Adjustment, adjustment
-from scale_impact.core.causal.graph import Graph, listed
-from scale_impact.core.causal.identification import Instrument, instruments
+from scale_impact.core.causal.graphs.adjustment import Adjustment, adjustment
+from scale_impact.core.causal.graphs.graph import Graph, listed
+from scale_impact.core.causal.graphs.identification import Instrument, instruments
 from scale_impact.errors import DesignError
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.core.causal.projection import FLAT, Scored, regress
+from scale_impact.core.causal.for_whom.projection import FLAT, Scored, regress
 from scale_impact.errors import EstimationError
 
 REUSE = 2.0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.cross_section import CrossSection
-from scale_impact.core.causal.regression import levels_of
+from scale_impact.core.causal.regression.model import levels_of
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.core.effect import Effect
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.causal.adjusted import Adjusted, Partial
-from scale_impact.core.causal.regression import Model, levels_of
+from scale_impact.core.causal.regression.model import Model, levels_of
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.core.causal.regression import EXPLAINED, Floats, Levels, Model
+from scale_impact.core.causal.regression.model import EXPLAINED, Floats, Levels, Model
 from scale_impact.core.causal.retrials import Retrials
 
 CELLS = 1 << 22

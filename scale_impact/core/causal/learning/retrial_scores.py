@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.causal.cross_section import CrossSection, Floats, Ints
-from scale_impact.core.causal.folds import splits
-from scale_impact.core.causal.learners import Learners, settled
-from scale_impact.core.causal.nuisance import out_of_fold
-from scale_impact.core.causal.orthogonal import doubly_robust, on_the_treated, partially_linear
+from scale_impact.core.causal.learning.folds import splits
+from scale_impact.core.causal.learning.learners import Learners, settled
+from scale_impact.core.causal.learning.nuisance import out_of_fold
+from scale_impact.core.causal.learning.orthogonal import doubly_robust, on_the_treated, partially_linear
 from scale_impact.core.causal.retrials import Retrials
 
 Kind = Literal["partially_linear", "scores", "treated"]

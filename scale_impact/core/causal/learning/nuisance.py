@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.causal.cross_section import Floats, Ints
-from scale_impact.core.causal.folds import splits
-from scale_impact.core.causal.learners import Learners, classifier, quietly, regressor
+from scale_impact.core.causal.learning.folds import splits
+from scale_impact.core.causal.learning.learners import Learners, classifier, quietly, regressor
 
 Make = Callable[[str, int], Any]
 

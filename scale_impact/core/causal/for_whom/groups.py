@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.core.causal.calibration import reuse, steps
-from scale_impact.core.causal.projection import Floats, Ints, Scored, cluster_sums
+from scale_impact.core.causal.for_whom.calibration import reuse, steps
+from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored, cluster_sums
 from scale_impact.core.words import counted
 from scale_impact.errors import EstimationError
 

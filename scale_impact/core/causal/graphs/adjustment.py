@@ -12,7 +12,7 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from scale_impact.core.causal.graph import LEFT_OUT_OVER_TIME, Graph, Path, bridged, listed, nearest_separator
+from scale_impact.core.causal.graphs.graph import LEFT_OUT_OVER_TIME, Graph, Path, bridged, listed, nearest_separator
 from scale_impact.errors import DesignError
 
 __all__ = ["LEFT_OUT_OVER_TIME", "Adjustment", "Chosen", "chosen", "without_effect"]
@@ -321,7 +321,7 @@ def _why(case: Adjustment, path: Path) -> str:
 
 
 def _instead(case: Adjustment) -> str:
-    from scale_impact.core.causal.identification import front_door, instruments
+    from scale_impact.core.causal.graphs.identification import front_door, instruments
 
     ways = []
     if (found := front_door(case)) is not None:
