@@ -134,15 +134,11 @@ class Design:
         balance:
             Of units not observed in each period: ``"strict"`` refuses, ``"drop"`` leaves out, ``"pairwise"`` compares two
             periods by units observed in both (callaway_santanna), ``"repeated_cross_sections"`` uses each observation.
-        cluster:
-            Column of the clusters, constant within a unit; None: the unit is the cluster.
-        exposure:
-            Column of each observation's own exposure, 0/1 or a dose: those of one period are compared with each other.
-        running, threshold, side:
-            Column and value that decide who is treated: from the threshold on (``"above"``) or below it. With ``exposure``
-            it shifts who is (fuzzy), without it decides alone.
-        graph:
-            What is assumed to cause what: ``Graph.parse(["size -> score", ...])``.
+        cluster, graph:
+            Column of the clusters, constant within a unit (default the unit); what is assumed to cause what.
+        exposure, running, threshold, side:
+            Column of each observation's own exposure, 0/1 or a dose, compared within a period; column and value that decide
+            who is treated, from it on (``"above"``) or below. Both: it shifts who is (fuzzy).
 
         Raises
         ------
@@ -150,21 +146,12 @@ class Design:
             Treatment varies within a unit, is not 0/1 or not known; nobody or everybody is treated; no control is left;
             the panel is not balanced under ``strict``.
         """
-        ways = {
-            "first_treated": first_treated,
-            "treated": treated,
-            "cohorts": cohorts,
-            "group": group,
-            "starts": starts,
-        }
-        choices = {
-            "control": control,
-            "anticipation": anticipation,
-            "base_period": base_period,
-            "balance": balance,
-            "cluster": cluster,
-        }
+        # fmt: off
+        ways = {"first_treated": first_treated, "treated": treated, "cohorts": cohorts, "group": group, "starts": starts}
         exposed = {"column": exposure, "running": running, "threshold": threshold, "side": side}
+        choices = {"control": control, "anticipation": anticipation, "base_period": base_period, "balance": balance,
+                   "cluster": cluster}
+        # fmt: on
         return _made(panel, ways, exposed, choices, graph)
 
     @property
