@@ -133,7 +133,7 @@ def _regression(panel: Panel, design: Design, own: Effect, covariates: tuple[str
 
 
 def _stands_in(own: Effect, of: Case) -> str:
-    return f"{own.estimator} is no linear regression; what follows is of least squares on the rows that it compares ({number(of.partial.coefficient)})."
+    return f"For {own.estimator} least squares on the rows that it compares stand in ({number(of.partial.coefficient)})."
 
 
 def _refuse(adjusted: Adjusted, benchmarks: tuple[str, ...], times: Sequence[float]) -> None:

@@ -208,7 +208,7 @@ def _notes(asked: Asked) -> list[str]:
 
 def _negative(asked: Asked) -> list[str]:
     """Rows that count with a negative weight: the regression extrapolates beyond them."""
-    if not asked.rows.binary:
+    if not asked.rows.binary or asked.rows.side is not None:  # the groups' own changes are taken away: that is meant
         return []
     below = asked.model.weights() < -EXACT
     if not below.any():
