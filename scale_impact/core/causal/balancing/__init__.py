@@ -1,0 +1,1 @@
+"""Rows made comparable: propensities, weights, twins, and how alike they are afterwards."""

@@ -1,0 +1,1 @@
+"""Whether effects differ, for whom, and who should get the measure, from scores of any estimator."""

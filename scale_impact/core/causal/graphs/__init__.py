@@ -1,0 +1,1 @@
+"""Causal graphs: read, asked what to adjust for and what identifies an effect, held against data."""

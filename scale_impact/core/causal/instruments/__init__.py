@@ -1,0 +1,1 @@
+"""Instruments: estimates, their strength, and intervals that hold where they are weak."""

@@ -1,0 +1,1 @@
+"""Nuisances learnt out of fold by cluster, and the orthogonal scores that they give."""

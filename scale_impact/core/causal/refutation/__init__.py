@@ -1,0 +1,1 @@
+"""What tries to make an estimate fall: placebos, noise, and confounders that nobody observed."""
