@@ -28,6 +28,9 @@ def in_words(row: dict[str, Any], name: str) -> str:
 
 def _noticed(row: dict[str, Any], name: str) -> str:
     """One sentence for a planned pilot: who, how long, and the smallest effect that it would notice."""
+    if is_log(row):  # a fall and a rise of one size in logarithms are not one in per cent
+        fall, rise = (_amount(row, sign * row["estimate"]) for sign in (-1, 1))
+        return f"{row['label']}: smallest change of {within_sentence(name)} that would be noticed: {fall}, or {rise}."
     low, high = (None if row[k] is None else _amount(row, row[k]).lstrip("+") for k in ("ci_low", "ci_high"))
     sure = "" if low is None or high is None else f", {row['level'] * 100:g} % interval {low} to {high}"
     smallest = _amount(row, row["estimate"]).lstrip("+")

@@ -36,7 +36,8 @@ def draw(plan: PowerPlan, ax: Axes, *, unit: str = "effect") -> None:
     _style.tidy(ax)
     ax.set_ylim(0, 1.02)
     ax.set_xlim(left=0)
-    ax.set_xlabel(f"Effect, {'% of the mean outcome' if q.per_cent else unit.rsplit(', ', 1)[-1]}")
+    share = f"% {'fall' if q.direction == 'down' else 'change'}" if q.log else "% of the mean outcome"
+    ax.set_xlabel(f"Effect, {share if q.per_cent else unit.rsplit(', ', 1)[-1]}")
     ax.set_ylabel("Share of simulated trials that notice it")
     _style.legend_above(ax, columns=2)
 

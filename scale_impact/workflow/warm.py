@@ -105,19 +105,45 @@ class WarmKernels:
         self.close()
 
 
+HEAVY = ("dowhy", "econml")
+"""Packages that a run which does not use them must not have loaded: preloaded only where each run of a batch names them."""
+
+
 def modules_of(runs: Iterable[Run]) -> tuple[str, ...]:
     """Third-party modules that the notebooks of runs import: in their cells, and in the estimators and checks they name.
 
     The package itself is never among them: an edit of it has to be seen by the next run.
     """
-    files = {run.template: None for run in runs}
-    found = dict.fromkeys(ALWAYS)
-    for template in files:
-        with contextlib.suppress(ScaleImpactError):
-            found |= dict.fromkeys(name for cell in code_cells(template) for name in imports(cell))
-    for path in sorted({path for run in runs for path in _named(run)}):
-        found |= dict.fromkeys(imports(path.read_text(encoding="utf-8")))
-    return tuple(name for name in found if _is_third_party(name))
+    runs = list(runs)
+    by_template = {template: _cells(template) for template in {run.template: None for run in runs}}
+    by_file = {path: _imported(path) for path in sorted({path for run in runs for path in _named(run)})}
+    found = dict.fromkeys((*ALWAYS, *(n for named in (*by_template.values(), *by_file.values()) for n in named)))
+    by_run = [
+        {_top(n) for p in _named(r) for n in by_file[p]} | {_top(n) for n in by_template[r.template]} for r in runs
+    ]
+    unshared = {h for h in HEAVY if not all(h in tops for tops in by_run)}
+    return tuple(name for name in found if _is_third_party(name) and _top(name) not in unshared)
+
+
+def _cells(template: Path) -> list[str]:
+    """What a template's cells import; nothing where it cannot be read, which its run says."""
+    with contextlib.suppress(ScaleImpactError):
+        return [name for cell in code_cells(template) for name in imports(cell)]
+    return []
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _imported(path: Path) -> list[str]:
+    """What the file of a key imports, and those files of its room that it shares with others."""
+    names = imports(path.read_text(encoding="utf-8"))
+    own = f"scale_impact.{path.parent.name}._"
+    beside = {
+        path.with_name(f"_{name.removeprefix(own).partition('.')[0]}.py") for name in names if name.startswith(own)
+    }
+    return [*names, *(name for p in sorted(beside) if p.is_file() for name in imports(p.read_text(encoding="utf-8")))]
 
 
 def _named(run: Run) -> list[Path]:

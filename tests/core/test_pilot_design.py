@@ -661,7 +661,7 @@ def test_the_planned_start_can_be_set_from_outside(place):
     session = open_session("towns", overrides={"planned": 2023})
     assert session.data()["year"].max() == 2022
     assert session.panel().n_periods == 22
-    assert "The pilot may start in 2023" in session.pilot_in_words().data
+    assert "The measure may start in 2023" in session.pilot_in_words().data
 
 
 def preflights(place, **parameters):
@@ -675,7 +675,7 @@ def test_before_a_run_all_that_cannot_be_asked_is_said(place):
     (error,) = preflights(place, candidates=["T99"], power=1.5).errors
     assert error.exit_code == 12
     assert len(error.problems) == 2
-    assert any("The pilot may start in 2025" in note for note in preflights(place).notes)
+    assert any("The measure may start in 2025" in note for note in preflights(place).notes)
 
 
 def test_donors_may_name_the_candidates(place):

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scale_impact.core.experiment.power.noise import FromData, FromModel, gls_variance
+from scale_impact.core.experiment.power.noise import Drawn, FromData, FromModel, gls_variance
 from scale_impact.core.experiment.power.plan import make_plan
 from scale_impact.core.experiment.power.question import Question, Trial, question_of
-from scale_impact.core.experiment.power.simulate import _ends, deal, design_of, panel_of, try_out
+from scale_impact.core.experiment.power.simulate import _ends, deal, design_of, panel_of, strata_of, try_out
 from scale_impact.core.experiment.power.words import as_check, sentences, verdict
 from scale_impact.core.panel import Panel
-from scale_impact.core.settings import Settings
+from scale_impact.core.settings import Choice, Settings
 from scale_impact.errors import DesignError, EstimationError
 from scale_impact.estimators import estimate
 
@@ -76,7 +76,7 @@ def test_parts_of_the_variance_add_up_and_decay_takes_from_what_stays():
 
 def test_drawn_city_means_have_the_model_s_covariance():
     noise = FromModel(10.0, 2.0, 0.3, 0.5)
-    y = noise.draw(60_000, 2, 8, np.random.default_rng(1))
+    y = noise.draw(60_000, 2, 8, np.random.default_rng(1)).outcomes
     stays, passes, people = noise.parts(8)
     found = np.cov(y.T)
     assert found[0, 1] == pytest.approx(stays, rel=0.05)
@@ -102,9 +102,11 @@ def test_an_effect_is_noticed_exactly_where_the_interval_of_the_trial_with_it_le
     trial, effect, hits = question.trials[0], 0.8, 0
     for k in range(25):
         rng = np.random.default_rng([question.seed, 1, k])
-        outcomes, starts = question.noise.draw(trial.clusters, trial.periods, None, rng), deal(trial, rng)
+        drawn = question.noise.draw(trial.clusters, trial.periods, None, rng)
+        starts = deal(trial, rng)
         on = np.arange(trial.periods) >= starts[:, None]
-        low, _ = _ends(panel_of(outcomes + effect * on, starts, SETTINGS, "y"), question.alpha, SETTINGS, twfe)
+        with_it = Drawn(drawn.outcomes + effect * on)
+        low, _ = _ends(panel_of(with_it, starts, SETTINGS, "y"), question.alpha, SETTINGS, twfe)
         hits += low > 0
     assert 0 < hits < 25
     assert (prospect.thresholds <= effect).mean() == hits / 25
@@ -146,7 +148,7 @@ def test_a_parallel_trial_has_one_date_and_cities_that_never_start():
 
 
 def test_the_panel_of_a_trial_has_the_study_s_names():
-    panel = panel_of(np.arange(8.0).reshape(2, 4), np.array([2.0, math.inf]), SETTINGS, "y")
+    panel = panel_of(Drawn(np.arange(8.0).reshape(2, 4)), np.array([2.0, math.inf]), SETTINGS, "y")
     design = design_of(panel, SETTINGS)
     assert (panel.unit, panel.period, panel.outcome) == ("city", "year", "y")
     assert design.first_treated[0] == 3
@@ -154,10 +156,74 @@ def test_the_panel_of_a_trial_has_the_study_s_names():
 
 def test_paths_of_the_past_keep_their_order_and_cities_come_once():
     table = np.arange(60.0).reshape(6, 10)
-    y = FromData(table).draw(6, 4, None, np.random.default_rng(2))
+    y = FromData(table).draw(6, 4, None, np.random.default_rng(2)).outcomes
     assert set(np.diff(y, axis=1).ravel()) == {1.0}
     assert sorted(y[:, 0] // 10) == [0, 1, 2, 3, 4, 5]
-    assert FromData(table).draw(20, 4, None, np.random.default_rng(2)).shape == (20, 4)
+    assert FromData(table).draw(20, 4, None, np.random.default_rng(2)).outcomes.shape == (20, 4)
+
+
+def with_sides(units=30, periods=8):
+    panel = past(units, periods)
+    frame = panel.frame.assign(
+        side=lambda f: np.where(f["city"] % 3 == 0, "west", "east"), people=lambda f: 10.0 + f["city"]
+    )
+    return Panel.from_frame(frame, unit="city", period="year", outcome="y")
+
+
+def test_dates_are_dealt_within_strata_of_the_cities_drawn():
+    panel = with_sides()
+    usual = {"clusters": [16], "periods": [5], "steps": [4], "wanted_in": "unit", "strata": ["side"], "draws": 5}
+    question = question_of(panel, SETTINGS, usual, log=False)
+    counts = []
+    for k in range(10):
+        rng = np.random.default_rng(k)
+        drawn = question.noise.draw(16, 5, None, rng)
+        strata = strata_of(drawn, question.strata)
+        assert set(drawn.columns["side"][:, 0]) == {"east", "west"}
+        starts = deal(question.trials[0], rng, strata)
+        spread = [np.unique(starts[strata == s], return_counts=True)[1] for s in (0, 1)]
+        counts += [c.max() - c.min() <= 1 for c in spread]
+    assert all(counts)
+
+
+def test_columns_that_the_estimator_names_go_with_the_cities():
+    settings = SETTINGS.model_copy(
+        update={
+            "estimators": [
+                Choice(name="randomised_rollout", options={"weights": "people", "strata": ["side"], "draws": 99})
+            ]
+        }
+    )
+    given = {
+        "clusters": [12],
+        "periods": [5],
+        "steps": [4],
+        "wanted_in": "unit",
+        "wanted_effect": 1.0,
+        "strata": ["side"],
+        "draws": 4,
+    }
+    question = question_of(with_sides(), settings, given, log=False)
+    assert set(question.noise.columns) == {"side", "people"}
+    fit = lambda p, d: estimate("randomised_rollout", p, d, weights="people", strata=["side"], draws=99)  # noqa: E731
+    (prospect,) = make_plan(question, settings, fit, "y").prospects
+    assert np.isfinite(prospect.thresholds).all()
+
+
+def test_columns_that_are_not_there_and_clusters_above_are_refused_in_their_own_words():
+    settings = SETTINGS.model_copy(update={"design": SETTINGS.design.model_copy(update={"cluster": "side"})})
+    with pytest.raises(DesignError) as error:
+        question_of(with_sides(), settings, {"clusters": [12], "strata": ["west"]}, log=False)
+    said = " ".join(error.value.problems)
+    assert "There is no column 'west' in the data" in said
+    assert "design.cluster: side is above city" in said
+    with pytest.raises(DesignError, match="noise: model simulates outcomes and nothing else"):
+        question_of(
+            with_sides(),
+            SETTINGS,
+            {"strata": ["side"], "noise": "model", "sd": 1.0, "icc": 0.1, "cluster_size": [9]},
+            log=False,
+        )
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------
@@ -188,9 +254,9 @@ def test_trials_that_cannot_be_run_are_refused(given, said):
         asked(**given)
 
 
-def test_covariates_are_refused_because_simulated_cities_have_none():
+def test_covariates_that_the_data_do_not_have_are_refused():
     settings = SETTINGS.model_copy(update={"covariates": ["size"]})
-    with pytest.raises(DesignError, match="simulated cities have none"):
+    with pytest.raises(DesignError, match="no column 'size'"):
         question_of(past(), settings, {"clusters": [12]}, log=False)
 
 

@@ -20,7 +20,7 @@ def prospect(clusters, scale):
 def plan_of(scales, **given):
     found = tuple(prospect(10 * (k + 1), s) for k, s in enumerate(scales))
     usual = {
-        "trials": tuple(p.trial for p in found), "noise": FromData(np.ones((3, 4))), "wanted": 1.0, "per_cent": False, "direction": "up",
+        "trials": tuple(p.trial for p in found), "noise": FromData(np.ones((3, 4))), "strata": (), "wanted": 1.0, "per_cent": False, "direction": "up",
         "log": False, "level": 50.0, "power": 0.8, "alpha": 0.05, "draws": 10, "seed": 1,
     }  # fmt: skip
     enough = [p for p in found if p.power >= 0.8]

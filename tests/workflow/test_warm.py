@@ -169,3 +169,12 @@ def test_modules_of_runs_are_those_of_their_cells_and_estimators_without_the_pac
     found = modules_of([run_of(place, tmp_path, cell)])
     assert {"linearmodels.panel", "econml.dml", "pandas", "numpy"} <= set(found)
     assert not [m for m in found if m.startswith(("scale_impact", "json", "matplotlib_inline"))]
+
+
+def test_dowhy_and_econml_are_loaded_ahead_only_where_each_run_uses_them():
+    def modules(*slugs):
+        return {m.partition(".")[0] for m in modules_of(expand(slugs, {})[0])}
+
+    assert "econml" in modules("supported-work-for-whom")  # imported by a file that the estimators share
+    assert not {"econml", "dowhy"} & modules("supported-work-for-whom", "indiana-enterprise-zones")
+    assert "econml" not in modules("restaurant-inspections")

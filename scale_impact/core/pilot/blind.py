@@ -47,7 +47,7 @@ def said_of(settings: Settings) -> tuple[str, ...]:
     if start is None:
         return ()
     return (
-        f"The pilot may start in {plain(start)}: rows from then on, if there are any, were cut off before anything was computed.",
+        f"The measure may start in {plain(start)}: rows from then on, if there are any, were cut off before anything was computed.",
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,19 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Cities of one simulated trial: mean outcomes [clusters, periods], and other columns of theirs, of the same shape."""
+
+    outcomes: Floats
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
 class Noise(Protocol):
     """Where outcomes without an effect come from."""
 
-    def draw(self, clusters: int, periods: int, size: int | None, rng: np.random.Generator) -> Floats:
-        """Mean outcomes of cities by period, [clusters, periods]."""
+    def draw(self, clusters: int, periods: int, size: int | None, rng: np.random.Generator) -> Drawn:
+        """Mean outcomes of cities by period, and what else is known of them."""
 
     @property
     def words(self) -> str:
@@ -30,16 +39,22 @@ class FromData:
     ----------
     table:
         [N, T], outcomes before the start.
+    columns:
+        [N, T] each: columns that the study's estimator names, which go with the cities.
     """
 
     table: Floats
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
-    def draw(self, clusters: int, periods: int, size: int | None, rng: np.random.Generator) -> Floats:
+    def draw(self, clusters: int, periods: int, size: int | None, rng: np.random.Generator) -> Drawn:
         """Cities without replacement as long as there are enough, over one stretch of periods."""
         n, t = self.table.shape
         first = int(rng.integers(t - periods + 1))
         chosen = rng.choice(n, clusters, replace=clusters > n)
-        return np.asarray(self.table[chosen, first : first + periods])
+        window = slice(first, first + periods)
+        return Drawn(
+            self.table[chosen, window], {name: values[chosen, window] for name, values in self.columns.items()}
+        )
 
     @property
     def words(self) -> str:
@@ -69,12 +84,12 @@ class FromModel:
     icc: float
     cac: float
 
-    def draw(self, clusters: int, periods: int, size: int | None, rng: np.random.Generator) -> Floats:
+    def draw(self, clusters: int, periods: int, size: int | None, rng: np.random.Generator) -> Drawn:
         """City means over ``size`` people, others in each period."""
         stays, passes, people = np.sqrt(self.parts(size))
         city = stays * rng.standard_normal((clusters, 1))
         noise = np.hypot(passes, people) * rng.standard_normal((clusters, periods))
-        return np.asarray(self.mean + city + noise)
+        return Drawn(np.asarray(self.mean + city + noise))
 
     def parts(self, size: int | None) -> tuple[float, float, float]:
         """Variances of a city's mean: that stays, that passes with the period, and that of the people measured."""

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from scale_impact.core import keys
 from scale_impact.core.experiment.power.noise import FromData, FromModel, Noise
-from scale_impact.core.panel import Panel
+from scale_impact.core.panel import Panel, absent_columns
 from scale_impact.core.pilot.thresholds import Direction
 from scale_impact.core.settings import Settings
 from scale_impact.core.words import counted, number
@@ -21,7 +22,7 @@ Kind = Literal["stepped_wedge", "parallel"]
 
 USUAL: Mapping[str, Any] = {
     "kind": "stepped_wedge", "clusters": [12, 24, 48], "periods": [6], "steps": [5], "before": 1, "share": 0.5,
-    "noise": "data", "cluster_size": [], "icc": None, "cluster_autocorrelation": 1.0, "sd": None,
+    "strata": [], "noise": "data", "cluster_size": [], "icc": None, "cluster_autocorrelation": 1.0, "sd": None,
     "wanted_effect": 10.0, "wanted_in": "per cent", "direction": "either", "power": 0.8, "alpha": 0.05, "draws": 200,
 }  # fmt: skip
 """What is asked where a template does not say it."""
@@ -88,6 +89,8 @@ class Question:
         Those that are considered, the least effort first.
     noise:
         Where outcomes without an effect come from.
+    strata:
+        Columns: dates are dealt among cities that have the same values there.
     wanted, per_cent, direction, log, level:
         The effect that should be noticed (a positive number), whether it is in per cent, its sign, whether the outcome
         is a logarithm, and the mean outcome that per cent are of.
@@ -97,6 +100,7 @@ class Question:
 
     trials: tuple[Trial, ...]
     noise: Noise
+    strata: tuple[str, ...]
     wanted: float
     per_cent: bool
     direction: Direction
@@ -132,27 +136,43 @@ def question_of(panel: Panel, settings: Settings, parameters: Mapping[str, Any],
         All that is wrong with the parameters at once.
     """
     asked = {k: parameters.get(k, v) for k, v in USUAL.items()}
-    problems = [*_wrong_numbers(asked, log), *_of_study(panel, settings)]
+    problems = [*_wrong_numbers(asked, log), *_of_study(panel, settings, asked)]
     trials = [] if problems else _trials(asked)
     problems += [p for t in trials for p in _impossible(t)] if len(trials) <= MOST else [_too_many(len(trials))]
     table = _complete(panel)
     problems += [] if problems else _noise_problems(table, asked, trials)
     if problems:
         raise DesignError(list(dict.fromkeys(problems)))
-    noise = FromData(table) if asked["noise"] == "data" else FromModel(
+    noise = FromData(table, _columns(panel, settings, asked)) if asked["noise"] == "data" else FromModel(
         float(table.mean()), asked["sd"], asked["icc"], asked["cluster_autocorrelation"]
     )  # fmt: skip
     return Question(
-        tuple(sorted(trials, key=lambda t: t.effort)), noise, float(asked["wanted_effect"]), asked["wanted_in"] == "per cent",
+        tuple(sorted(trials, key=lambda t: t.effort)), noise, tuple(asked["strata"]), float(asked["wanted_effect"]), asked["wanted_in"] == "per cent",
         asked["direction"], log, float(table.mean()), asked["power"], asked["alpha"], asked["draws"], settings.seed,
     )  # fmt: skip
 
 
 def _complete(panel: Panel) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Outcomes of the units that are observed in each period, [N, T]."""
+    return _table(panel, np.asarray(panel.values))
+
+
+def _table(panel: Panel, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Values of the units that are observed in each period, [N, T]."""
     units = np.flatnonzero(panel.cell_counts() == panel.n_periods)
-    kept = np.isin(panel.unit_codes, units)
-    return np.asarray(panel.values)[kept].reshape(len(units), panel.n_periods)
+    return values[np.isin(panel.unit_codes, units)].reshape(len(units), panel.n_periods)
+
+
+def _named(settings: Settings, asked: Mapping[str, Any]) -> list[str]:
+    """Columns that the trial's estimator and its dealing need beside the outcome."""
+    first = settings.estimators[0]
+    options = [column for _, column in keys.columns("estimators", first.name, "fit", first.options)]
+    return list(dict.fromkeys([*asked["strata"], *settings.covariates, *options]))
+
+
+def _columns(panel: Panel, settings: Settings, asked: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """These columns of the units that are observed in each period, [N, T] each."""
+    return {name: _table(panel, panel.column(name)) for name in _named(settings, asked)}
 
 
 def _trials(asked: Mapping[str, Any]) -> list[Trial]:
@@ -190,11 +210,18 @@ def _wrong_numbers(asked: Mapping[str, Any], log: bool) -> list[str]:
     return problems
 
 
-def _of_study(panel: Panel, settings: Settings) -> list[str]:
-    problems = []
-    if settings.covariates:
+def _of_study(panel: Panel, settings: Settings, asked: Mapping[str, Any]) -> list[str]:
+    named, cluster = _named(settings, asked), settings.design.cluster
+    problems = absent_columns(panel.frame.columns, named)
+    if asked["noise"] == "model" and named:
         problems.append(
-            f"covariates: simulated cities have none ({', '.join(settings.covariates)}). Leave them out for the plan."
+            f"noise: model simulates outcomes and nothing else, and {', '.join(named)} {'is' if len(named) == 1 else 'are'} asked for (strata, "
+            "covariates, options of the estimator). Use `noise: data`, or leave them out for the plan."
+        )
+    if cluster is not None and cluster != panel.unit:
+        problems.append(
+            f"design.cluster: {cluster} is above {panel.unit}, and dates are dealt to each {panel.unit} by itself. Let what is dealt be the study's "
+            "unit, its outcomes summed or averaged."
         )
     if not (panel.cell_counts() == panel.n_periods).any():
         problems.append(

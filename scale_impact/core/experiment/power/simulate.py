@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.experiment.power.noise import Drawn
 from scale_impact.core.experiment.power.question import Question, Trial
 from scale_impact.core.panel import Panel
 from scale_impact.core.settings import Settings
@@ -24,23 +26,41 @@ START = "start of this trial"
 SAME = 1e-6
 
 
-def deal(trial: Trial, rng: np.random.Generator) -> Floats:
-    """First treated period of each city (a position; inf: never), dealt at random in equal numbers."""
+def deal(trial: Trial, rng: np.random.Generator, strata: NDArray[np.int64] | None = None) -> Floats:
+    """First treated period of each city (a position; inf: never), dealt at random in equal numbers, within strata [clusters] where given."""
+    codes = np.zeros(trial.clusters, dtype=np.int64) if strata is None else strata
+    starts = np.empty(trial.clusters)
+    for stratum in np.unique(codes):
+        members = np.flatnonzero(codes == stratum)
+        starts[members] = _dealt(trial, len(members), rng)
+    return starts
+
+
+def _dealt(trial: Trial, n: int, rng: np.random.Generator) -> Floats:
+    """Starts of n cities; what does not divide goes to any date (to either arm) by lot."""
     if trial.kind == "parallel":
-        starts = np.full(trial.clusters, np.inf)
-        starts[: round(trial.share * trial.clusters)] = trial.before
-        return rng.permutation(starts)
-    turns = rng.permutation(np.resize(rng.permutation(trial.starts), trial.clusters))
-    return turns.astype(float)
+        wanted = trial.share * n
+        treated = int(wanted) + (rng.random() < wanted - int(wanted))
+        return rng.permutation(np.where(np.arange(n) < treated, float(trial.before), np.inf))
+    return rng.permutation(np.resize(rng.permutation(trial.starts), n)).astype(float)
 
 
-def panel_of(outcomes: Floats, starts: Floats, settings: Settings, outcome: str) -> Panel:
+def strata_of(drawn: Drawn, names: Sequence[str]) -> NDArray[np.int64] | None:
+    """Which cities are dealt among each other: those with the same values in the first period; None where all are."""
+    if not names:
+        return None
+    first = pd.DataFrame({n: drawn.columns[n][:, 0] for n in names})
+    return np.asarray(first.groupby(list(names), dropna=False, sort=True).ngroup(), dtype=np.int64)
+
+
+def panel_of(drawn: Drawn, starts: Floats, settings: Settings, outcome: str) -> Panel:
     """A trial's data as a panel with the study's own names of columns."""
-    n, t = outcomes.shape
+    n, t = drawn.outcomes.shape
     rows = {
         settings.unit or "unit": np.repeat([f"city {i + 1:04d}" for i in range(n)], t),
         settings.period: np.tile(np.arange(1, t + 1), n),
-        outcome: outcomes.ravel(),
+        **{name: values.ravel() for name, values in drawn.columns.items()},
+        outcome: drawn.outcomes.ravel(),
         START: np.repeat(starts + 1, t),
     }
     return Panel.from_frame(pd.DataFrame(rows), unit=settings.unit or "unit", period=settings.period, outcome=outcome)
@@ -63,9 +83,15 @@ def intervals(trial: Trial, question: Question, settings: Settings, fit: Fit, ou
     found = np.empty((question.draws, 2))
     for k in range(question.draws):
         rng = np.random.default_rng([question.seed, number, k])
-        outcomes = question.noise.draw(trial.clusters, trial.periods, trial.size, rng)
-        found[k] = _ends(panel_of(outcomes, deal(trial, rng), settings, outcome), question.alpha, settings, fit)
+        drawn, starts = _trial(trial, question, rng)
+        found[k] = _ends(panel_of(drawn, starts, settings, outcome), question.alpha, settings, fit)
     return found
+
+
+def _trial(trial: Trial, question: Question, rng: np.random.Generator) -> tuple[Drawn, Floats]:
+    """Cities of a trial and when each of them starts."""
+    drawn = question.noise.draw(trial.clusters, trial.periods, trial.size, rng)
+    return drawn, deal(trial, rng, strata_of(drawn, question.strata))
 
 
 def _ends(panel: Panel, alpha: float, settings: Settings, fit: Fit) -> tuple[float, float]:
@@ -85,14 +111,15 @@ def try_out(question: Question, settings: Settings, fit: Fit, outcome: str) -> N
     """
     trial = question.trials[0]
     rng = np.random.default_rng([question.seed, 0, 0])
-    outcomes, starts = question.noise.draw(trial.clusters, trial.periods, trial.size, rng), deal(trial, rng)
+    drawn, starts = _trial(trial, question, rng)
     if question.effect is None:
         raise DesignError(
             "wanted_in is per cent, and the mean outcome is not positive: give the effect in its unit (`wanted_in: unit`)."
         )
     on = (np.arange(trial.periods) >= starts[:, None]) * question.effect
     plain, moved = (
-        _ends(panel_of(y, starts, settings, outcome), question.alpha, settings, fit) for y in (outcomes, outcomes + on)
+        _ends(panel_of(d, starts, settings, outcome), question.alpha, settings, fit)
+        for d in (drawn, replace(drawn, outcomes=drawn.outcomes + on))
     )
     if not np.isfinite(plain).any():
         raise EstimationError(

@@ -49,9 +49,7 @@ def sentences(plan: PowerPlan, unit: str) -> list[str]:
 
 def _precision(best: Prospect, draws: int) -> str:
     error = math.sqrt(best.power * (1 - best.power) / draws)
-    return (
-        f"Simulation leaves a power uncertain by about {_share(1.96 * error)} either way; take more `draws` for less."
-    )
+    return f"Simulation leaves a power uncertain by about {196 * error:.0f} percentage points either way; take more `draws` for less."
 
 
 def _alarms(plan: PowerPlan) -> str:
