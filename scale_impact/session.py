@@ -471,7 +471,7 @@ class Session:
 
     def _check(self, choice: Choice, outcome: str) -> Check:
         panel, design = self.panel(outcome), self.design(outcome)
-        options = options_of(self.study, choice, check_options(choice.name))
+        options = options_of(self.study, choice, check_options(choice.name), self._outcome(outcome))
         refits = self._refits(outcome)
         refit = next(iter(refits.values()))
         has_grid = bool(self.study.combinations)
@@ -614,7 +614,10 @@ class Session:
         return pd.DataFrame(sorted(rows, key=lambda r: order.index(r["group"])), columns=columns).set_index(columns[:2])
 
     def ends(self, outcome: str | None = None) -> pd.DataFrame:
-        """Mean contexts of those with the lowest and the highest predicted effects, as the check ``gates`` found them."""
+        """Mean contexts of those who should gain least and most, as the check ``gates`` found them.
+
+        What gains are is the direction of the outcome in the catalogue; where it has none, those with the lowest and the highest effects.
+        """
         from scale_impact.core.causal.for_whom.words import ends
 
         return ends(self.check(outcome))

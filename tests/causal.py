@@ -28,11 +28,11 @@ def cross(outcome, exposure, contexts, clusters=None):
     )  # fmt: skip
 
 
-def by_hand(scores, cate, contexts, *, clusters=None, folds=None, propensity=None, estimand="ATE"):
+def by_hand(scores, cate, contexts, *, clusters=None, folds=None, propensity=None, estimand="ATE", exposure=None):
     """A heterogeneity whose scores, predictions and contexts are given."""
     n = len(scores)
     contexts = pd.DataFrame(contexts)
-    _, rows = cross(np.zeros(n), np.arange(n) % 2, contexts, clusters)
+    _, rows = cross(np.zeros(n), np.arange(n) % 2 if exposure is None else exposure, contexts, clusters)
     return Heterogeneity(
         rows=rows, contexts=contexts, cate=np.asarray(cate, float), scores=np.asarray(scores, float),
         folds=np.zeros(n, dtype=int) if folds is None else np.asarray(folds),

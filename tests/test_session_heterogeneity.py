@@ -38,7 +38,7 @@ def test_groups_stand_beside_each_other_by_estimator(session):
 
 def test_for_whom_says_that_effects_differ_and_ends_say_for_whom(session):
     assert "The effect differs between contexts" in session.for_whom().data
-    assert session.ends().loc["people", "highest"] > session.ends().loc["people", "lowest"]
+    assert session.ends().loc["people", "gain_most"] > session.ends().loc["people", "gain_least"]
 
 
 def test_rows_of_groups_carry_their_contexts(session, tmp_path):
@@ -48,3 +48,7 @@ def test_rows_of_groups_carry_their_contexts(session, tmp_path):
     groups = rows[rows["kind"] == "subgroup"]
     assert set(groups["estimand"]) == {"CATE"}
     assert all("people" in context for context in groups["context"])
+    mine = groups[groups["estimator"] == "dr_learner"]
+    assert mine["n_units"].sum() == 240
+    assert (mine["n_clusters"] - 1 == mine["df"]).all()
+    assert not groups["inference"].str.contains("degrees of freedom").any()

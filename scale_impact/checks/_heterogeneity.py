@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -60,9 +60,14 @@ def _hopeless(rows: Scored) -> str | None:
     return None
 
 
-def turned(rows: Scored, better: Better) -> Scored:
-    """Rows in which a larger effect is a larger benefit."""
-    return rows if better == "more" else replace(rows, scores=-rows.scores, cate=-rows.cate)
+def turned(rows: Scored, better: Better | None) -> Scored:
+    """Rows in which a larger effect is a larger benefit; where nobody said what is better (None), more is."""
+    return rows.turned() if better == "less" else rows
+
+
+def unsaid(better: Better | None) -> str:
+    """That nobody said what is better, as a sentence; nothing where somebody did."""
+    return "" if better else " More of the outcome is taken to be better; where less is, say `better: less`."
 
 
 def asked(name: str, panel: Panel, design: Design, refit: Refit, ask: Callable[[Case], Check]) -> Check:

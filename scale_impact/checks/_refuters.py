@@ -22,6 +22,9 @@ RESTS = " That is more than the study's standard error allows for: look for sing
 Refit = Callable[[Panel, Design], Effect]
 Make = Callable[[Adjusted, np.random.Generator, int], Retrials]
 
+EXACT, ROUNDING = 1e-12, 1e-15
+"""Estimates and errors below these shares of the outcome's spread, and of the outcome itself, are rounding."""
+
 WIDER = 1.5
 """Draws that spread this much more than the standard error says make it doubtful; 200 draws know their spread to 5 %."""
 
@@ -41,7 +44,23 @@ def drawn(effect: Effect, make: Make, draws: int, seed: int) -> Floats | str:
     assert adjusted is not None
     rng = np.random.default_rng(seed)
     found = asked(adjusted, lambda b: make(adjusted, rng, b), draws)
+    found[np.abs(found) <= rounding(effect)] = 0.0
     return too_many_failed(found) or found
+
+
+def rounding(effect: Effect) -> float:
+    """The size below which an estimate, or its error, is rounding: in units of the outcome a unit of exposure."""
+    assert effect.adjusted is not None
+    rows = effect.adjusted.rows
+    size = EXACT * float(rows.outcome.std()) + ROUNDING * float(np.abs(rows.outcome).max())
+    return size / float(rows.exposure.std())
+
+
+def told(effect: Effect) -> tuple[float, float | None]:
+    """The estimate and its standard error as refuters take them: rounding is zero, and no standard error."""
+    value, error, least = effect.overall.value, effect.overall.std_error, rounding(effect)
+    assert value is not None
+    return (value if abs(value) > least else 0.0), (error if error is not None and error > least else None)
 
 
 def known(draws: Floats) -> Floats:
@@ -63,13 +82,12 @@ def stays(
     said:
         What was done, as the beginning of a sentence.
     """
-    value, error = effect.overall.value, effect.overall.std_error
-    assert value is not None
+    value, error = told(effect)
     seen = known(draws)
     p_value = rank_p(value, seen)
     found = summary(value, draws)
-    shift = abs(found["new_effect"] - value) / error if error else None
-    spread = found["std_dev"] / error if error else None
+    shift = None if error is None else abs(found["new_effect"] - value) / error
+    spread = None if error is None else found["std_dev"] / error
     details = {
         **found, "draws": len(draws), "tolerance": tolerance, "shift": shift, "spread": spread, "expected_spread": expected,
         "std_error": error, "interval": _interval(effect), **more,
@@ -95,7 +113,7 @@ def _verdict(shift: float | None, spread: float | None, tolerance: float, expect
 
 def _moved(shift: float | None) -> str:
     if shift is None:
-        return "the study has no standard error to hold the difference against"
+        return "the study has no standard error (beyond rounding) to hold the difference against"
     return f"a move of {number(shift)} standard errors"
 
 

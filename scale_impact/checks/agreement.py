@@ -91,7 +91,7 @@ def _asked(effect: Effect) -> str:
 
 def _comparable(primary: Effect, other: Effect) -> str | None:
     """Why a difference has no standard error; None where it has one."""
-    for effect in (other, primary):
+    for effect in (primary, other):
         if effect.overall.std_error is None:
             return f"{effect.estimator}: {effect.overall.reason}"
         if effect.influence is None:
@@ -199,8 +199,8 @@ def _words(
     values = [primary.value, *(r["estimate"] for r in rows if r["estimate"] is not None)]
     whole = f"{counted(len(rows) + 1, 'estimator')} give between {number(min(values))} and {number(max(values))}"
     test = "" if joint is None else f" (joint p = {joint.p_value:.3f})"
-    against = some([r["estimator"] for r in rows if r["opposite"]])
-    signs = f" {against} has the other sign than {first}." if against else ""
+    against = [r["estimator"] for r in rows if r["opposite"]]
+    signs = f" {some(against)} {'has' if len(against) == 1 else 'have'} the other sign than {first}." if against else ""
     if verdict == "pass":
         return f"{whole}, no further apart than their common error allows{test}.{signs}"
     named = [

@@ -159,7 +159,8 @@ def _words(table: list[Row], far: list[Row], odd: list[Row], worst: Row, thresho
         text = f"{len(names)} of {many} {verb} by more than {threshold:g} standard deviations {said} ({some(names)}); most {_told(worst)}."
         text += "" if weighted else " What a model makes of the outcome in between has to carry that."
     else:
-        text = f"None of {many} differs by more than {threshold:g} standard deviations {said}; most {_told(worst)}."
+        who = "The one covariate does not differ" if many.startswith("1 ") else f"None of {many} differs"
+        text = f"{who} by more than {threshold:g} standard deviations {said}; most {_told(worst)}."
     if odd:
         text += f" Variances differ by more than twofold in {some(list(dict.fromkeys(r['covariate'] for r in odd)))}."
     return text

@@ -27,6 +27,8 @@ EXPOSURE = True
 
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 
+WHOLE_DATA = "All observations lie within each bandwidth, so that none says whether the answer depends on it."
+
 Refit = Callable[[Panel, Design], Effect]
 
 
@@ -45,7 +47,7 @@ def run(
     panel, design, refit:
         The data, the threshold, and the estimator.
     factors:
-        Multiples; those that reach beyond all data are left out.
+        Multiples; those that leave nobody out are not tried.
     alpha:
         Level of the intervals: 1 - alpha.
 
@@ -63,6 +65,10 @@ def run(
     main = row_of(found.jump, 1 - alpha)
     rows = [_row(found, f, alpha) for f in sorted({*map(float, factors), 1.0}) if _reaches(found, f)]
     known = [r for r in rows if r["ci_low"] is not None and r["factor"] != 1]
+    if len(rows) == 1 and any(f != 1 for f in factors):
+        return Check.inapplicable(
+            NAME, f"{WHOLE_DATA} Name a smaller one, `bandwidth: <number>`, or smaller `factors`."
+        )
     if not known or main["std_error"] is None:
         return Check.inapplicable(NAME, "There is no estimate with an interval at another bandwidth.")
     verdict = _verdict(main, rows, known)
@@ -82,8 +88,8 @@ def _row(found: Discontinuity, factor: float, alpha: float) -> dict[str, Any]:
 
 
 def _reaches(found: Discontinuity, factor: float) -> bool:
-    """Whether a multiple leaves somebody out, or is not above 1."""
-    return factor <= 1 or any(
+    """Whether a multiple leaves somebody out; where it does not, it asks of the same observations as any wider one."""
+    return factor == 1 or any(
         h * factor < side.reach for h, side in zip(found.jump.bandwidths.h, found.sides, strict=True)
     )
 

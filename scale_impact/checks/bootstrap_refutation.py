@@ -74,7 +74,7 @@ def run(
     assert effect.adjusted is not None
     of = blocks(effect.adjusted.rows)
     if of.n < FEW:
-        return Check.inapplicable(NAME, f"There are {of.n} {of.words}; samples of so few say nothing.")
+        return Check.inapplicable(NAME, f"Samples of so few {of.words} ({of.n}) say nothing.")
     errors = _errors(effect.adjusted, noise, (noisy,) if isinstance(noisy, str) else tuple(noisy))
 
     def sample(adjusted: Adjusted, rng: np.random.Generator, b: int) -> Retrials:

@@ -14,7 +14,6 @@ import numpy as np
 from annotated_types import Gt
 
 from scale_impact.checks._refuters import Refit
-from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.cross_section import CrossSection
 from scale_impact.core.causal.refutation.sensitivity import columns_of, e_value, ratio_of_means, same_regression
 from scale_impact.core.causal.regression.model import Model
@@ -71,7 +70,7 @@ def run(
     scale = _scale(rows, effect, contrast)
     ends = effect.overall.interval(level)
     found = _found(effect.overall.value, ends, scale)
-    found["rows"] = _covariates(rows, scale, effect.adjusted)
+    found["rows"] = _covariates(effect, rows, scale)
     return _judged(
         {**found, "level": level, "contrast": scale.contrast, "baseline": scale.baseline, "spread": scale.spread}
     )
@@ -96,6 +95,11 @@ class _Scale:
         if self.baseline is None:
             return ratio_of_means(difference * self.contrast, self.spread)
         return (self.baseline + difference * self.contrast) / self.baseline
+
+    def change(self, one: float, other: float) -> float:
+        """How many times as large the risk ratio of one difference is as that of another; 0 where one of them is none."""
+        a, b = self.ratio(one), self.ratio(other)
+        return b / a if a > 0 and b > 0 else 0.0
 
 
 def _scale(rows: CrossSection, effect: Effect, contrast: float | None) -> _Scale:
@@ -125,18 +129,21 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _covariates(rows: CrossSection, scale: _Scale, adjusted: Adjusted | None) -> list[dict[str, Any]]:
-    """What leaving a covariate out does to the effect, by linear regression (the study's, if it is one), as an E-value."""
-    own = None if adjusted is None else same_regression(adjusted)
+def _covariates(effect: Effect, rows: CrossSection, scale: _Scale) -> list[dict[str, Any]]:
+    """What leaving a covariate out does to the effect, by linear regression (the study's, if it is one), as an E-value.
+
+    On the estimate's own scale: of the risk ratio without the covariate to that with it.
+
+    Source: D'Agostino McGowan and Greevy (2020), section 2, with estimates in place of interval ends.
+    """
+    own = None if effect.adjusted is None else same_regression(effect.adjusted)
     full = own or Model(rows.outcome, rows.exposure, rows.controls)
     if full.explained or full.df < 1:
         return []
     found = [(c, _without(rows, full, c) - full.coefficient) for c in rows.columns if len(columns_of(rows.names, c))]
-    moved = [
-        {"covariate": c, "moves": m, "e_value": e_value(ratio_of_means(abs(m) * scale.contrast, scale.spread))}
-        for c, m in found
-    ]
-    return sorted(moved, key=lambda r: -float(r["e_value"]))
+    value = effect.overall.value or 0.0
+    moved = sorted(((e_value(scale.change(value, value + m)), c, m) for c, m in found), key=lambda r: -r[0])
+    return [{"covariate": c, "moves": m, "e_value": _finite(e)} for e, c, m in moved]
 
 
 def _without(rows: CrossSection, full: Model, column: str) -> float:
@@ -150,9 +157,14 @@ def _judged(found: dict[str, Any]) -> Check:
 
 
 def _verdict(found: dict[str, Any]) -> Verdict:
-    strongest = found["rows"][0]["e_value"] if found["rows"] else None
     point, end = (np.inf if found[k] is None else found[k] for k in ("e_value", "e_value_of_interval"))
-    if strongest is None or found["interval"] is None or end == 1:
+    if not found["rows"] or found["interval"] is None or end == 1:
+        return "inconclusive"
+    top = found["rows"][0]["e_value"]
+    strongest = np.inf if top is None else top
+    if np.isinf(
+        strongest
+    ):  # the estimate, or what is left of it, is larger than the risk itself: there is no risk ratio
         return "inconclusive"
     if strongest >= point:
         return "fail"
@@ -160,7 +172,7 @@ def _verdict(found: dict[str, Any]) -> Verdict:
 
 
 def _words(found: dict[str, Any], verdict: Verdict) -> str:
-    point = "beyond all bounds" if found["e_value"] is None else f"{found['e_value']:.2f}"
+    point = _amount(found["e_value"])
     text = (
         f"The E-value of the estimate ({number(found['estimate'])}, a risk ratio of {found['ratio']:.2f}"
         f"{'' if found['baseline'] is not None else ' by the outcome' + chr(39) + 's spread'}) is {point}: a confounder that goes with both exposure and "
@@ -170,7 +182,7 @@ def _words(found: dict[str, Any], verdict: Verdict) -> str:
     if not found["rows"]:
         return f"{text} There is no observed covariate to compare it with."
     top = found["rows"][0]
-    text += f" The strongest observed covariate, {top['covariate']}, has {top['e_value']:.2f}"
+    text += f" The strongest observed covariate, {top['covariate']}, has {_amount(top['e_value'])}"
     return f"{text}: one as strong as it is enough." if verdict == "fail" else f"{text}."
 
 
@@ -179,5 +191,8 @@ def _of_interval(found: dict[str, Any]) -> str:
         return " There is no interval."
     if found["e_value_of_interval"] == 1:
         return " Its interval holds no effect as it is."
-    end = found["e_value_of_interval"]
-    return f" That of its interval is {'beyond all bounds' if end is None else format(end, '.2f')}."
+    return f" That of its interval is {_amount(found['e_value_of_interval'])}."
+
+
+def _amount(e: float | None) -> str:
+    return "one beyond all bounds" if e is None else f"{e:.2f}"

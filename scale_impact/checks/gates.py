@@ -7,11 +7,12 @@ and the last group: it describes those for whom models predict least and most, a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from scale_impact.checks._heterogeneity import POWER, Case, Refit, asked
+from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked
 from scale_impact.core.causal.for_whom.groups import Contrasts, Groups, contrasts, grouped
 from scale_impact.core.causal.for_whom.projection import holm, p_words
 from scale_impact.core.check import Check, Verdict
@@ -25,7 +26,15 @@ NAME = "gates"
 EXPOSURE = True
 
 
-def run(panel: Panel, design: Design, refit: Refit, *, groups: Annotated[int, Ge(2)] = 5, alpha: Share = 0.05) -> Check:
+def run(
+    panel: Panel,
+    design: Design,
+    refit: Refit,
+    *,
+    groups: Annotated[int, Ge(2)] = 5,
+    better: Better | None = None,
+    alpha: Share = 0.05,
+) -> Check:
     """Effects by groups of predicted effect, and the contexts of the first and the last group.
 
     Parameters
@@ -34,6 +43,9 @@ def run(panel: Panel, design: Design, refit: Refit, *, groups: Annotated[int, Ge
         The data, the design and an estimator of conditional effects.
     groups:
         Into how many groups rows are cut, within each fold.
+    better:
+        Whether ``more`` of the outcome is better, or ``less``: says which group gains most, and changes no number. Default what the
+        catalogue says of the study's outcome, else nothing is said of gains.
     alpha:
         Level of the tests.
 
@@ -46,10 +58,10 @@ def run(panel: Panel, design: Design, refit: Refit, *, groups: Annotated[int, Ge
 
     Source: Chernozhukov, Demirer, Duflo and Fernandez-Val (2018), sections 3.2 and 3.3; Chernozhukov, Fernandez-Val and Galichon (2009).
     """
-    return asked(NAME, panel, design, refit, lambda case: _check(case, groups, alpha))
+    return asked(NAME, panel, design, refit, lambda case: _check(case, groups, better, alpha))
 
 
-def _check(case: Case, groups: int, alpha: float) -> Check:
+def _check(case: Case, groups: int, better: Better | None, alpha: float) -> Check:
     found = grouped(case.rows, groups)
     who = contrasts(case.rows, found)
     value, error = found.difference
@@ -58,10 +70,10 @@ def _check(case: Case, groups: int, alpha: float) -> Check:
     contexts = _contexts(who)
     details = {
         "alpha": alpha, "difference": value, "difference_error": error, "df": found.df, "detectable": found.detectable(alpha, POWER),
-        "average": float(case.rows.scores.sum() / case.rows.weight.sum()), "predicted": float(share @ case.rows.cate),
-        "rows": _rows(found), "contexts": contexts,
+        "average": case.rows.average, "predicted": float(share @ case.rows.cate),
+        "better": better, "rows": _rows(found), "contexts": contexts,
     }  # fmt: skip
-    words = _words(found, alpha, verdict) + _who(contexts, alpha, verdict) + case.rough()
+    words = _words(found, better, alpha, verdict) + _who(contexts, better, alpha, verdict) + case.rough()
     return Check(NAME, verdict, words, value, found.p_value, details=details)
 
 
@@ -92,9 +104,19 @@ def _contexts(who: Contrasts) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _words(found: Groups, alpha: float, verdict: Verdict) -> str:
+GAINS: Mapping[Better | None, tuple[str, str]] = {
+    None: ("", ""), "more": (" (who should gain most)", " (least)"), "less": (" (who should gain least)", " (most)"),
+}  # fmt: skip
+"""What is said of the groups with the highest and the lowest predicted effects, by what is better."""
+
+
+def _words(found: Groups, better: Better | None, alpha: float, verdict: Verdict) -> str:
     value, error = found.difference
-    ends = f"{number(float(found.effects[-1]))} in the group with the highest predicted effects, {number(float(found.effects[0]))} in that with the lowest"
+    highest, lowest = GAINS[better]
+    ends = (
+        f"{number(float(found.effects[-1]))} in the group with the highest predicted effects{highest}, "
+        f"{number(float(found.effects[0]))} in that with the lowest{lowest}"
+    )
     size = f"difference {number(value)}, standard error {number(error)}, one-sided {p_words(found.p_value)}"
     if verdict == "pass":
         return f"The effect is {ends} ({size})."
@@ -104,11 +126,15 @@ def _words(found: Groups, alpha: float, verdict: Verdict) -> str:
     )
 
 
-def _who(contexts: list[dict[str, Any]], alpha: float, verdict: Verdict) -> str:
+def _who(contexts: list[dict[str, Any]], better: Better | None, alpha: float, verdict: Verdict) -> str:
     clear = sorted(
         (c for c in contexts if c["adjusted"] < alpha), key=lambda c: -abs(c["difference"]) / max(c["sd"], 1e-300)
     )
     if verdict != "pass" or not clear:
         return ""
-    said = [f"{c['context']} {number(c['most'])} against {number(c['least'])}" for c in clear]
-    return f" Highest against lowest: {some(said, 3)}."
+    first, second = ("least", "most") if better == "less" else ("most", "least")
+    said = [f"{c['context']} {number(c[first])} against {number(c[second])}" for c in clear]
+    who = (
+        "Highest against lowest" if better is None else "Those who should gain most against those who should gain least"
+    )
+    return f" {who}: {some(said, 3)}."

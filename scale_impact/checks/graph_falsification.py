@@ -9,7 +9,9 @@ inconclusive where permuted graphs often imply the very same, so that no data co
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge
 
 from scale_impact.core.causal.graphs.data import GraphData, graph_data
 from scale_impact.core.causal.graphs.falsification import Falsification, falsify
@@ -17,6 +19,7 @@ from scale_impact.core.causal.graphs.independence import Method
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted
 from scale_impact.errors import DesignError, UsageError
@@ -27,16 +30,26 @@ NAME = "graph_falsification"
 EXPOSURE = True
 METHODS = ("linear", "forest", "classical")
 
+LOCAL = ("local independence", "local independencies")
+
+COUNTED = (
+    "each column given its causes, of what it does not cause; graph_implications counts pairs without an arrow instead"
+)
+"""Why the two checks count differently."""
+
+FEWEST = 20
+"""Permuted graphs with which a share of 5 % can be told."""
+
 
 def run(
     panel: Panel,
     design: Design,
     refit: Refit,
     *,
-    permutations: int = 1000,
+    permutations: Annotated[int, Ge(FEWEST)] = 1000,
     method: Method = "linear",
-    alpha: float = 0.05,
-    alpha_test: float = 0.05,
+    alpha: Share = 0.05,
+    alpha_test: Share = 0.05,
     seed: int = 20251122,
 ) -> Check:
     """Compare the graph's violated independencies with those of permuted graphs.
@@ -84,9 +97,9 @@ def _refuse(permutations: int, method: str, **levels: float) -> None:
     problems += [
         f"{n} is {v!r}; it has to lie between 0 and 1, such as 0.05." for n, v in levels.items() if not 0 < v < 1
     ]
-    if permutations < 20:
+    if permutations < FEWEST:
         problems.append(
-            f"permutations is {permutations!r}; it has to be 20 or more, so that a share of 5% can be told."
+            f"permutations is {permutations!r}; it has to be {FEWEST} or more, so that a share of 5% can be told."
         )
     if problems:
         raise UsageError(problems)
@@ -95,7 +108,7 @@ def _refuse(permutations: int, method: str, **levels: float) -> None:
 def _verdict(found: Falsification, alpha: float) -> tuple[Verdict, str]:
     drawn = "all" if found.complete else "randomly"
     counts = (
-        f"The graph violates {found.violations} of {counted(len(found.asked), 'independence', 'independencies')}; {found.p_value:.1%} of {drawn} permuted "
+        f"The graph violates {found.violations} of {counted(len(found.asked), LOCAL[0], LOCAL[1])} ({COUNTED}); {found.p_value:.1%} of {drawn} permuted "
         f"graphs ({len(found.permuted):,}) violate no more"
     )
     if found.p_same > alpha:

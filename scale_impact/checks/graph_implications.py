@@ -17,6 +17,7 @@ from scale_impact.core.causal.graphs.independence import Method, Tested, holm, m
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, number, some
 from scale_impact.errors import DesignError, UsageError
@@ -35,7 +36,7 @@ def run(
     refit: Refit,
     *,
     method: Method = "linear",
-    alpha: float = 0.05,
+    alpha: Share = 0.05,
     seed: int = 20251122,
 ) -> Check:
     """Test each independence that the graph implies among observed columns.
@@ -112,8 +113,8 @@ def _check(rows: list[dict[str, Any]], data: GraphData, alpha: float, method: st
 def _against(rows: list[dict[str, Any]], of: int) -> str:
     shown = [f"{r['words']} ({_size(r)}p = {r['p_holm']:.2g})" for r in rows]
     return (
-        f"The data reject {len(rows)} of {counted(of, 'independence', 'independencies')} that the graph implies: {some(shown, 3)}. An arrow or a common "
-        "cause is missing between the two, or a relation has another shape than the test's."
+        f"The data reject {len(rows)} of {counted(of, 'independence', 'independencies')} between pairs of columns that the graph implies: "
+        f"{some(shown, 3)}. An arrow or a common cause is missing between the two, or a relation has another shape than the test's."
     )
 
 
@@ -123,7 +124,7 @@ def _size(row: dict[str, Any]) -> str:
 
 def _held(worst: dict[str, Any], of: int) -> str:
     return (
-        f"The data reject none of {counted(of, 'independence', 'independencies')} that the graph implies; closest is {worst['words']} "
+        f"The data reject none of {counted(of, 'independence', 'independencies')} between pairs of columns that the graph implies; closest is {worst['words']} "
         f"({_size(worst)}p = {worst['p_holm']:.2g}). Other graphs imply the same, so this does not prove it."
     )
 

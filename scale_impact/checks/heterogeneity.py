@@ -3,20 +3,22 @@
 The linear projection asks along which contexts, the calibration whether predicted differences are real, the rank-weighted
 average whether the ranking holds. Each sees what the others may miss; together they are adjusted (Holm), so that the chance
 to find a difference where there is none keeps the level. "None found" comes with the spread of effects that would have been found:
-without it the sentence says nothing.
+without it the sentence says nothing. It is told for effects that change along the contexts in a line, which is what the projection
+looks for; of other forms (one group, the middle) more is missed, and how much depends on how well the learner ranks them, which nobody
+knows beforehand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked, turned
 from scale_impact.core.causal.for_whom.calibration import calibrate
-from scale_impact.core.causal.for_whom.groups import grouped
 from scale_impact.core.causal.for_whom.projection import Scored, holm, p_words, project
 from scale_impact.core.causal.for_whom.ranking import NORMAL_AUTOC, ranked
 from scale_impact.core.check import Check, Verdict
@@ -30,15 +32,20 @@ NAME = "heterogeneity"
 
 EXPOSURE = True
 
+PROJECTION = "best_linear_projection"
+
+TESTS = 3
+"""How many are asked."""
+
 
 @dataclass(frozen=True)
 class _Test:
-    """A test: its check, p-value, the spread of effects that it estimates, and the one it would have noticed."""
+    """A test: its check, p-value, the spread of effects that it estimates, and the one it would have noticed (None: nobody knows)."""
 
     check: str
     p_value: float
     spread: float
-    detectable: float
+    detectable: float | None = None
 
 
 def run(panel: Panel, design: Design, refit: Refit, *, better: Better = "more", alpha: Share = 0.05) -> Check:
@@ -55,8 +62,9 @@ def run(panel: Panel, design: Design, refit: Refit, *, better: Better = "more", 
 
     Returns
     -------
-    Check that passes where heterogeneity is found and is inconclusive where it is not: then ``reason`` says which spread of effects (their
-    standard deviation between contexts) would have been noticed with power 0.8. ``p_value`` is the least after Holm's adjustment,
+    Check that passes where heterogeneity is found and is inconclusive where it is not: then ``reason`` says which spread of effects (the
+    standard deviation of effects that change along the contexts in a line) the projection would have noticed with power 0.8, at the third
+    of ``alpha`` that it has among three tests. ``p_value`` is the least after Holm's adjustment,
     ``statistic`` the standard deviation of effects that the projection tells, less what noise adds. A test that has no answer is
     named with its reason in ``details.unanswered`` and is not counted.
 
@@ -68,12 +76,11 @@ def run(panel: Panel, design: Design, refit: Refit, *, better: Better = "more", 
 def _check(case: Case, better: Better, alpha: float) -> Check:
     tests, why = _tests(turned(case.rows, better), alpha)
     adjusted = holm(np.array([t.p_value for t in tests]))
-    spread, average = tests[0].spread, float(case.rows.scores.sum() / case.rows.weight.sum())
-    seen = min(t.detectable for t in tests)
+    spread, average = tests[0].spread, case.rows.average
+    seen = next((t.detectable for t in tests if t.detectable is not None), None)
     rows = [{**vars(t), "adjusted": float(p)} for t, p in zip(tests, adjusted, strict=True)]
     details = {
-        "alpha": alpha, "average": average, "detectable": seen, "detectable_difference": _difference(case.rows, alpha / len(tests)),
-        "power": POWER, "rows": rows, "unanswered": why, "estimator": case.estimator,
+        "alpha": alpha, "average": average, "detectable": seen, "power": POWER, "rows": rows, "unanswered": why, "estimator": case.estimator,
     }  # fmt: skip
     verdict: Verdict = "pass" if adjusted.min() < alpha else "inconclusive"
     words = _found(rows, alpha, average) if verdict == "pass" else _not_found(details)
@@ -83,16 +90,16 @@ def _check(case: Case, better: Better, alpha: float) -> Check:
 def _tests(rows: Scored, alpha: float) -> tuple[list[_Test], dict[str, str]]:
     """The tests that have an answer, and why others have none.
 
-    What each would have noticed is at the level that the least p-value of three has to pass.
+    What the projection would have noticed is at the level that the least p-value of three has to pass.
     """
     found: list[_Test] = []
     why: dict[str, str] = {}
-    asks: dict[str, Callable[[Scored, float], _Test]] = {
-        "best_linear_projection": _projection, "cate_calibration": _calibration, "rank_weighted_ate": _ranking,
+    asks: dict[str, Callable[[Scored], _Test]] = {
+        PROJECTION: partial(_projection, alpha=alpha / TESTS), "cate_calibration": _calibration, "rank_weighted_ate": _ranking,
     }  # fmt: skip
     for name, ask in asks.items():
         try:
-            found.append(ask(rows, alpha / len(asks)))
+            found.append(ask(rows))
         except EstimationError as error:
             why[name] = " ".join(error.problems)
     if not found:
@@ -104,29 +111,17 @@ def _projection(rows: Scored, alpha: float) -> _Test:
     line = project(rows)
     noise = float(np.trace(line.correlations @ line.covariance))
     spread = float(np.sqrt(max(line.spread**2 - noise, 0.0)))
-    return _Test("best_linear_projection", line.test[1], spread, line.detectable(alpha, POWER))
+    return _Test(PROJECTION, line.test[1], spread, line.detectable(alpha, POWER))
 
 
-def _calibration(rows: Scored, alpha: float) -> _Test:
+def _calibration(rows: Scored) -> _Test:
     found = calibrate(rows)
-    return _Test(
-        "cate_calibration", found.p_value, max(found.slope, 0.0) * found.spread, found.detectable(alpha, POWER)
-    )
+    return _Test("cate_calibration", found.p_value, max(found.slope, 0.0) * found.spread)
 
 
-def _ranking(rows: Scored, alpha: float) -> _Test:
+def _ranking(rows: Scored) -> _Test:
     found = ranked(rows, "AUTOC")
-    return _Test(
-        "rank_weighted_ate", found.p_value, max(found.value, 0.0) / NORMAL_AUTOC, found.detectable(alpha, POWER)
-    )
-
-
-def _difference(rows: Scored, alpha: float) -> float | None:
-    """Difference between the fifths with the highest and the lowest effects that would have been noticed; None where there are no fifths."""
-    try:
-        return grouped(rows, 5).detectable(alpha, POWER)
-    except EstimationError:
-        return None
+    return _Test("rank_weighted_ate", found.p_value, max(found.value, 0.0) / NORMAL_AUTOC)
 
 
 def _found(rows: list[dict[str, Any]], alpha: float, average: float) -> str:
@@ -141,17 +136,16 @@ def _found(rows: list[dict[str, Any]], alpha: float, average: float) -> str:
 
 
 def _not_found(details: dict[str, Any]) -> str:
-    least = min(details["rows"], key=lambda r: r["adjusted"])
-    between = details["detectable_difference"]
-    ends = (
-        f", or a difference of {number(between)} between the fifths with the highest and the lowest effects"
-        if between
-        else ""
+    least, seen = min(details["rows"], key=lambda r: r["adjusted"]), details["detectable"]
+    missed = (
+        f"What would have been missed is not told without {PROJECTION}."
+        if seen is None
+        else f"Effects that change along the contexts in a line, with a standard deviation of {number(seen)}, would have been noticed with power "
+        f"{POWER:.0%}; smaller ones, and of other forms even some as large, would have been missed more often."
     )
     return (
-        f"No heterogeneity was found (least adjusted {p_words(least['adjusted'])}, {least['check']}), and the study could not have seen less than "
-        f"this: effects with a standard deviation of {number(details['detectable'])} between contexts{ends} would have been noticed with power "
-        f"{POWER:.0%}. The mean effect is {number(details['average'])}."
+        f"No heterogeneity was found (least adjusted {p_words(least['adjusted'])}, {least['check']}). {missed} The mean effect is "
+        f"{number(details['average'])}."
     )
 
 

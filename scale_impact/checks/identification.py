@@ -23,6 +23,7 @@ from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.panel import Panel
+from scale_impact.core.words import some
 from scale_impact.errors import DesignError
 
 Refit = Callable[[Panel, Design], Effect]
@@ -73,7 +74,9 @@ def run(
     other = _dowhy(case) if second_opinion and case.causal else None
     verdict, reason = _verdict(case, ways, list(covariates), refit, panel, design)
     if design.exposed is None:
-        reason += " The graph stands over changes: causes that do not change over time and act additively drop out."
+        reason += " The graph stands over changes: causes that do not change over time and act additively drop out"
+        arrows = [f"`{a} -> {b}`" for a, b in case.dropped]
+        reason += f" ({some(arrows)})." if arrows else "."
     reason += _agreement(ways, other)
     return Check(NAME, verdict, reason, details=_details(case, ways, list(covariates), other, design))
 
@@ -192,10 +195,11 @@ def _details(
 
 
 def drawing(case: Adjustment, held: Sequence[str]) -> dict[str, Any]:
-    """The graph as figures read it."""
+    """The graph as figures read it; ``dropped``: arrows that the study draws and that drop out over changes."""
     return {
         "nodes": list(case.graph.nodes),
         "edges": [list(e) for e in case.graph.edges],
+        "dropped": [list(e) for e in case.dropped],
         "common": [list(e) for e in case.graph.common],
         "unobserved": list(case.graph.unobserved),
         TREATMENT: case.treatment,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scale_impact.checks._refuters import Refit, drawn, effect_of, known
+from scale_impact.checks._refuters import Refit, drawn, effect_of, known, told
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.cross_section import CrossSection
 from scale_impact.core.causal.refutation.refute import SEED, Draws, Exchange, Floats, Kind, exchange, rank_p, summary
@@ -92,7 +92,7 @@ def _hopeless(rows: CrossSection, how: Exchange, kind: str) -> str | None:
             "something else. Use placebo_units and placebo_dates."
         )
     if kind == "permute" and how.n_blocks < FEW_BLOCKS:
-        return f"There are {how.n_blocks} {how.words} to change places, too few for other deals of the exposure."
+        return f"Too few {how.words} can change places ({how.n_blocks}) for other deals of the exposure."
     return None
 
 
@@ -114,8 +114,8 @@ def _random(rows: CrossSection, rng: np.random.Generator, shape: tuple[int, int]
 
 
 def _judged(effect: Effect, every: Floats, said: dict[str, Any]) -> Check:
-    value, seen = effect.overall.value or 0.0, known(every)
-    found = {**summary(value, every), **said, "p_zero": rank_p(0.0, seen), "widened": _widened(effect, seen)}
+    (value, error), seen = told(effect), known(every)
+    found = {**summary(value, every), **said, "p_zero": rank_p(0.0, seen), "widened": _widened(error, seen)}
     found["as_large"] = int((np.abs(seen) * found["widened"] >= abs(value) * (1 - 1e-9)).sum())
     p_value = (1 + found["as_large"]) / (1 + len(seen))
     biased, beyond = found["p_zero"] < said["alpha"], p_value <= said["alpha"]
@@ -123,9 +123,9 @@ def _judged(effect: Effect, every: Floats, said: dict[str, Any]) -> Check:
     return Check(NAME, verdict, _words(found, p_value, verdict), found["new_effect"], p_value, found)
 
 
-def _widened(effect: Effect, seen: Floats) -> float:
+def _widened(error: float | None, seen: Floats) -> float:
     """How many times as far as they do placebos have to spread to spread as the study's estimate does; at least 1."""
-    error, spread = effect.overall.std_error, float(seen.std())
+    spread = float(seen.std())
     return max(1.0, error / spread) if error and spread else 1.0
 
 

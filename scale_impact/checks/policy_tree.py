@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge
 
-from scale_impact.checks._heterogeneity import Better, Case, Refit, asked, turned
+from scale_impact.checks._heterogeneity import Better, Case, Refit, asked, turned, unsaid
 from scale_impact.core.causal.for_whom.policy import Policy, Tree, Value, learn
-from scale_impact.core.causal.for_whom.projection import Floats, Scored, independent, p_words
+from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored, independent, p_words
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Count, Share
@@ -37,7 +37,7 @@ def run(
     refit: Refit,
     *,
     cost: Annotated[float, Ge(0)] = 0.0,
-    better: Better = "more",
+    better: Better | None = None,
     splits: Count = 64,
     least: Count | None = None,
     alpha: Share = 0.05,
@@ -51,7 +51,8 @@ def run(
     cost:
         Of treating one row, in the outcome's unit.
     better:
-        Whether ``more`` of the outcome is better, or ``less``.
+        Whether ``more`` of the outcome is better, or ``less``: gains are rises or falls, less the cost. Default what the catalogue says
+        of the study's outcome, else ``more``, and that is said.
     splits:
         Thresholds tried in each context: all where there are no more, otherwise so many quantiles.
     least:
@@ -62,15 +63,16 @@ def run(
     Returns
     -------
     Check that passes where the rule is better than treating all and than treating none, inconclusive otherwise.
-    ``statistic`` is what it gains on the better of the two. ``details`` has the tree (``root``), the values with standard errors, ``regret``
-    against the better of all and none, and the ``oracle``: the sum of positive scores, which noise alone makes large.
+    ``statistic`` is what it gains on the better of the two. ``details`` has the tree (``root``; of each leaf the ``rows`` that are compared,
+    the units ``n`` among them and their mean gain), the values with standard errors, that ``gain``, ``regret``: what is lost against the
+    best rule of this depth, at the most, and the ``oracle``: the sum of positive scores, which noise alone makes large.
 
     Source: Zhou, Athey and Wager (2023), section 3; Athey and Wager (2021).
     """
     return asked(NAME, panel, design, refit, lambda case: _check(case, cost, better, splits, least, alpha))
 
 
-def _check(case: Case, cost: float, better: Better, splits: int, least: int | None, alpha: float) -> Check:
+def _check(case: Case, cost: float, better: Better | None, splits: int, least: int | None, alpha: float) -> Check:
     if not case.found.rows.binary:
         raise EstimationError(
             f"{case.exposure} is no 0/1 exposure: a rule who is treated cannot be told from effects of doses."
@@ -80,12 +82,13 @@ def _check(case: Case, cost: float, better: Better, splits: int, least: int | No
     found = learn(rows, cost, splits, leaf)
     verdict: Verdict = "pass" if found.p_value < alpha else "inconclusive"
     details = {
-        "alpha": alpha, "cost": cost, "better": better, "least": leaf, "df": found.df, "treated": found.treated,
-        "root": _tree(found.tree, rows, cost), "values": _values(found), "regret": found.regret, "oracle": found.oracle,
-        "promised": found.promised, "same": _stability(found, rows),
+        "alpha": alpha, "cost": cost, "better": better or "more", "least": leaf, "df": found.df, "treated": found.treated,
+        "root": _tree(found.tree, rows, case.found.rows.units, cost), "values": _values(found), "gain": found.gain,
+        "regret": found.regret, "oracle": found.oracle, "promised": found.promised, "same": _stability(found, rows),
     }  # fmt: skip
-    words = _words(found, rows, verdict) + case.rough()
-    return Check(NAME, verdict, words, -found.regret, found.p_value, details=details)
+    worth = _worth(case.found.rows.outcome_name, better, cost)
+    words = _words(found, rows, verdict, worth) + unsaid(better) + case.rough()
+    return Check(NAME, verdict, words, found.gain, found.p_value, details=details)
 
 
 def _telling(rows: Scored) -> Scored:
@@ -113,19 +116,23 @@ def _stability(found: Policy, rows: Scored) -> float:
     return float(np.mean([np.mean(t.decide(rows.contexts) == decided) for t in found.trees]))
 
 
-def _tree(tree: Tree, rows: Scored, cost: float) -> dict[str, Any]:
-    """The tree as nested values; of each leaf the mean gain of its rows, which the rule was made from."""
-    gains = rows.scores - cost * rows.weight
-    return _node(tree, rows, gains, np.ones(len(rows), dtype=bool))
+def _tree(tree: Tree, rows: Scored, units: Ints, cost: float) -> dict[str, Any]:
+    """The tree as nested values; of each leaf the mean gain of its rows, which the rule was made from.
+
+    Controls are compared with each cohort: rows may be more than units.
+    """
+    gains = rows.mended(cost) - cost * rows.weight
+    return _node(tree, rows, units, gains, np.ones(len(rows), dtype=bool))
 
 
-def _node(tree: Tree, rows: Scored, gains: Floats, here: Any) -> dict[str, Any]:
+def _node(tree: Tree, rows: Scored, units: Ints, gains: Floats, here: Any) -> dict[str, Any]:
+    counts = {"n": len(np.unique(units[here])), "rows": int(here.sum())}
     if tree.context is None or tree.low is None or tree.high is None:
-        return {"treat": tree.treat, "n": int(here.sum()), "gain": float(gains[here].sum() / rows.weight[here].sum())}
+        return {"treat": tree.treat, **counts, "gain": float(gains[here].sum() / rows.weight[here].sum())}
     below = rows.contexts[:, tree.context] <= tree.threshold
     return {
-        "context": rows.names[tree.context], "threshold": tree.threshold, "n": int(here.sum()),
-        "low": _node(tree.low, rows, gains, here & below), "high": _node(tree.high, rows, gains, here & ~below),
+        "context": rows.names[tree.context], "threshold": tree.threshold, **counts,
+        "low": _node(tree.low, rows, units, gains, here & below), "high": _node(tree.high, rows, units, gains, here & ~below),
     }  # fmt: skip
 
 
@@ -147,14 +154,19 @@ def _way(path: tuple[tuple[int, bool, float], ...], names: tuple[str, ...]) -> s
     return " and ".join(f"{names[k]} {'at most' if low else 'above'} {number(t)}" for (k, low), t in ends.items())
 
 
-def _words(found: Policy, rows: Scored, verdict: Verdict) -> str:
-    best, worth = found.best_constant
+def _worth(outcome: str, better: Better | None, cost: float) -> str:
+    """What values are, as a sentence."""
+    less = f", less a cost of {number(cost)} for each that is treated" if cost else ""
+    return f" Values are {'falls' if better == 'less' else 'rises'} of {outcome}{less}: larger is better."
+
+
+def _words(found: Policy, rows: Scored, verdict: Verdict, worth: str) -> str:
+    best, other = found.best_constant
     value = f"{number(found.value.value)} (standard error {number(found.value.std_error)}) for each unit on rows it was not made from"
-    against = f"treating {best} {number(worth)}"
     rule = f"The best rule of depth 2: {_rule(found.tree, rows.names)}."
-    if verdict == "pass":
-        return f"{rule} Such rules are worth {value}, {against}; the gain is {number(-found.regret)} ({p_words(found.p_value)})."
+    none = "" if verdict == "pass" else "No rule was found that is better than treating all or none alike. "
     return (
-        f"No rule was found that is better than treating all or none alike. {rule} Such rules are worth {value}, {against} "
-        f"(regret {number(found.regret)}). What the rule promises in its own data, {number(found.promised)}, is not to be trusted."
+        f"{none}{rule} Such rules are worth {value}, treating {best} {number(other)}: a gain of {number(found.gain)} "
+        f"({p_words(found.p_value)}). In the rows it was made from the rule promises {number(found.promised)}, which is too much: what is lost "
+        f"against the best rule of this depth (regret) is {number(found.regret)} at the most.{worth}"
     )

@@ -4,6 +4,9 @@ The robustness value is a share of variance: a confounder that explains this muc
 as much of what they leave of the outcome, takes the effect away; a weaker one cannot. It means something beside what is
 observed: a confounder as strong as the strongest covariate, or two or three times so.
 
+An estimator that is no linear regression has none: least squares on the same comparison stand in for it, and speak for it only
+where they agree with it and it has found something.
+
 Of the estimate it holds exactly, whatever the errors are. Of the interval it holds exactly under the textbook's standard errors;
 with robust or clustered ones the share by which they are larger is taken to stay as it is.
 """
@@ -11,7 +14,7 @@ with robust or clustered ones the share by which they are larger is taken to sta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +22,7 @@ from annotated_types import Gt, Le
 
 from scale_impact.checks._refuters import Refit
 from scale_impact.core.causal.adjusted import Adjusted, Partial
-from scale_impact.core.causal.cross_section import cross_section
+from scale_impact.core.causal.cross_section import CrossSection, cross_section
 from scale_impact.core.causal.refutation.sensitivity import (
     Case,
     adjusted_error,
@@ -40,7 +43,7 @@ from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.keys import Column, Share
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import number, some
-from scale_impact.errors import DesignError, EstimationError
+from scale_impact.errors import DesignError
 
 NAME = "robustness_value"
 
@@ -52,6 +55,7 @@ def run(
     design: Design,
     refit: Refit,
     *,
+    judged: Refit,
     benchmarks: Sequence[Column] = (),
     covariates: Sequence[Column] = (),
     times: Sequence[float] = (1.0, 2.0, 3.0),
@@ -63,8 +67,10 @@ def run(
     Parameters
     ----------
     panel, design, refit:
-        The data, the design, and an estimator. Where it is no linear regression, least squares stand in for it, on the rows that it
-        compares (changes, for adoption designs).
+        The data, the design, and an estimator. Where it does not rest on one linear regression of rows, least squares stand in for it,
+        on the rows that it compares or, where it does not say which these are, on changes (adoption designs).
+    judged:
+        As ``refit``, with the study's interval, which says whether least squares may stand in.
     covariates:
         Of that regression, where the estimator has none of its own; default the study's.
     benchmarks:
@@ -80,8 +86,9 @@ def run(
     -------
     Check that passes where a confounder as strong as the strongest benchmark (the least of ``times``) leaves an interval that
     excludes zero (with q < 1: the share 1 - q of the effect), fails where one takes the share q of the effect away, and is
-    inconclusive in between, where the interval holds zero as it is, and without covariates. ``statistic`` is the robustness value
-    of the estimate; ``details`` has that of the interval, both for the textbook's and for the study's standard errors, the
+    inconclusive in between, where the interval holds zero as it is, and without covariates; where least squares stand in, also where
+    the study's interval holds zero, or does not hold their estimate. ``statistic`` is the robustness value of the (stand-in's)
+    estimate, ``p_value`` the study's; ``details`` has that of the interval, both for the textbook's and for the study's standard errors, the
     extreme scenario, and a row a benchmark and strength.
 
     Source: Cinelli and Hazlett (2020); for the extreme value Cinelli and Hazlett (2025).
@@ -94,27 +101,37 @@ def run(
         )
     linear = own.adjusted is not None and own.adjusted.partial is not None
     effect = own if linear else _regression(panel, design, own, tuple(covariates))
+    if isinstance(effect, str):
+        return Check.inapplicable(NAME, effect)
+    check = _of_regression(effect, tuple(benchmarks), times, q, alpha)
+    if linear or effect.adjusted is None or check.verdict == "inapplicable":
+        return check
+    own_rows = own.adjusted is not None and not covariates
+    return _in_its_place(check, StandIn(judged(panel, design), effect.adjusted.rows, own_rows), alpha)
+
+
+def _of_regression(
+    effect: Effect, benchmarks: tuple[str, ...], times: Sequence[float], q: float, alpha: float
+) -> Check:
+    """The check of a linear regression."""
     adjusted = effect.adjusted
     if adjusted is None or adjusted.partial is None or adjusted.partial.df < 3:
         return Check.inapplicable(NAME, "There are too few rows for a linear regression; e_value takes any estimator.")
-    _refuse(adjusted, tuple(benchmarks), times)
+    _refuse(adjusted, benchmarks, times)
     of = case(adjusted.partial, effect.overall.std_error, effect.overall.df, alpha)
     model = same_regression(adjusted)
-    rows = [] if model is None else _bounds(of, model, adjusted, tuple(benchmarks) or adjusted.rows.columns, times, q)
+    rows = [] if model is None else _bounds(of, model, adjusted, benchmarks or adjusted.rows.columns, times, q)
     found = {**_values(of, q, alpha), "rows": rows, "q": q, "alpha": alpha, "inference": effect.inference}
-    check = _judged(effect, of, found)
-    return check if linear else replace(check, reason=f"{_stands_in(own, of)} {check.reason}")
+    return _judged(effect, of, found)
 
 
-def _regression(panel: Panel, design: Design, own: Effect, covariates: tuple[str, ...]) -> Effect:
-    """Least squares on the rows that an estimator compares, for one that is no linear regression.
+def _regression(panel: Panel, design: Design, own: Effect, covariates: tuple[str, ...]) -> Effect | str:
+    """Least squares on the rows that an estimator compares, for one that is no linear regression; or why there are none.
 
     Raises
     ------
     DesignError
         There are no such rows; see ``cross_section``.
-    EstimationError
-        Covariates explain the exposure.
     """
     rows = (
         own.adjusted.rows
@@ -123,7 +140,9 @@ def _regression(panel: Panel, design: Design, own: Effect, covariates: tuple[str
     )
     model = Model(rows.outcome, rows.exposure, rows.controls, None)
     if model.explained or model.df < 1:
-        raise EstimationError("Covariates explain who is exposed, so there is no linear regression to ask.")
+        return "Covariates explain who is exposed, so there is no linear regression to ask."
+    if model.exact:
+        return "Least squares fit each row exactly, so that nothing of the outcome is left which a confounder could explain."
     error = standard_error(model, rows.clusters)
     partial = Partial(model.coefficient, classical(model), model.df)
     overall = Estimate(
@@ -132,8 +151,64 @@ def _regression(panel: Panel, design: Design, own: Effect, covariates: tuple[str
     return replace(own, overall=overall, inference=error.words, adjusted=Adjusted(rows, partial=partial))
 
 
-def _stands_in(own: Effect, of: Case) -> str:
-    return f"For {own.estimator} least squares on the rows that it compares stand in ({number(of.partial.coefficient)})."
+# ---- least squares in the place of another estimator ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class StandIn:
+    """The study's effect with its interval, the rows of least squares in its place, and whether those are the study's own."""
+
+    study: Effect
+    rows: CrossSection
+    own_rows: bool
+
+    def words(self, value: float) -> str:
+        """What stands in for what."""
+        which = (
+            "the rows that it compares"
+            if self.own_rows
+            else "changes since before treatment"
+            if self.rows.changes
+            else "all rows"
+        )
+        given = f" given {some(self.rows.columns)}" if self.rows.columns and not self.own_rows else ""
+        return f"For {self.study.estimator} least squares on {which}{given} stand in ({number(value)})."
+
+    def doubt(self, value: float, level: float) -> str | None:
+        """Why they say nothing of the study's effect; None where they do."""
+        ends, overall = self.study.overall.interval(level), self.study.overall
+        if overall.value is None or ends is None:
+            return "The study's effect has no interval to hold them against, so that they say nothing of it."
+        told = f"{number(overall.value)}, {number(ends[0])} to {number(ends[1])}"
+        if not ends[0] <= value <= ends[1]:
+            return f"They lie outside the study's interval ({told}): they estimate something else, and say nothing of the study's effect."
+        if ends[0] <= 0 <= ends[1]:
+            return f"The study's own interval ({told}) holds zero as it is: there is nothing to take away."
+        return None
+
+
+def _in_its_place(check: Check, of: StandIn, alpha: float) -> Check:
+    """A verdict on least squares as one on the study's effect, with the study's p-value."""
+    value, overall = float(check.details["estimate"]), of.study.overall
+    doubt = of.doubt(value, 1 - alpha)
+    ends = overall.interval(1 - alpha)
+    reason = " ".join(filter(None, (of.words(value), doubt, check.reason)))
+    details = {
+        **check.details,
+        "study": overall.value,
+        "study_interval": None if ends is None else [_finite(e) for e in ends],
+    }
+    return replace(
+        check,
+        verdict="inconclusive" if doubt else check.verdict,
+        reason=reason,
+        p_value=overall.p_value,
+        details=details,
+    )
+
+
+def _finite(end: float) -> float | None:
+    return float(end) if np.isfinite(end) else None
 
 
 def _refuse(adjusted: Adjusted, benchmarks: tuple[str, ...], times: Sequence[float]) -> None:
@@ -230,10 +305,15 @@ def _words(found: dict[str, Any], told: list[dict[str, Any]], verdict: Verdict) 
     if verdict == "fail":
         return f"{text} A confounder {one}as strong as {some(hit)} would do that."
     worst = min(told, key=lambda r: r["estimate"] * np.sign(found["estimate"]))
-    text += (
-        f" One {one}as strong as {worst['benchmark']} leaves {number(worst['estimate'])} of {number(found['estimate'])}"
-    )
+    text += f" One {one}as strong as {worst['benchmark']} {_becomes(found['estimate'], worst['estimate'])}"
     return f"{text}, with an interval that holds zero." if hit and found["of_interval"] else f"{text}."
+
+
+def _becomes(estimate: float, left: float) -> str:
+    """What is left of an estimate; where its sign turns or it grows, that is no part of it."""
+    if 0 <= left * np.sign(estimate) <= abs(estimate):
+        return f"leaves {number(left)} of {number(estimate)}"
+    return f"moves {number(estimate)} to {number(left)}"
 
 
 def _percent(share: float) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt
 
-from scale_impact.checks._refuters import Refit, effect_of
+from scale_impact.checks._refuters import Refit, effect_of, told
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.refutation.noise import Confounder, drawn_confounder, observed
 from scale_impact.core.causal.refutation.refute import SEED, Exchange, Floats, asked, exchange
@@ -178,8 +178,9 @@ def _mean(
 
 
 def _judged(effect: Effect, how: Confounder, grid: Grid, table: Floats, draws: int) -> Check:
-    value = effect.overall.value or 0.0
-    ends = effect.overall.interval(0.95)
+    value, error = told(effect)
+    rounded = effect.overall.std_error is not None and error is None
+    ends = None if rounded else effect.overall.interval(0.95)
     toward = np.sign(value) * table
     seen = np.isfinite(table)
     if not seen.any():

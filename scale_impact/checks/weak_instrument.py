@@ -56,6 +56,8 @@ def run(panel: Panel, design: Design, refit: Refit, *, level: Share = 0.95) -> C
     told = effect.instrumental
     if told is None:
         return Check.inapplicable(NAME, f"{effect.estimator} uses no instruments; use instrumental_variable.")
+    if effect.overall.reason is not None:
+        return Check.inapplicable(NAME, f"{effect.estimator}: {effect.overall.reason}.")
     strong = told.strength
     verdict: Verdict = "inconclusive"
     if not strong.weak:

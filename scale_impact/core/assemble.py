@@ -121,11 +121,20 @@ def _choices(study: Study) -> dict[str, Any]:
     }
 
 
-def options_of(study: Study, choice: Choice, known: Collection[str]) -> dict[str, Any]:
-    """Options of an estimator or check: its own, and the study's covariates, level and seed where it takes them."""
+BETTER = {"+": "more", "-": "less"}
+"""What an indicator's direction is as the option ``better``; of other directions the catalogue judges neither."""
+
+
+def options_of(study: Study, choice: Choice, known: Collection[str], outcome: Outcome | None = None) -> dict[str, Any]:
+    """Options of an estimator or check: its own, and the study's covariates, level and seed where it takes them.
+
+    A check of an ``outcome`` learns from the indicator's direction whether ``more`` or ``less`` of it is better.
+    """
     settings = study.settings
     shared = {"covariates": settings.covariates, "level": settings.level, "seed": settings.seed}
     given = {name: value for name, value in shared.items() if name in known and value != []}
+    if outcome is not None and "better" in known and (way := BETTER.get(study.indicator(outcome).direction)):
+        given["better"] = way
     return given | choice.options
 
 

@@ -753,7 +753,8 @@ def _clusters(panel: Panel, cluster: str | None, balance: Balance, kept: NDArray
         pooled = panel.followed and balance == "repeated_cross_sections"
         return np.arange(panel.n_units) if pooled else None
     values = panel.unit_column(cluster) if panel.followed else panel.column(cluster)
-    codes, _ = pd.factorize(values, sort=False)
+    # units stand in order; rows of their own stand as they came, and no number may depend on that
+    codes, _ = pd.factorize(values, sort=not panel.followed)
     if (codes < 0).any():
         raise DesignError(
             f"Cluster column {cluster!r} is missing for {counted(int((codes < 0).sum()), _thing(panel))}. Fill it or leave them out."

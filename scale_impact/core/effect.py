@@ -155,6 +155,8 @@ class Family:
         How errors were drawn where standard errors are from a bootstrap; uniform bands follow it.
     contexts:
         What is known of whom each estimate is about, by column (``unit`` and ``subgroup``); empty where nothing is said.
+    samples:
+        Counts of those whom each estimate is about, where that is not all whom the effect is about; else empty.
     """
 
     kind: Kind
@@ -175,6 +177,7 @@ class Family:
     judged: tuple[Judgement | None, ...] = ()
     draws: Draws | None = None
     contexts: tuple[Mapping[str, float | str], ...] = ()
+    samples: tuple[Sample, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -227,6 +230,7 @@ class Family:
             influence=None if self.influence is None else self.influence.select(index),
             judged=_pick(self.judged, index),
             contexts=_pick(self.contexts, index),
+            samples=_pick(self.samples, index),
         )
 
     def labels(self, k: int) -> dict[str, Any]:
@@ -310,15 +314,15 @@ class Effect:
     summaries: dict[str, Estimate] = field(default_factory=dict)
     curves: dict[str, Family] = field(default_factory=dict)
     decomposition: pd.DataFrame | None = None
-    influence: Influence | None = None
+    influence: Influence | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     treated_mean: float | None = None
-    counterfactual: Counterfactual | None = None
+    counterfactual: Counterfactual | None = field(default=None, repr=False)
     judged_by: str | None = None
-    discontinuity: Discontinuity | None = None
-    adjusted: Adjusted | None = None
-    heterogeneity: Heterogeneity | None = None
-    instrumental: Instrumental | None = None
+    discontinuity: Discontinuity | None = field(default=None, repr=False)
+    adjusted: Adjusted | None = field(default=None, repr=False)
+    heterogeneity: Heterogeneity | None = field(default=None, repr=False)
+    instrumental: Instrumental | None = field(default=None, repr=False)
 
     def families(self) -> list[Family]:
         """The families that this effect has."""
@@ -331,12 +335,8 @@ class Effect:
 
     def rows(self, level: float = 0.95) -> list[dict[str, Any]]:
         """One flat row a number, from ``kind`` on, as in estimates.jsonl."""
-        overall = self._row("overall", "overall", {}, self.overall, level)
-        rest = [
-            self._row(f.kind, _row_label(f, k), {**f.labels(k), "context": f.context(k)}, estimate, level)
-            for f in self.families()
-            for k, estimate in enumerate(f)
-        ]
+        overall = flat_row("overall", "overall", self.overall, self.sample, self.inference, level)
+        rest = [self._row(f, k, estimate, level) for f in self.families() for k, estimate in enumerate(f)]
         return [overall, *rest]
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
@@ -345,8 +345,10 @@ class Effect:
 
         return pd.DataFrame(self.rows(level), columns=list(ROW_FIELDS))
 
-    def _row(self, kind: str, label: str, labels: dict[str, Any], estimate: Estimate, level: float) -> dict[str, Any]:
-        return flat_row(kind, label, estimate, self.sample, self.inference, level, **labels)
+    def _row(self, family: Family, k: int, estimate: Estimate, level: float) -> dict[str, Any]:
+        sample = family.samples[k] if family.samples else self.sample
+        labels = {**family.labels(k), "context": family.context(k)}
+        return flat_row(family.kind, _row_label(family, k), estimate, sample, self.inference, level, **labels)
 
 
 def flat_row(

@@ -33,8 +33,8 @@ FILLED = ("refits", "judged", "curve", "profile")
 """Keyword-only parameters that a session fills and that are no options of a file: all estimators of the study by name,
 the primary one with the study's kind of interval, the specification curve of the study's grid, the profile of its outcomes."""
 
-SHARED = ("covariates", "level", "seed")
-"""Options that take a study's value where they are not given."""
+SHARED = ("covariates", "level", "seed", "better")
+"""Options that take a study's value where they are not given; ``better`` that of the outcome's indicator."""
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -312,16 +312,37 @@ def _unit_problem(outcome: Outcome, card: str, catalogue: str) -> str | None:
 
 
 def _columns_in_two_roles(settings: Settings) -> list[str]:
-    """Outcomes that are the unit, the period, the treatment or a covariate too: their effect says nothing."""
-    treatment = settings.treatment
-    roles: dict[str, str | None] = {"unit": settings.unit, "period": settings.period}
-    roles |= {f"treatment.{k}": column for k, column in treatment.columns.items()}
-    roles |= {f"covariates.{k}": name for k, name in enumerate(settings.covariates)}
-    return [
+    """Outcomes that are the unit, the period, the treatment or held fixed too, and treatments that are held fixed: no effect is left."""
+    columns = settings.treatment.columns
+    treatment = [(f"treatment.{k}", column) for k, column in columns.items()]
+    fixed = [(f"covariates.{k}", name) for k, name in enumerate(settings.covariates)]
+    fixed += [held for room in FUNCTIONS for held in _held_fixed(room, getattr(settings, room))]
+    said = [
         f"outcomes.{k}.column: {o.column} is {role} too. An outcome is a column of its own."
         for k, o in enumerate(settings.outcomes)
-        for role, column in roles.items()
+        for role, column in [("unit", settings.unit), ("period", settings.period), *treatment, *fixed]
         if o.column == column
+    ]
+    return said + [
+        f"treatment.{k}: {columns[k]} is {role} too. With the treatment held fixed nobody is left to compare: leave it out of {role}."
+        for k in ("treated", "exposure")
+        for role, column in fixed
+        if columns.get(k) == column
+    ]
+
+
+HELD_FIXED = {"estimators": ("covariates", "contexts", "through", "exact", "instruments"), "checks": ("covariates",)}
+"""Options by which rows are made alike or told apart."""
+
+
+def _held_fixed(room: str, chosen: Sequence[Choice]) -> list[tuple[str, str]]:
+    """Columns that options of estimators and checks hold fixed, each with its place."""
+    return [
+        (f"{room}.{k}.{option}", column)
+        for k, choice in enumerate(chosen)
+        if choice.options and choice.name in keys.names(room)
+        for option, column in keys.columns(room, choice.name, FUNCTIONS[room], choice.options)
+        if option in HELD_FIXED[room]
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """Say which known name was probably meant, or list them."""
-    names = sorted(known)
+    names = sorted(set(known))
     begun = [n for n in names if len(str(name)) > 2 and n.startswith(str(name))]
     close = begun[:1] if len(begun) == 1 else difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     if close:

@@ -10,7 +10,8 @@ import numpy as np
 from scale_impact.core.analysis import MANY_CLUSTERS, MANY_TREATED, ONE_CLUSTER, ROUGH
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.balancing.balance import effective_size
-from scale_impact.core.causal.balancing.logit import Bools, Logit, columns_of, fit_logit, independent
+from scale_impact.core.causal.balancing.cohorts import blocks_of, by_block, columns_by, sharing
+from scale_impact.core.causal.balancing.logit import Bools, Logit, fit_logit, independent
 from scale_impact.core.causal.balancing.sections import CELLS, TREATED_AFTER, cells_of
 from scale_impact.core.causal.balancing.weights import Target, beyond, cluster_variance, crump_cut
 from scale_impact.core.causal.cross_section import Change, CrossSection, Floats, Ints, cross_section
@@ -37,13 +38,22 @@ Values = Callable[[Floats, Floats, Bools, Ints, Floats | None], float]
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Rows that are compared, of whom the effect is, and what to say of it."""
+    """Rows that are compared, of whom the effect is, what to say of it, and [n] which rows share slopes (``blocks``)."""
 
     key: str
     design: Design
     rows: CrossSection
     target: Target
     notes: tuple[str, ...]
+    blocks: Ints
+
+    def columns(self, kept: Bools) -> Floats:
+        """What models of some rows take, a constant first, see ``columns_by``."""
+        return columns_by(self.rows.covariates[kept], self._dummies[kept], self.blocks[kept])
+
+    @property
+    def _dummies(self) -> Floats:
+        return self.rows.controls[:, self.rows.covariates.shape[1] :]
 
     @property
     def exposed(self) -> Bools:
@@ -83,7 +93,7 @@ def compared(
     rows = cross_section(panel, design, key, covariates, change)
     _refuse_doses(key, rows)
     kept, said = _with_both(key, rows)
-    found = Compared(key, design, kept, target, (*design.notes, *rows.notes, *said))
+    found = Compared(key, design, kept, target, (*design.notes, *rows.notes, *said), blocks_of(kept))
     _refuse_few(found)
     return found
 
@@ -192,12 +202,12 @@ def scored(found: Compared, trim: float | str | None = None) -> Scored:
         No overlap: covariates tell the exposed from the others.
     """
     rows = found.rows
-    everyone = _logit(rows, np.ones(len(rows), dtype=bool))
-    kept, said = ~everyone.apart, []
+    everyone = _logit(found, np.ones(len(rows), dtype=bool))
+    kept, said = ~everyone.apart, sharing(rows, found.blocks)
     if everyone.apart.any():
         _refuse_separation(found, everyone.apart, trim)
         said.append(_unlike(rows, everyone.apart))
-    now = everyone if kept.all() else _logit(rows, kept)
+    now = everyone if kept.all() else _logit(found, kept)
     propensity = everyone.probabilities.copy()
     propensity[kept] = now.probabilities
     if trim is not None:
@@ -207,7 +217,7 @@ def scored(found: Compared, trim: float | str | None = None) -> Scored:
             kept = kept & ~out
             said.append(_trimmed(found, out, trim, cut))
             _refuse_empty(found, kept)
-            now = _logit(rows, kept)
+            now = _logit(found, kept)
             propensity[kept] = now.probabilities
     if now.apart.any():
         _refuse_separation(found, np.isin(np.arange(len(rows)), np.flatnonzero(kept)[now.apart]), None)
@@ -215,8 +225,8 @@ def scored(found: Compared, trim: float | str | None = None) -> Scored:
     return Scored(kept, now, propensity, tuple(said))
 
 
-def _logit(rows: CrossSection, kept: Bools) -> Logit:
-    return fit_logit(columns_of(rows.controls[kept])[0], rows.treated[kept])
+def _logit(found: Compared, kept: Bools) -> Logit:
+    return fit_logit(found.columns(kept), found.exposed[kept])
 
 
 def _cut(propensity: Floats, trim: float | str, target: Target) -> float:
@@ -253,9 +263,10 @@ def _refuse_separation(found: Compared, gone: Bools, trim: float | str | None) -
 
 
 def _which(rows: CrossSection, gone: Bools) -> str:
-    """The covariates that tell rows apart, with a verb."""
-    own = rows.treated
-    found = [n for n, v in zip(rows.control_names, rows.controls.T, strict=True) if _tells(v, own, gone)]
+    """The covariates that tell rows apart, of changes among those of their own cohorts, with a verb."""
+    near = np.isin(rows.groups, rows.groups[gone]) if rows.changes else np.ones(len(rows), dtype=bool)
+    own, gone, controls = rows.treated[near], gone[near], rows.controls[near]
+    found = [n for n, v in zip(rows.control_names, controls.T, strict=True) if np.ptp(v) and _tells(v, own, gone)]
     if not found:
         return f"A combination of {some(rows.names)} tells"
     return f"{some(found)} {'tells' if len(found) == 1 else 'each tell'}"
@@ -306,8 +317,9 @@ def asked_again(
     """
     rows, at = found.rows, np.flatnonzero(kept)
     groups = rows.groups[at] if rows.side is None else cells_of(rows)[at]
-    rest = np.empty((len(at), 0)) if rows.side is not None else rows.controls[at, rows.covariates.shape[1] :]
-    base = _Version(x, rows.outcome[at], rows.exposure[at], groups, groups if cells is None else cells, start, rest)
+    rest = np.empty((len(at), 0)) if rows.side is not None else found._dummies[at]
+    cells, blocks = groups if cells is None else cells, found.blocks[at]
+    base = _Version(x, rows.outcome[at], rows.exposure[at], groups, cells, blocks, start, rest)
 
     def again(retrials: Retrials) -> Floats:
         four = rows.side is not None
@@ -329,6 +341,7 @@ class _Version:
     d: Floats
     groups: Ints
     cells: Ints
+    blocks: Ints
     start: Floats | None
     rest: Floats
 
@@ -340,9 +353,10 @@ class _Version:
         y = self.y if r.outcome is None else r.outcome[b, at]
         x, start = self.x, self.start
         if r.covariates is not None:
-            x, start = columns_of(np.column_stack([r.covariates[b, at], self.rest]))[0], None
+            x, start = columns_by(r.covariates[b, at], self.rest, self.blocks), None
         if r.extra is not None:
-            x, start = np.column_stack([x, _standard(r.extra[b, at])]), None if start is None else np.append(start, 0.0)
+            more = by_block(r.extra[b, at], self.blocks, np.unique(self.blocks))
+            x, start = np.column_stack([x, more]), None if start is None else np.append(start, np.zeros(more.shape[1]))
         made = replace(self, x=x, y=y, d=d, start=start)
         return (
             made if r.counts is None else made.take(np.repeat(np.arange(len(at)), np.rint(r.counts[b, at]).astype(int)))
@@ -357,6 +371,7 @@ class _Version:
             d=self.d[rows],
             groups=self.groups[rows],
             cells=self.cells[rows],
+            blocks=self.blocks[rows],
             rest=self.rest[rows],
         )
 
@@ -366,11 +381,6 @@ class _Version:
         held, own = np.bincount(codes), np.bincount(codes, self.d)
         kept = ((own > 0) & (own < held))[codes]
         return self if kept.all() else self.take(np.flatnonzero(kept))
-
-
-def _standard(values: Floats) -> Floats:
-    spread = values.std()
-    return np.asarray((values - values.mean()) / (spread if spread > 0 else 1.0))
 
 
 def _number(value: Values, version: _Version | None, *, sections: bool) -> float:

@@ -23,6 +23,7 @@ from scale_impact.core.causal.learning.folds import make_folds, splits
 from scale_impact.core.causal.learning.learners import Learners, Named, learners, regressor
 from scale_impact.core.causal.learning.nuisance import Nuisance, bounds_of, cross_fit, out_of_fold
 from scale_impact.core.causal.learning.orthogonal import (
+    Averages,
     Sums,
     averages,
     doubly_robust,
@@ -32,8 +33,10 @@ from scale_impact.core.causal.learning.orthogonal import (
     partially_linear,
 )
 from scale_impact.core.causal.learning.retrial_scores import again
+from scale_impact.core.causal.row_influence import row_influence
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate, Family
+from scale_impact.core.influence import Influence
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, number, plain
 from scale_impact.errors import DesignError, EstimationError
@@ -53,6 +56,8 @@ FEW_CLUSTERS = 40
 
 MANY_UNITS = 500
 """With more no effect is told unit by unit."""
+
+NO_NOISE = "no standard error: beside what covariates and exposure tell the outcome shows no variation"
 
 INNER_FOLDS = 3
 """Folds within the rows that conditional effects of a left-out fold are learned from."""
@@ -110,6 +115,7 @@ class Method:
 class Asked:
     """The question: rows, contexts, and the setting as EconML takes it."""
 
+    design: Design
     rows: CrossSection
     contexts: Contexts
     setting: Setting
@@ -137,7 +143,8 @@ class Asked:
 class Split:
     """One cross-fitting: folds, nuisances (clipped), conditional effects and scores of n rows, and how averages are made.
 
-    ``overall`` is what is summed for the overall number, ``groups`` for those of groups.
+    ``modelled`` are the effects that scores mend by residuals; ``overall`` is what is summed for the overall number, ``groups`` for
+    those of groups.
     """
 
     folds: Ints
@@ -146,6 +153,7 @@ class Split:
     cate: Floats
     std_errors: Floats | None
     scores: Floats
+    modelled: Floats
     overall: Sums
     groups: Sums
 
@@ -185,7 +193,7 @@ def _asked(panel: Panel, design: Design, method: Method, options: Options) -> As
         rows.outcome, rows.exposure, contexts.values, rows.controls[:, others] if others else None, rows.clusters, rows.binary, by,
         bounds_of(rows.exposure, options.clip),
     )  # fmt: skip
-    return Asked(rows, contexts, setting, estimand, method, options)
+    return Asked(design, rows, contexts, setting, estimand, method, options)
 
 
 def _rows(panel: Panel, design: Design, key: str, options: Options) -> CrossSection:
@@ -199,15 +207,31 @@ def _rows(panel: Panel, design: Design, key: str, options: Options) -> CrossSect
 
 
 def _wrong_options(key: str, options: Options) -> list[str]:
+    """Values that are no such options: a study's file is held against their types before, a call in Python is not."""
     wrong = {
-        f"`folds: {options.folds}`: each row is told by other folds; use 2 or more.": options.folds < 2,
-        f"`repeats: {options.repeats}`: use 1 or more.": options.repeats < 1,
-        f"`estimand: {options.estimand}`: use ATE or ATT.": options.estimand not in (None, "ATE", "ATT"),
-        f"`clip: {plain(options.clip)}`: use a probability above 0 and below 0.5, such as 0.01.": not 0
-        < options.clip
-        < 0.5,
+        f"`folds: {plain(options.folds)}`: each row is told by other folds; use a whole number from 2.": not whole(
+            options.folds, 2
+        ),
+        f"`repeats: {plain(options.repeats)}`: use a whole number from 1.": not whole(options.repeats, 1),
+        f"`estimand: {plain(options.estimand)}`: use ATE or ATT.": options.estimand not in (None, "ATE", "ATT"),
+        f"`clip: {plain(options.clip)}`: use a probability above 0 and below 0.5, such as 0.01.": not _between(
+            options.clip, 0.5
+        ),
+        f"`level: {plain(options.level)}`: use a share above 0 and below 1, such as 0.95.": not _between(
+            options.level, 1
+        ),
+        f"`seed: {plain(options.seed)}`: use a whole number from 0.": not whole(options.seed, 0),
     }
     return [f"{key}: {problem}" for problem, seen in wrong.items() if seen]
+
+
+def whole(value: object, least: int) -> bool:
+    """Whether it is a whole number, and no less."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
+
+
+def _between(value: object, most: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < most
 
 
 def _wrong_design(rows: CrossSection, design: Design, method: Method, options: Options) -> list[str]:
@@ -275,14 +299,16 @@ def _split(asked: Asked, rng: np.random.Generator, *, cate: bool) -> Split:
     needed = cate or not (s.binary and method.own_arms)
     effects, errors = _left_out(asked, s, folds, rng) if needed else (np.zeros(len(folds)), None)
     scores = _scores(asked, nuisance, effects, folds)
+    arms = _arms(nuisance, effects, s.outcome)
+    modelled = arms[1] - arms[0] if s.binary else effects
     plr = partially_linear(s.outcome - learned.outcome_mean, s.exposure - learned.propensity)
     if asked.on_treated:
-        treated = on_the_treated(s.outcome, s.exposure, nuisance.propensity, _arms(nuisance, effects, s.outcome)[0])
-        return Split(folds, nuisance, beyond, effects, errors, scores, treated, treated)
+        treated = on_the_treated(s.outcome, s.exposure, nuisance.propensity, arms[0])
+        return Split(folds, nuisance, beyond, effects, errors, scores, modelled, treated, treated)
     average = Sums(scores, np.ones(len(scores)))
     groups = average if s.binary else plr
     overall = plr if asked.linear_average else average
-    return Split(folds, nuisance, beyond, effects, errors, scores, overall, groups)
+    return Split(folds, nuisance, beyond, effects, errors, scores, modelled, overall, groups)
 
 
 def _left_out(asked: Asked, s: Setting, folds: Ints, rng: np.random.Generator) -> tuple[Floats, Floats | None]:
@@ -327,23 +353,31 @@ def _dose_variance(asked: Asked, rest: Floats, folds: Ints) -> Floats:
 
 
 def _beyond(asked: Asked, learned: Nuisance) -> NDArray[np.bool_]:
-    """Rows [n] whose probability of exposure is nearly 0 or 1; refused where they are most of all.
+    """Rows [n] whose probability of exposure is nearly 0 or 1; refused where that holds for most of those who are asked about.
 
     For the effect on the treated only the certainly treated have no counterpart; a control that is never treated counts nothing.
+    There, those whose probability is higher than any control's have none either, however far from 1 it is.
     """
     low, high = asked.setting.clip
+    p = learned.propensity
     if not asked.rows.binary:
-        return np.zeros(len(learned.propensity), dtype=bool)
-    beyond = learned.propensity > high
-    if not asked.on_treated:
-        beyond |= learned.propensity < low
-    if beyond.mean() > 0.5:
-        raise EstimationError(
-            f"{asked.method.key}: no overlap: for {asked.rows.who(beyond)} of {len(beyond):,} covariates tell almost surely who is exposed "
-            f"(probability beyond {number(low)} to {number(high)}). Leave out covariates that decide about exposure, or compare fewer "
-            "and more similar units."
-        )
+        return np.zeros(len(p), dtype=bool)
+    beyond = p > high if asked.on_treated else (p < low) | (p > high)
+    alone = beyond | (p > p[~asked.rows.treated].max()) if asked.on_treated else beyond
+    alone = alone & asked.meant
+    if alone.sum() > asked.meant.sum() / 2:
+        raise EstimationError(_no_overlap(asked, alone))
     return np.asarray(beyond)
+
+
+def _no_overlap(asked: Asked, alone: NDArray[np.bool_]) -> str:
+    low, high = map(number, asked.setting.clip)
+    whose, many = ("exposed ", int(asked.meant.sum())) if asked.on_treated else ("", len(alone))
+    bounds = f"above {high}, or above that of all others" if asked.on_treated else f"beyond {low} to {high}"
+    return (
+        f"{asked.method.key}: no overlap: for {asked.rows.who(alone)} of {many:,} {whose}covariates tell almost surely who is exposed "
+        f"(probability {bounds}). Leave out covariates that decide about exposure, or compare fewer and more similar units."
+    )
 
 
 # ---- the effect --------------------------------------------------------------------------------------
@@ -351,18 +385,18 @@ def _beyond(asked: Asked, learned: Nuisance) -> NDArray[np.bool_]:
 
 def _effect(asked: Asked, found: list[Split], told: Told) -> Effect:
     rows = asked.rows
-    overall = median_of([averages(f.overall, np.ones((len(rows), 1)), rows.clusters) for f in found])
+    overall = _overall(asked, median_of([averages(f.overall, np.ones((len(rows), 1)), rows.clusters) for f in found]))
     groups, unsaid = answerable(rows, groups_of(rows, asked.contexts))
     curves = {"subgroups": _subgroups(asked, found, groups)} if groups else {}
     if (units := _units(asked, found[0])) is not None:
         curves["units"] = units
-    df = float(rows.n_clusters - 1)
     return Effect(
         asked.method.key,
-        Estimate(float(overall.values[0]), float(np.sqrt(overall.variances[0])), df),
+        overall,
         rows.sample(),
-        f"cluster-robust, of cross-fitted orthogonal scores, t with {rows.n_clusters - 1} degrees of freedom",
+        "cluster-robust, of cross-fitted orthogonal scores, t distribution",
         estimand=asked.estimand,
+        influence=_influence(asked, found, overall.std_error),
         curves=curves,
         notes=(*rows.notes, *asked.contexts.notes, *_said(asked, found), *unsaid),
         judged_by="analytic",
@@ -371,14 +405,40 @@ def _effect(asked: Asked, found: list[Split], told: Told) -> Effect:
     )
 
 
+def _overall(asked: Asked, found: Averages) -> Estimate:
+    """The overall number; without an error where all that its rows differ by is rounding."""
+    value, error = float(found.values[0]), float(np.sqrt(found.variances[0]))
+    if error <= _rounding(asked):
+        return Estimate(value, reason=NO_NOISE)
+    return Estimate(value, error, float(asked.rows.n_clusters - 1))
+
+
+def _rounding(asked: Asked) -> float:
+    """Standard errors up to this are rounding, of means of the outcome or of exact fits."""
+    outcome = asked.rows.outcome / float(asked.rows.exposure.std())
+    return max(1e-14 * float(np.abs(outcome).max()), 1e-10 * float(outcome.std()))
+
+
+def _influence(asked: Asked, found: list[Split], std_error: float | None) -> Influence | None:
+    """What each unit adds to the overall error: the mean over splits, on the scale of the standard error."""
+    if std_error is None:
+        return None
+    rows, everyone = asked.rows, np.ones((len(asked.rows), 1))
+    values = np.mean([f.overall.ratios(everyone)[1][:, 0] for f in found], axis=0)
+    size = float(np.linalg.norm(np.bincount(np.unique(rows.clusters, return_inverse=True)[1], values)))
+    return row_influence(rows._panel, asked.design, rows, values * (std_error / size)) if size > 0 else None
+
+
 def _subgroups(asked: Asked, found: list[Split], groups: list[Group]) -> Family:
     """Effects of groups, of scores: rows of a group, by the same ratio as all rows."""
     inside = np.column_stack([g.rows for g in groups]).astype(float)
     of = median_of([averages(f.groups, inside, asked.rows.clusters) for f in found])
     dfs = np.array([len(np.unique(asked.rows.clusters[g.rows])) - 1.0 for g in groups])
+    reasons = tuple(NO_NOISE if v <= _rounding(asked) ** 2 else None for v in of.variances)
     return Family(
-        "subgroup", of.values, of.variances, of.covariance, (None,) * len(groups), names=tuple(g.name for g in groups), estimand="CATE",
+        "subgroup", of.values, of.variances, of.covariance, reasons, names=tuple(g.name for g in groups), estimand="CATE",
         df=float(dfs.min()), dfs=dfs, contexts=tuple(asked.contexts.means(g.rows & asked.meant) for g in groups),
+        samples=tuple(asked.rows.take(g.rows).sample() for g in groups),
     )  # fmt: skip
 
 
@@ -391,10 +451,11 @@ def _units(asked: Asked, split: Split) -> Family | None:
     errors = split.std_errors
     variances = np.array([0.0 if errors is None else float(np.mean(errors[at]) ** 2) for at in of_unit])
     why = None if errors is not None else f"no interval by unit: {asked.method.interval}"
+    reasons = tuple(NO_NOISE if why is None and v <= _rounding(asked) ** 2 else why for v in variances)
     return Family(
-        "unit", np.array([split.cate[at].mean() for at in of_unit]), variances, None, (why,) * len(units),
+        "unit", np.array([split.cate[at].mean() for at in of_unit]), variances, None, reasons,
         names=tuple(asked.rows.labels[i] for i in first), estimand="CATE", df=float(asked.rows.n_clusters - 1),
-        contexts=tuple(asked.contexts.means(at) for at in of_unit),
+        contexts=tuple(asked.contexts.of_unit(at) for at in of_unit), samples=tuple(asked.rows.take(at).sample() for at in of_unit),
     )  # fmt: skip
 
 
@@ -426,7 +487,7 @@ def _heterogeneity(asked: Asked, split: Split, told: Told) -> Heterogeneity:
     return Heterogeneity(
         asked.rows, asked.contexts.numbers, split.cate, split.scores, split.folds, split.nuisance.propensity,
         split.nuisance.outcome_mean, asked.estimand, split.std_errors,
-        partial(_predict, told=told, names=names, level=asked.options.level, df=df),
+        partial(_predict, told=told, names=names, level=asked.options.level, df=df), split.modelled,
     )  # fmt: skip
 
 

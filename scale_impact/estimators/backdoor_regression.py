@@ -24,7 +24,7 @@ from scale_impact.core.causal.adjusted import Adjusted, Partial
 from scale_impact.core.causal.cross_section import Change, CrossSection, cross_section
 from scale_impact.core.causal.regression.again import Slopes, coefficients, one_by_one, with_slopes
 from scale_impact.core.causal.regression.errors import Error, Vcov, classical, standard_error
-from scale_impact.core.causal.regression.model import Floats, Model, levels_of
+from scale_impact.core.causal.regression.model import EXACT, Floats, Model, levels_of
 from scale_impact.core.causal.retrials import Retrials
 from scale_impact.core.causal.row_influence import row_influence
 from scale_impact.core.design import Design
@@ -41,9 +41,6 @@ EXPOSURE = True
 
 FEW_CLUSTERS = 40
 
-EXACT = 1e-10
-"""Residuals below this share of the outcome's spread are rounding."""
-
 Estimand = Literal["ATE", "ATT"]
 
 
@@ -54,6 +51,7 @@ def fit(
     covariates: Sequence[Column] = (),
     effects: Sequence[Literal["unit", "period"]] = (),
     interact: bool = False,
+    trends: bool = True,
     estimand: Estimand | None = None,
     vcov: Vcov = "auto",
     change: Change = "mean",
@@ -70,6 +68,9 @@ def fit(
         ``[unit, period]`` for exposures of units followed over time: each unit with its own mean. Periods always have theirs.
     interact:
         Covariates have slopes of their own among the exposed (0/1 exposures).
+    trends:
+        For repeated cross-sections with a start: covariates have slopes of their own after it, so that outcomes may change with them
+        over time (``false``: they move levels only, as in the textbook's regression). Says nothing elsewhere.
     estimand:
         With ``interact``: the mean effect over all rows (``ATE``, default) or over the exposed (``ATT``, all that adoption designs have).
     vcov:
@@ -97,10 +98,19 @@ def fit(
     att = design.exposure is None or estimand == "ATT"
     levels = levels_of(rows.units) if "unit" in levels_asked else None
     followed = design.exposure is not None and len(np.unique(rows.units)) < len(rows)
-    asked = Asked(rows, Model(rows.outcome, rows.exposure, rows.controls, levels), Slopes(interact, att), followed)
+    slopes = Slopes(interact, att, _after(rows) if trends else None)
+    controls = np.column_stack([rows.controls, slopes.trends(rows.covariates)])
+    asked = Asked(rows, Model(rows.outcome, rows.exposure, controls, levels), slopes, followed)
     _refuse_model(asked)
     effect = _effect(asked, asked.error(vcov), "ATT" if att else "ATE")
     return replace(effect, influence=_influence(panel, design, asked, effect.overall.std_error))
+
+
+def _after(rows: CrossSection) -> Floats | None:
+    """1 for rows after the start, [n]; None where there are no covariates, or rows are no cross-sections before and after one."""
+    if rows.side is None or not rows.names:
+        return None
+    return np.asarray(rows.groups >= rows.groups[rows.treated].min(), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +138,16 @@ class Asked:
 
     def error(self, vcov: Vcov) -> Error:
         """The standard error, with that of the means that the effect is averaged over."""
-        return standard_error(self.model, self.rows.clusters, vcov, self._shift() if self.slopes.by_exposure else None)
+        return standard_error(self.model, self.rows.clusters, vcov, self.shift if self.slopes.by_exposure else None)
 
-    def _shift(self) -> Floats:
-        """What each row adds to the effect by the mean of covariates that it is part of, [n].
+    @cached_property
+    def shift(self) -> Floats:
+        """What each row adds to the effect by the mean of covariates that it is part of, [n]; nothing with one slope for all.
 
         Source: Negi and Wooldridge (2021), section 4: the sample's mean stands for the population's.
         """
+        if not self.slopes.by_exposure:
+            return np.zeros(len(self.rows))
         half = self.plain.controls.shape[1]
         kept = self.model.kept
         design = np.column_stack([np.ones(len(self.rows)), self.plain.exposure, self.model.controls[:, kept]])
@@ -148,10 +161,10 @@ class Asked:
 
 def _effect(asked: Asked, error: Error, estimand: str) -> Effect:
     rows, model = asked.rows, asked.model
-    exact = np.linalg.norm(model.residuals) <= EXACT * np.linalg.norm(model.rest_outcome)
+    exact = model.exact
     reason = "no standard error: the regression fits each row exactly" if exact else error.reason
     error_or_none = None if reason else error.value
-    linear = not asked.slopes.by_exposure and not exact
+    linear = not asked.slopes.by_exposure and asked.slopes.after is None and not exact  # of `rows.controls` alone
     return Effect(
         estimator=NAME,
         overall=Estimate(model.coefficient, error_or_none, error.df if error_or_none else None, reason),
@@ -173,10 +186,10 @@ def _effect(asked: Asked, error: Error, estimand: str) -> Effect:
 
 def _influence(panel: Panel, design: Design, asked: Asked, std_error: float | None) -> Influence | None:
     """What each unit adds to the estimate's error, on the scale of its standard error; None without one."""
-    if std_error is None or asked.slopes.by_exposure:
+    if std_error is None:
         return None
     model, clusters = asked.model, asked.rows.clusters
-    values = model.residuals * model.rest_exposure / float(model.rest_exposure @ model.rest_exposure)
+    values = model.residuals * model.rest_exposure / float(model.rest_exposure @ model.rest_exposure) + asked.shift
     size = float(np.linalg.norm(np.bincount(np.unique(clusters, return_inverse=True)[1], values)))
     return row_influence(panel, design, asked.rows, values * (std_error / size)) if size > 0 else None
 
@@ -186,13 +199,19 @@ def _influence(panel: Panel, design: Design, asked: Asked, std_error: float | No
 
 def _notes(asked: Asked) -> list[str]:
     rows, notes = asked.rows, []
-    gone = [rows.control_names[k] for k in asked.plain.left_out]
+    names = (*rows.control_names, *(f"{n} after the start" for n in rows.names))
+    gone = [names[k] for k in asked.plain.left_out]
     if gone:
         notes.append(f"Explained by the other covariates (or by levels) and left out: {some(gone, 10)}.")
     if rows.binary and not asked.slopes.by_exposure and rows.names:
         notes.append(
             "One slope for all: where the effect differs among rows, those count most whose exposure covariates predict worst, so that "
             "it is no plain mean (`interact: true` gives one)."
+        )
+    if rows.side is not None and rows.names and asked.slopes.after is None:
+        notes.append(
+            "Covariates move levels only: where outcomes would have changed differently with them from before to after the start, and groups "
+            "differ in them, the estimate is biased (`trends: true` allows for that)."
         )
     if asked.followed and asked.plain.levels is None:
         notes.append(

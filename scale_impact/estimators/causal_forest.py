@@ -26,9 +26,10 @@ from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Column, Count, Share
 from scale_impact.core.panel import Panel
+from scale_impact.core.words import plain
 from scale_impact.errors import DesignError
 from scale_impact.estimators._econml import Setting
-from scale_impact.estimators._heterogeneous import Estimand, Method, Options, fit_with
+from scale_impact.estimators._heterogeneous import Estimand, Method, Options, fit_with, whole
 
 EXPOSURE = True
 WORDS = "of the forest, by little bags of trees where each row is a cluster of its own, none elsewhere"
@@ -76,6 +77,12 @@ def fit(
 
     Source: Athey, Tibshirani and Wager (2019), sections 2 and 4; Wager and Athey (2018).
     """
+    if problems := [
+        f"causal_forest: `{name}: {plain(value)}`: use a whole number from {least}."
+        for name, value, least in (("trees", trees, 2 * BAG), ("least_leaf", least_leaf, 1))
+        if not whole(value, least)
+    ]:
+        raise DesignError(problems)
     if trees % BAG:
         raise DesignError(
             f"causal_forest: `trees: {trees}` is no multiple of {BAG}, in which trees share rows. Use {trees + -trees % BAG}."

@@ -1,8 +1,8 @@
 """Doubly robust: regressions of the outcome and weights by the propensity in one; right where either model is.
 
-Of an adoption design changes are compared, as Sant'Anna and Zhao do: with one cohort this is ``callaway_santanna`` with
-``method: dr`` for the mean of the periods after. Of repeated cross-sections with a start it is their locally efficient estimator
-with regressions in all four cells.
+Of an adoption design changes are compared, as Sant'Anna and Zhao do, each cohort with models of its own (small ones share slopes):
+with never-treated controls the mean of the periods after is the summary ``cohort`` of ``callaway_santanna`` with ``method: dr``. Of
+repeated cross-sections with a start it is their locally efficient estimator with regressions in all four cells.
 
 Standard errors are from the influence function with the parts of both models, by row or cluster, no small-sample correction,
 t(G - 1).
@@ -18,7 +18,7 @@ import numpy as np
 
 from scale_impact.core.causal.adjusted import Adjusted
 from scale_impact.core.causal.balancing.aipw import doubly_robust_difference
-from scale_impact.core.causal.balancing.logit import Bools, columns_of, fit_logit
+from scale_impact.core.causal.balancing.logit import Bools, columns_of, fit_logit, independent
 from scale_impact.core.causal.balancing.sections import cells_of
 from scale_impact.core.causal.balancing.weights import Target, Weighted
 from scale_impact.core.causal.cross_section import Change, Floats, Ints
@@ -85,11 +85,12 @@ def fit(
         return _of_sections(found)
     rows, seen = found.rows, scored(found)
     kept, logit = seen.kept, seen.logit
-    _refuse_small(found, kept, logit.x.shape[1])
+    _refuse_small(found, kept, logit.x)
     rule = _Rule(found.target, found.target == "ATT" if normalise is None else normalise, rows.changes)
-    made = rule.made(logit.x, rows.outcome[kept], found.exposed[kept], None)
+    blocks = found.blocks[kept]
+    made = rule.made(logit.x, rows.outcome[kept], found.exposed[kept], blocks, None)
     assert made is not None  # separation was refused
-    again = asked_again(found, kept, rule.value, logit.x, logit.coefficients)
+    again = asked_again(found, kept, rule.value, logit.x, logit.coefficients, blocks)
     adjusted = Adjusted(rows, again, seen.propensity, spread_out(kept, made.weights), takes_covariates=True)
     notes = (*seen.notes, *_uncounted(found, seen.propensity, rule))
     return effect_of(found, kept, by_influence(found, kept, made.value, made.influence), adjusted, WORDS, notes)
@@ -103,29 +104,35 @@ class _Rule:
     normalised: bool
     changes: bool
 
-    def made(self, x: Floats, y: Floats, d: Bools, start: Floats | None) -> Weighted | None:
-        """The effect; None where the sides can be told apart."""
+    def made(self, x: Floats, y: Floats, d: Bools, blocks: Ints, start: Floats | None) -> Weighted | None:
+        """The effect; None where the sides can be told apart. Of the ATT each block has weights of its own."""
         logit = fit_logit(x, d, start)
         if logit.apart.any():
             return None
-        return doubly_robust_difference(logit, y, d, self.target, normalised=self.normalised, trimmed=self.changes)
+        return doubly_robust_difference(
+            logit, y, d, self.target, normalised=self.normalised, trimmed=self.changes, blocks=blocks
+        )
 
-    def value(self, x: Floats, y: Floats, d: Bools, groups: Ints, start: Floats | None) -> float:
+    def value(self, x: Floats, y: Floats, d: Bools, blocks: Ints, start: Floats | None) -> float:
         """The effect as a number."""
         columns, begin = reduced(x, start)
-        made = self.made(columns, y, d, begin)
+        made = self.made(columns, y, d, blocks, begin)
         return float("nan") if made is None else made.value
 
 
-def _refuse_small(found: Compared, kept: Bools, k: int) -> None:
-    sides = {"others": kept & ~found.exposed}
+def _refuse_small(found: Compared, kept: Bools, x: Floats) -> None:
+    """Refuse where a side has fewer rows than its regression has columns (of changes that of each block)."""
+    sides = {"others": ~found.exposed[kept]}
     if found.target == "ATE":
-        sides["exposed"] = kept & found.exposed
-    small = [f"{int(rows.sum())} {name}" for name, rows in sides.items() if rows.sum() < k]
-    if small:
-        raise EstimationError(
-            f"{NAME}: there are {some(small)} for a regression with {k} columns. Name fewer covariates, or use propensity_weighting."
-        )
+        sides["exposed"] = found.exposed[kept]
+    for block in np.unique(blocks := found.blocks[kept]):
+        k = len(independent(x[blocks == block]))
+        held = {name: int(rows[blocks == block].sum()) for name, rows in sides.items()}
+        small = [f"{n} {name}" for name, n in held.items() if n < k]
+        if small:
+            raise EstimationError(
+                f"{NAME}: too few rows for a regression with {k} columns, {some(small)}. Name fewer covariates, or use propensity_weighting."
+            )
 
 
 def _uncounted(found: Compared, propensity: Floats, rule: _Rule) -> list[str]:

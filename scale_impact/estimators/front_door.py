@@ -12,7 +12,7 @@ Standard errors by the influence of each cluster on both regressions, with t(G -
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,8 +23,10 @@ from scale_impact.core.causal.graphs.data import before_of, change_of, study_gra
 from scale_impact.core.causal.graphs.graph import listed
 from scale_impact.core.causal.graphs.identification import front_door, is_front_door
 from scale_impact.core.causal.retrials import Retrials
+from scale_impact.core.causal.row_influence import row_influence, unseen
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
+from scale_impact.core.influence import Influence
 from scale_impact.core.keys import Column
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted
@@ -35,6 +37,9 @@ EXPOSURE = True
 FEW_CLUSTERS = 40
 EXPLAINED = 1e-9
 """What is left of a column, as a share of it, under which others explain it."""
+
+EXACT = 1e-10
+"""Residuals below this share of the outcome's spread are rounding."""
 
 
 def fit(
@@ -71,17 +76,29 @@ def fit(
 
     Source: Pearl (1995), section 4.3; Pearl (2009), section 3.3.2, for linear relations.
     """
-    names, said = _mediators(panel, design, tuple(through))
+    names, said = _mediators(panel, design, _listed(through))
     plain = replace(design, graph=None)
     rows = cross_section(panel, plain, NAME, tuple(covariates), change)
     columns = [change_of(panel, plain, rows, n, change) if rows.changes else before_of(panel, rows, n) for n in names]
     asked = _Asked(rows, np.column_stack(columns))
     _refuse(asked, names)
-    return _effect(asked, names, said)
+    effect = _effect(asked, names, said)
+    return replace(effect, influence=_influence(panel, design, asked, effect.overall.std_error))
+
+
+def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _mediators(panel: Panel, design: Design, named: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     """Those named, or those of the graph; and what the graph says."""
+    own = {panel.outcome: "the outcome", design.treatment_name: "the exposure"}
+    if ends := [
+        f"through: {n!r} is {own[n]} itself, which carries no effect. Name what lies between."
+        for n in named
+        if n in own
+    ]:
+        raise DesignError(ends)
     if design.graph is None:
         if not named:
             raise DesignError(
@@ -135,12 +152,20 @@ class _Asked:
 
 @dataclass(frozen=True, eq=False)
 class _Product:
-    """Both regressions: exposure on mediators [M], mediators on outcome [M], and [n] what each row adds to the product."""
+    """Both regressions: exposure on mediators [M], mediators on outcome [M], and [n] what each row adds to the product.
+
+    ``scale``: spread of the outcome over that of the exposure; ``left``: exposure and mediators, [n, 1 + M], without what is held fixed,
+    whose ``basis`` is [n, R]; ``pull``: what each row counts in the mediators' slopes, [n, M].
+    """
 
     first: Floats
     second: Floats
     influence: Floats
+    scale: float
     rank: int
+    left: Floats
+    pull: Floats
+    basis: Floats
     known: bool
 
     @property
@@ -148,29 +173,46 @@ class _Product:
         """The effect."""
         return float(self.first @ self.second)
 
+    @property
+    def loads(self) -> Iterator[tuple[Floats, Floats]]:
+        """Of each slope what each row counts in it, [n], and the columns of its regression."""
+        yield self.left[:, 0], np.column_stack([self.basis, self.left[:, 0]])
+        for each in self.pull.T:
+            yield each, np.column_stack([self.basis, self.left])
+
 
 def _product(exposure: Floats, outcome: Floats, mediators: Floats, held: Floats, root: Floats) -> _Product:
-    """Least squares with weights ``root`` squared, of variables from which what is held fixed was taken out."""
-    columns = np.column_stack([np.ones(len(held)), held]) * root[:, None]
-    basis = _basis(columns)
-    given = np.column_stack([exposure, outcome, mediators]) * root[:, None]
+    """Least squares with weights ``root`` squared, of variables from which what is held fixed was taken out.
+
+    Each column is taken from its mean and judged by its own size, so that no unit of measurement changes what can be told.
+    """
+    basis = _basis(np.column_stack([np.ones(len(held)), _centred(held)]) * root[:, None])
+    given = _centred(np.column_stack([exposure, mediators, outcome])) * root[:, None]
     left = given - basis @ (basis.T @ given)
-    d, y, m = left[:, 0], left[:, 1], left[:, 2:]
-    known = (
-        _varies(d, given[:, 0])
-        and np.linalg.matrix_rank(np.column_stack([d, m]), tol=EXPLAINED * np.linalg.norm(given)) == 1 + m.shape[1]
-    )
-    if not known:
-        nothing = np.zeros(m.shape[1])
-        return _Product(nothing, nothing, np.zeros(len(y)), basis.shape[1], False)
+    left -= basis @ (basis.T @ left)  # once leaves rounding errors of the larger part
+    size = np.linalg.norm(given, axis=0)
+    k = basis.shape[1] + mediators.shape[1] + 1
+    if not _known(left[:, :-1], size[:-1]):
+        nothing = np.zeros(mediators.shape[1])
+        return _Product(nothing, nothing, np.zeros(len(left)), 0.0, k, left, left, basis, False)
+    d, m, y = left[:, 0], left[:, 1:-1], left[:, -1]
     first = m.T @ d / (d @ d)
-    both = np.column_stack([m, d])
-    bread = np.linalg.inv(both.T @ both)
-    slopes = bread @ both.T @ y
-    second = slopes[:-1]
-    of_first = d[:, None] * (m - np.outer(d, first)) / (d @ d)
-    of_second = (both * (y - both @ slopes)[:, None]) @ bread[:, :-1]
-    return _Product(first, second, of_first @ second + of_second @ first, basis.shape[1] + both.shape[1], True)
+    second, rest = _outcome(np.column_stack([m, d]), y, EXACT * size[-1])
+    alone = m - np.outer(d, first)
+    pull = _dual(alone)
+    influence = d * (alone @ second) / (d @ d) + rest * (pull @ first)
+    return _Product(first, second, influence, float(size[-1] / np.linalg.norm(d)), k, left[:, :-1], pull, basis, True)
+
+
+def _dual(columns: Floats) -> Floats:
+    """What each row counts in the slopes on columns, [n, M]."""
+    size = np.linalg.norm(columns, axis=0)
+    scaled = columns / size
+    return np.asarray(scaled @ np.linalg.inv(scaled.T @ scaled) / size)
+
+
+def _centred(columns: Floats) -> Floats:
+    return np.asarray(columns - columns.mean(axis=0))
 
 
 def _basis(columns: Floats) -> Floats:
@@ -179,8 +221,20 @@ def _basis(columns: Floats) -> Floats:
     return np.asarray(left[:, sizes > EXPLAINED * sizes[0]])
 
 
-def _varies(left: Floats, whole: Floats) -> bool:
-    return bool(np.linalg.norm(left) > EXPLAINED * np.linalg.norm(whole))
+def _known(left: Floats, size: Floats) -> bool:
+    """Whether something is left of each column, of a size before, and none of them follows from the others."""
+    rest = np.linalg.norm(left, axis=0)
+    return bool((rest > EXPLAINED * size).all() and np.linalg.matrix_rank(left / rest, tol=EXPLAINED) == len(rest))
+
+
+def _outcome(both: Floats, y: Floats, rounding: float) -> tuple[Floats, Floats]:
+    """Slopes of the outcome on the mediators, and what it has beside; 0 where that is no more than rounding."""
+    slopes = np.linalg.lstsq(both / np.linalg.norm(both, axis=0), y, rcond=None)[0] / np.linalg.norm(both, axis=0)
+    rest = y - both @ slopes
+    if np.linalg.norm(rest) > rounding:
+        return np.asarray(slopes[:-1]), np.asarray(rest)
+    tells = np.abs(slopes) * np.linalg.norm(both, axis=0) > rounding
+    return np.asarray(np.where(tells, slopes, 0.0)[:-1]), np.zeros(len(y))
 
 
 # ---- the effect --------------------------------------------------------------------------------
@@ -209,7 +263,8 @@ def _effect(asked: _Asked, names: tuple[str, ...], said: list[str]) -> Effect:
     codes = np.unique(rows.clusters, return_inverse=True)[1]
     sums = np.bincount(codes, found.influence)
     g, n = len(sums), len(rows)
-    error = float(np.sqrt(sums @ sums * g / (g - 1) * (n - 1) / (n - found.rank))) if g > 1 else None
+    error = float(np.sqrt(sums @ sums * g / (g - 1) * (n - 1) / (n - found.rank))) if g > 1 else 0.0
+    reason = _no_error(asked, found, error)
     few = (
         [f"The standard error rests on {counted(g, 'cluster')}; it is trusted from about {FEW_CLUSTERS} on."]
         if g < FEW_CLUSTERS
@@ -217,7 +272,7 @@ def _effect(asked: _Asked, names: tuple[str, ...], said: list[str]) -> Effect:
     )
     return Effect(
         estimator=NAME,
-        overall=Estimate(found.value, error, g - 1.0 if error is not None else None, None if error is not None else "one cluster has no error"),
+        overall=Estimate(found.value, reason=reason) if reason else Estimate(found.value, error, g - 1.0),
         sample=rows.sample(),
         inference="influence of clusters on both regressions (CR1), t distribution with G - 1 degrees of freedom",
         estimand="ATT" if rows.changes else "ATE",
@@ -225,6 +280,28 @@ def _effect(asked: _Asked, names: tuple[str, ...], said: list[str]) -> Effect:
         judged_by="analytic",
         adjusted=Adjusted(rows, again=asked.again),
     )  # fmt: skip
+
+
+def _no_error(asked: _Asked, found: _Product, error: float) -> str | None:
+    """Why there is no standard error; None where there is one."""
+    rows = asked.rows
+    if rows.n_clusters == 1:
+        return "no standard error: all rows are one cluster"
+    if error <= EXACT * found.scale:
+        return "no standard error: the outcome has no variation beside what is held fixed"
+    for load, columns in found.loads:
+        if (k := unseen(load, rows.clusters, columns)) is not None:
+            return f"no standard error: a slope rests on one cluster ({rows.labels[k]}), whose own variation cannot be seen"
+    return None
+
+
+def _influence(panel: Panel, design: Design, asked: _Asked, std_error: float | None) -> Influence | None:
+    """What each unit adds to the estimate's error, on the scale of its standard error; None without one."""
+    if std_error is None:
+        return None
+    found, rows = _whole(asked), asked.rows
+    size = float(np.linalg.norm(np.bincount(np.unique(rows.clusters, return_inverse=True)[1], found.influence)))
+    return row_influence(panel, design, rows, found.influence * (std_error / size))
 
 
 def _ways(names: tuple[str, ...], asked: _Asked, found: _Product) -> list[str]:

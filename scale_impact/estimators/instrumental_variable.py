@@ -32,8 +32,10 @@ from scale_impact.core.causal.instruments.estimation import (
     Variables,
     Vcov,
     coefficient,
+    exact,
     fitted,
     partialled,
+    resting_on,
 )
 from scale_impact.core.causal.instruments.instrumental import Instrumental, Inverted, instrumental
 from scale_impact.core.causal.instruments.rows import Asked, Effects, Rows, listed, rows_of
@@ -122,7 +124,7 @@ def fit(
     given = Asked(NAME, listed(instruments), received, listed(covariates), effects, weights)
     asked, by_graph = _by_graph(panel, design, given)
     rows = rows_of(panel, design, asked)
-    task = Task(rows, asked, method, vcov, interval, draws, level, seed, design.cluster or panel.unit)
+    task = Task(rows, asked, method, vcov, interval, draws, level, seed, design.cluster or panel.unit, panel.outcome)
     _refuse(task)
     effect = _effect(task, panel, design)
     return replace(effect, notes=(*rows.notes, *by_graph, *effect.notes))
@@ -141,6 +143,7 @@ class Task:
     level: float
     seed: int
     cluster: str | None
+    outcome: str
 
     @cached_property
     def case(self) -> Case:
@@ -240,21 +243,30 @@ def _effect(task: Task, panel: Panel, design: Design) -> Effect:
     case, rows = task.case, task.rows
     found = fitted(case, task.method)
     told = instrumental(case, found, rows.exposure_name, panel.outcome, task.method)
-    judged = _judgement(task, told)
-    overall = Estimate(found.value, found.std_error, found.df).judge(judged)
+    overall = _overall(task, told, panel)
     return Effect(
         estimator=NAME,
         overall=overall,
         sample=rows.sample,
         inference=f"{METHODS[task.method]}, {task.errors}",
         estimand="LATE",
-        summaries=_summaries(told),
-        influence=_influence(task, found, panel, design),
+        summaries=_summaries(told, overall.reason),
+        influence=None if overall.reason else _influence(task, found, panel, design),
         notes=tuple(_notes(task, told, overall)),
         judged_by="analytic",
         adjusted=None if rows.comparison is None else Adjusted(rows.comparison, again=task.again),
         instrumental=told,
     )
+
+
+def _overall(task: Task, told: Instrumental, panel: Panel) -> Estimate:
+    """The estimate with the interval asked for; with none where the instruments differ for a single cluster."""
+    own, k = told.fitted, resting_on(task.case)
+    if k is None:
+        return Estimate(own.value, own.std_error, own.df).judge(_judgement(task, told))
+    who = panel.unit_name(int(task.rows.units[k])) if panel.followed else f"row {task.rows.units[k]}"
+    reason = f"no standard error: the first stage rests on one cluster ({who}), whose own variation cannot be seen"
+    return Estimate(own.value, reason=reason)
 
 
 def _judgement(task: Task, told: Instrumental) -> Inverted | None:
@@ -276,18 +288,24 @@ def _chosen(task: Task, told: Instrumental) -> Interval:
     return "anderson_rubin" if weak else "wald"
 
 
-def _summaries(told: Instrumental) -> dict[str, Estimate]:
-    """The steps of the estimate, by instrument."""
+def _summaries(told: Instrumental, reason: str | None) -> dict[str, Estimate]:
+    """The steps of the estimate, by instrument; without errors where there is a ``reason``."""
     steps = {"first stage": told.first_stage, "reduced form": told.reduced_form}
     found = {
-        step if len(told.names) == 1 else f"{step}: {name}": Estimate(
-            float(c.values[k]), float(c.std_errors[k]), told.df
+        step if len(told.names) == 1 else f"{step}: {name}": (
+            Estimate(float(c.values[k]), reason=reason)
+            if reason
+            else Estimate(float(c.values[k]), float(c.std_errors[k]), told.df)
         )
         for step, c in steps.items()
         for k, name in enumerate(told.names)
     }
     alone, own = told.least_squares, told.fitted
-    found["least squares"] = Estimate(alone.value, alone.std_error, alone.df)
+    found["least squares"] = (
+        Estimate(alone.value, reason=reason) if reason else Estimate(alone.value, alone.std_error, alone.df)
+    )
+    if reason:
+        return found
     found["Anderson-Rubin"] = Estimate(own.value, own.std_error, own.df).judge(
         Inverted(told.anderson_rubin, "Anderson-Rubin test")
     )
@@ -317,9 +335,7 @@ def _influence(task: Task, found: Fitted, panel: Panel, design: Design) -> Influ
 def _notes(task: Task, told: Instrumental, overall: Estimate) -> list[str]:
     return [
         _said_of_late(task, told),
-        _said_of_first_stage(told, task.level),
-        *_said_of_strength(task, told),
-        *_said_of_interval(task, overall),
+        *([] if overall.reason else _said_of_errors(task, told, overall)),
         *_said_of_covariates(task),
         *_said_of_panel(task),
     ]
@@ -338,6 +354,15 @@ def _said_of_late(task: Task, told: Instrumental) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return some(names, 8)
+
+
+def _said_of_errors(task: Task, told: Instrumental, overall: Estimate) -> list[str]:
+    """What standard errors say of the first stage and of the interval."""
+    return [
+        _said_of_first_stage(told, task.level),
+        *_said_of_strength(task, told),
+        *_said_of_interval(task, overall),
+    ]
 
 
 def _said_of_first_stage(told: Instrumental, level: float) -> str:
@@ -439,6 +464,20 @@ def _refuse(task: Task) -> None:
             f"{NAME}: {_listed(data.names)} {'does' if many == 1 else 'do'} not move {rows.exposure_name} at all once controls are taken out. "
             "There is no first stage: use another instrument."
         )
+    if exact(case):
+        raise EstimationError(
+            f"{NAME}: {_fixed(task)}, so that there is no error to tell and nothing to estimate. Check the outcome's column."
+        )
+
+
+def _fixed(task: Task) -> str:
+    """Why each row's outcome is known without error, in words."""
+    rows, name = task.rows, task.outcome
+    if not np.ptp(rows.variables.outcome):
+        return f"the outcome ({name}) is the same in each row"
+    if np.linalg.norm(task.case.outcome) <= task.case.rounding:
+        return f"the outcome ({name}) follows from controls ({some(rows.covariates, 5) or 'levels'}) in each row"
+    return f"the outcome ({name}) follows from {rows.exposure_name} in each row"
 
 
 def _explained(task: Task, case: Case) -> list[str]:

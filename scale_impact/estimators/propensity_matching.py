@@ -4,8 +4,9 @@ Right where all that moves both exposure and outcome is among the covariates and
 tied neighbours count, averaged. Rows are matched within their period (or their cohort's comparison), and within ``exact``
 columns. Who has no neighbour within the caliper is left out and named: the effect is then about the others.
 
-Of an adoption design changes are compared; of repeated cross-sections with a start each treated row after it is matched to
-rows of the three other cells (the treated before, the others before and after).
+Of an adoption design changes are compared, with a propensity of each cohort's own (small ones share slopes); of repeated
+cross-sections with a start each treated row after it is matched to rows of the three other cells (the treated before, the others
+before and after).
 
 Standard errors are Abadie and Imbens': by neighbours in a row's own arm, corrected for the estimated propensity (2016) where
 that is what rows are matched on; with ``bias_correction`` on the propensity, and where rows depend on each other (clusters), from
@@ -35,6 +36,7 @@ from scale_impact.core.causal.balancing.matching_estimate import (
 )
 from scale_impact.core.causal.balancing.sections import SIGNS, TREATED_AFTER, cells_of, sections
 from scale_impact.core.causal.balancing.weights import Target, cluster_variance
+from scale_impact.core.causal.covariates import outcome_among
 from scale_impact.core.causal.cross_section import Change, CrossSection, Floats, Ints
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
@@ -120,8 +122,10 @@ def fit(
         distance == "mahalanobis" if bias_correction is None else bias_correction,
     )
     found, cells = _cells(found, listed(exact))
-    if distance == "mahalanobis" and not found.rows.covariates.shape[1]:
-        raise EstimationError(f"{NAME} with distance: mahalanobis needs covariates to be near in. Name some.")
+    if distance == "mahalanobis":
+        if not found.rows.covariates.shape[1]:
+            raise EstimationError(f"{NAME} with distance: mahalanobis needs covariates to be near in. Name some.")
+        found = replace(found, blocks=np.zeros_like(found.blocks))  # there is no model that cohorts might differ in
     return _matched(found, wish, cells)
 
 
@@ -156,6 +160,8 @@ def _caliper(distance: Distance, given: float | str | None) -> float | None:
 def _cells(found: Compared, exact: tuple[str, ...]) -> tuple[Compared, Ints]:
     """Cells that matched rows share, [n]: group (but in cross-sections with a start) and the exact columns."""
     rows = found.rows
+    if problems := outcome_among(rows._panel.outcome, exact, "exact column"):
+        raise DesignError(problems)
     groups = rows.groups if rows.side is None else np.zeros(len(rows), dtype=np.int64)
     if not exact:
         return found, groups
@@ -191,7 +197,7 @@ def _matched(found: Compared, wish: _Wish, cells: Ints) -> Effect:
     signs = np.array([-1.0, 1.0]) if rows.side is None else SIGNS
     plan = _planned(found, wish) if rows.side is None else _planned_sections(found, wish, arms)
     kept = plan.kept
-    x = columns_of((rows.controls if rows.side is None else rows.covariates)[kept])[0]
+    x = found.columns(kept) if rows.side is None else columns_of(rows.covariates[kept])[0]
     y, arms, own = rows.outcome[kept], arms[kept], cells[kept]
     rules = Rules(wish.k, plan.caliper, own, wish.corrected)
     match = matched_effect(plan.pairings, y, x, signs[arms], rules)

@@ -1,8 +1,9 @@
 """Weighting by the propensity: each side made like the people in question, by a logit of being exposed on covariates.
 
 Right where all that moves both exposure and outcome is among the covariates, the logit is right, and everybody could have
-been on either side. Of an adoption design changes are compared (trends may differ by covariates); of repeated cross-sections
-with a start four cells, each weighted to the treated after it.
+been on either side. Of an adoption design changes are compared: trends may differ by covariates, and who adopts when may depend on
+them in any way, for each cohort has a logit of its own (small ones share slopes). Of repeated cross-sections with a start four
+cells, each weighted to the treated after it.
 
 Where few are alike, inverse probabilities are large and rest on few rows. ``trim`` leaves rows without counterparts out, and
 ``estimand: ATO`` (overlap weights) asks about those who could have been on either side, whose means it balances exactly.

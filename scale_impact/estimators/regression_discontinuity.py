@@ -14,7 +14,7 @@ at once (councillors' pay, electoral rules, audits), and officials sort around s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
 from annotated_types import Ge, Gt, Len
@@ -54,6 +54,9 @@ SUSPICIOUS = 0.05
 
 WEAK = 10.0
 """First stages with a smaller F are weak: the interval of their ratio cannot be trusted."""
+
+EXACT = 1e-10
+"""Errors below this share of the outcome's range are rounding."""
 
 Width = Annotated[float, Gt(0)]
 
@@ -111,6 +114,8 @@ def fit(
     Source: Calonico, Cattaneo and Titiunik (2014), theorems 1, 3; Calonico, Cattaneo and Farrell (2020); Calonico, Cattaneo, Farrell and
     Titiunik (2019).
     """
+    _refuse_numbers(degree=degree, bias_degree=bias_degree, neighbours=neighbours, bias_bandwidth=bias_bandwidth,
+                    regularisation=regularisation, donut=donut)  # fmt: skip
     choices = _choices(bandwidth, kernel, degree, bias_degree, variance, neighbours, mass_points, regularisation)
     found = observations(panel, design, NAME, tuple(covariates), donut)
     _refuse_errors(found, variance)
@@ -147,16 +152,43 @@ def _choices(
     return Choices(kernel, degree, wide, variance, neighbours, mass_points, regularisation, rule)  # type: ignore[arg-type]
 
 
+WHOLE = {"degree": 0, "bias_degree": 1, "neighbours": 1}
+"""Options that are whole numbers, and the least of each; all others that are numbers are 0 or more."""
+
+
+def _refuse_numbers(**given: object) -> None:
+    """Refuse numbers that options cannot be, all at once."""
+    problems = []
+    for name, value in given.items():
+        if value is None or (_is_number(value, WHOLE.get(name)) and (name != "bias_bandwidth" or value)):
+            continue
+        wanted = "a number above 0" if name == "bias_bandwidth" else "a number, 0 or more"
+        whole = f"a whole number, {WHOLE.get(name)} or more"
+        problems.append(f"{name} is {value!r}; it has to be {whole if name in WHOLE else wanted}.")
+    if problems:
+        raise UsageError(problems)
+
+
+def _is_number(value: object, least: int | None) -> bool:
+    """Whether an option is a finite number of 0 or more; with ``least`` a whole one from there on."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        return False
+    if least is not None and not isinstance(value, (int, np.integer)):
+        return False
+    return bool(np.isfinite(value) and value >= (least or 0))
+
+
 def _given(bandwidth: str | float | Sequence[float], rule: Threshold) -> Bandwidths | None:
     """Bandwidths that are numbers, the untreated side's first; the bias's are the same."""
     if isinstance(bandwidth, str):
         return None
-    pair = tuple(map(float, bandwidth)) if isinstance(bandwidth, Sequence) else (float(bandwidth),) * 2
-    if len(pair) != 2 or not all(np.isfinite(h) and h > 0 for h in pair):
+    pair: tuple[Any, ...] = tuple(bandwidth) if isinstance(bandwidth, (Sequence, np.ndarray)) else (bandwidth,) * 2
+    if len(pair) != 2 or not all(_is_number(h, None) and h > 0 for h in pair):
         raise UsageError(
             f"bandwidth is {bandwidth!r}; it has to be a rule, a positive number, or two (below and above the threshold)."
         )
-    ordered = (pair[0], pair[1]) if rule.side == "above" else (pair[1], pair[0])
+    low, high = map(float, pair)
+    ordered = (low, high) if rule.side == "above" else (high, low)
     return Bandwidths(ordered, ordered)
 
 
@@ -184,8 +216,8 @@ def _effect(found: Discontinuity, panel: Panel, design: Design, bandwidth: objec
         inference=_inference(found),
         estimand="LATE",
         summaries={
-            "conventional": Estimate(made.conventional, made.conventional_error, df),
-            "bias_corrected": Estimate(made.corrected, made.conventional_error, df),
+            "conventional": _told(found, made.conventional, made.conventional_error, df),
+            "bias_corrected": _told(found, made.corrected, made.conventional_error, df),
             **{name: Estimate(value, reason=no_error) for name, value in levels.items()},
             **_first_stage(found, df),
         },
@@ -212,12 +244,19 @@ def _overall(found: Discontinuity, df: float | None) -> Estimate:
     """
     made, first = found.jump.estimate, found.jump.first_stage
     if first is None or not first.robust_error or abs(first.corrected) >= UNTOLD * first.robust_error:
-        return Estimate(made.corrected, made.robust_error, df)
+        return _told(found, made.corrected, made.robust_error, df)
     reason = (
         f"no standard error: the exposure's jump, {number(first.corrected)} (standard error {number(first.robust_error)}), may be 0, and then the "
         "data rule out no effect however large; the outcome's own jump is the summary `crossing`"
     )
     return Estimate(made.corrected, None, reason=reason)
+
+
+def _told(found: Discontinuity, value: float, error: float, df: float | None) -> Estimate:
+    """A number with its standard error, unless that is no more than rounding."""
+    if error > EXACT * float(np.ptp(found.observations.outcome)):
+        return Estimate(value, error, df)
+    return Estimate(value, reason="no standard error: the outcome does not vary around its course")
 
 
 def _first_stage(found: Discontinuity, df: float | None) -> dict[str, Estimate]:
@@ -228,7 +267,7 @@ def _first_stage(found: Discontinuity, df: float | None) -> dict[str, Estimate]:
     crossing = found.crossing().estimate
     return {
         "first_stage": Estimate(first.corrected, first.robust_error, df),
-        "crossing": Estimate(crossing.corrected, crossing.robust_error, df),
+        "crossing": _told(found, crossing.corrected, crossing.robust_error, df),
     }
 
 

@@ -9,6 +9,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.transforms import Bbox
 
     from scale_impact.core.design import Design
     from scale_impact.core.effect import Estimate
@@ -238,12 +241,35 @@ def tile_height(n: int) -> float:
 
 
 def legend_above(ax: Axes, handles: Sequence[Any] = (), columns: int = 4, order: Sequence[str] = ()) -> None:
-    """A legend above the axes, where it hides no data: handles given, or all marks by the ``order`` of their names."""
+    """A legend above the axes, where it hides no data: handles given, or all marks by the ``order`` of their names.
+
+    ``columns`` at most: fewer where names would leave the figure. Call it when labels of axes are there.
+    """
     marks = zip(*ax.get_legend_handles_labels(), strict=True)
     shown = list(handles) or [mark for mark, _ in sorted(marks, key=lambda m: _rank(m[1], order))]
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "borderaxespad": 0.0}
+    for n in range(min(columns, len(shown)), 0, -1):
+        legend = ax.legend(handles=shown, ncols=n, handletextpad=0.5, columnspacing=1.6, **place)
+        if legend.get_window_extent().width <= _room(ax):
+            break
     if shown:
-        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "borderaxespad": 0.0}
-        ax.legend(handles=shown, ncols=columns, handletextpad=0.5, columnspacing=1.6, **place)
+        # the layout makes axes narrower for what reaches beyond them to the right; this one fits, so that its height alone counts
+        legend.get_tightbbox = partial(_left_edge, legend)  # type: ignore[method-assign]
+
+
+def _left_edge(legend: Legend, renderer: Any = None) -> Bbox:
+    """A legend's height, a pixel wide."""
+    from matplotlib.transforms import Bbox
+
+    whole = legend.get_window_extent(renderer)
+    return Bbox.from_bounds(whole.x0, whole.y0, 1.0, whole.height)
+
+
+def _room(ax: Axes) -> float:
+    """Pixels from the left of the axes to the figure's right, with what is written left of the axes."""
+    whole, pad = ax.figure.bbox.width, 0.12 * ax.figure.dpi  # type: ignore[union-attr,unused-ignore]
+    around = ax.get_tightbbox()
+    return float(whole - pad - (0.0 if around is None else max(0.0, ax.bbox.x0 - around.x0)))
 
 
 def _rank(name: str, order: Sequence[str]) -> int:
@@ -300,6 +326,13 @@ def ink(colour: Sequence[float]) -> str:
     """White or dark text, whichever has more contrast with a colour (relative luminance of WCAG 2)."""
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in colour[:3]]
     return "white" if np.dot(linear, (0.2126, 0.7152, 0.0722)) < 0.27 else DARK
+
+
+def halo() -> list[Any]:
+    """Path effects of text that lies on lines or tiles."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2.2, foreground="white")]
 
 
 def cohort_colours(n: int) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.check import Check
 from scale_impact.core.effect import Estimate
-from scale_impact.core.words import within_sentence
+from scale_impact.core.words import some, within_sentence
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -29,8 +29,20 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect", level: float = 0.95) -
     _numbers(ax, check.details, rows)
     _style.tidy(ax, "x")
     _style.rows(ax, [_style.folded(r["estimator"], 30) for r in rows])
-    primary = check.details["primary"]
-    _style.unit_label(ax, f"Difference from {primary} ({_style.percent(level)} interval): {within_sentence(unit)}", "x")
+    ax.set_xlabel("\n".join(_below(check, rows, unit, level)))
+
+
+def _below(check: Check, rows: list[Mapping[str, Any]], unit: str, level: float) -> list[str]:
+    """What the axis shows; why nothing has an interval, where that is so; who was asked for another effect."""
+    told = any(r["difference_std_error"] is not None for r in rows)
+    interval = f" ({_style.percent(level)} interval)" if told else ""
+    lines = [f"Difference from {check.details['primary']}{interval}: {within_sentence(unit)}"]
+    reasons = [r["reason"] for r in rows if r["reason"] and r["difference"]]
+    if not told and reasons:
+        lines.append(f"No difference has an interval: {reasons[0].removesuffix('.')}.")
+    if others := check.details.get("other_estimands"):
+        lines.append(f"Not shown, as they estimate another effect: {some(others)}.")
+    return [_style.folded(line, 80) for line in lines]
 
 
 def height(check: Check) -> float:

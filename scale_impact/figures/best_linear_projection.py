@@ -1,6 +1,6 @@
 """What one standard deviation of each context adds to the effect, with intervals.
 
-Contexts in colour stay when all of them are counted (Holm); of grey ones chance is no bad explanation.
+Contexts in colour are told from zero when all of them are counted (Holm); of grey ones chance is no bad explanation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scale_impact.figures import _style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CLEAR, OPEN = "stays among all contexts", "does not stay"
+CLEAR, OPEN = "told from zero with all contexts counted", "not told from zero with all contexts counted"
 
 
 def height(check: Check) -> float:

@@ -1,6 +1,7 @@
 """A causal graph: causes left of effects; treatment, outcome, what is adjusted for and what nobody observed are marked.
 
-A solid arrow is a cause, a dashed line with two heads a common cause that nobody observed.
+A solid arrow is a cause, a dashed line with two heads a common cause that nobody observed; a pale arrow is a cause that drops out where
+outcomes are changes, as it does not change.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "not observed": HIDDEN,
     "other": {"edgecolor": _style.GREY, "facecolor": "white"},
 }
-COMMON = "common cause not observed"
+COMMON, DROPPED = "common cause not observed", "drops out over changes"
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,16 @@ class _Drawing:
     edges: tuple[tuple[str, str], ...]
     common: tuple[tuple[str, str], ...]
     kind: Mapping[str, str]
+    dropped: tuple[tuple[str, str], ...] = ()
 
     @property
     def layout(self) -> Layout:
         """Where its nodes lie."""
         return layered(
-            self.nodes, self.edges, self.common, [n for n, k in self.kind.items() if k in (TREATMENT, OUTCOME)]
+            self.nodes,
+            (*self.edges, *self.dropped),
+            self.common,
+            [n for n, k in self.kind.items() if k in (TREATMENT, OUTCOME)],
         )
 
 
@@ -79,7 +84,7 @@ def draw(
     layout, boxes = drawing.layout, {n: _box(n) for n in drawing.nodes}
     page = _page(layout, boxes)
     for key, route in layout.routes.items():
-        _line(ax, key, route, page, layout)
+        _line(ax, key, route, page, layout, gone=key[1] in drawing.dropped)
     for name in drawing.nodes:
         _node(ax, name, page[name], drawing.kind[name])
     _frame(ax, page, layout)
@@ -97,9 +102,9 @@ def height(graph: Graph | Check) -> float:
 def _drawing(graph: Graph | Check, treatment: str, outcome: str, adjusted: Sequence[str]) -> _Drawing:
     if isinstance(graph, Check):
         found = graph.details
-        pairs = {k: tuple((str(a), str(b)) for a, b in found[k]) for k in ("edges", "common")}
+        pairs = {k: tuple((str(a), str(b)) for a, b in found.get(k, ())) for k in ("edges", "common", "dropped")}
         kind = _kinds(found["nodes"], found[TREATMENT], found[OUTCOME], found["adjusted"], found["unobserved"])
-        return _Drawing(tuple(found["nodes"]), pairs["edges"], pairs["common"], kind)
+        return _Drawing(tuple(found["nodes"]), pairs["edges"], pairs["common"], kind, pairs["dropped"])
     hidden = [*graph.unobserved, *graph.constant]
     return _Drawing(graph.nodes, graph.edges, graph.common, _kinds(graph.nodes, treatment, outcome, adjusted, hidden))
 
@@ -172,8 +177,10 @@ def _node(ax: Axes, name: str, box: _Box, kind: str) -> None:
 # ---- arrows ------------------------------------------------------------------------------------
 
 
-def _line(ax: Axes, key: Any, route: tuple[Hashable, ...], page: Mapping[Hashable, _Box], layout: Layout) -> None:
-    """A smooth line from the right of a node to the left of another, through the places of its route."""
+def _line(
+    ax: Axes, key: Any, route: tuple[Hashable, ...], page: Mapping[Hashable, _Box], layout: Layout, *, gone: bool
+) -> None:
+    """A smooth line from the right of a node to the left of another, through the places of its route; pale where it is ``gone``."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
@@ -181,7 +188,10 @@ def _line(ax: Axes, key: Any, route: tuple[Hashable, ...], page: Mapping[Hashabl
     same = layout.layer[route[0]] == layout.layer[route[-1]]
     points = _beside(page[route[0]], page[route[-1]]) if same else _through(route, page, layout, key)
     codes = [Path.MOVETO, *[Path.CURVE4] * (len(points) - 1)]
-    look: dict[str, Any] = {"linestyle": (0, (4, 3)), "color": _style.GREY} if tie else {"color": _style.DARK}
+    look: dict[str, Any] = (
+        {"linestyle": (0, (4, 3)), "color": _style.GREY} if tie else {"color": _style.LIGHT if gone else _style.DARK}
+    )
+    kind = "tie" if tie else "dropped" if gone else "arrow"
     ax.add_patch(
         FancyArrowPatch(
             path=Path(points, codes),
@@ -189,7 +199,7 @@ def _line(ax: Axes, key: Any, route: tuple[Hashable, ...], page: Mapping[Hashabl
             mutation_scale=8,
             linewidth=1.0,
             zorder=2,
-            label=f"_{'tie' if tie else 'arrow'}: {key[1][0]}, {key[1][1]}",
+            label=f"_{kind}: {key[1][0]}, {key[1][1]}",
             shrinkA=0,
             shrinkB=0,
             **look,
@@ -260,4 +270,6 @@ def _legend(ax: Axes, drawing: _Drawing) -> None:
     handles: list[Any] = [Patch(label=k, **({"linewidth": 1.0} | LOOKS[k])) for k in there]
     if drawing.common:
         handles.append(_style.handle(_style.GREY, COMMON, **_style.DASHED))
-    _style.legend_above(ax, handles, columns=5)
+    if drawing.dropped:
+        handles.append(_style.handle(_style.LIGHT, DROPPED))
+    _style.legend_above(ax, handles, columns=6)

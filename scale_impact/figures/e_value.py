@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 5
 
+LOW = 0.06
+"""Share of the axis below which there is no room for a name."""
+
 
 def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
     """Draw the curves of the estimate and its interval's nearer end, with covariates on the diagonal."""
     found = check.details
     if not found.get("e_value") or found["e_value"] <= 1:
         return _style.say(ax, check.reason)
-    covariates = [c for c in found.get("rows") or [] if np.isfinite(c["e_value"])]
+    covariates = [c for c in found.get("rows") or [] if c["e_value"] is not None]
     top = 1.0 + 1.8 * max(found["e_value"] - 1, *(c["e_value"] - 1 for c in covariates), 0.05)
     _curve(ax, found["ratio"], found["e_value"], top, _style.VERMILLION, "the estimate")
     if found["e_value_of_interval"] is not None and found["e_value_of_interval"] > 1:
@@ -33,13 +36,18 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
     for k, c in enumerate(covariates):
         ax.plot(c["e_value"], c["e_value"], **look, label="_covariate" if k else "leaving out a covariate")
         if k < MOST_NAMES:
-            place: dict[str, Any] = {"textcoords": "offset points", "xytext": (5, -9), "fontsize": _style.SMALL}
-            ax.annotate(c["covariate"], (c["e_value"], c["e_value"]), **place)
+            _name(ax, c["covariate"], c["e_value"], low=c["e_value"] < 1 + LOW * (top - 1))
     _style.tidy(ax, None)
     ax.set(xlim=(1, top), ylim=(1, top))
     ax.set_xlabel("Risk ratio of the confounder with the exposure")
     ax.set_ylabel("Risk ratio of the confounder with the outcome")
     _style.legend_above(ax, columns=3)
+
+
+def _name(ax: Axes, name: str, at: float, *, low: bool) -> None:
+    """A covariate's name below its mark; beside it where that is the axis."""
+    place: dict[str, Any] = {"textcoords": "offset points", "xytext": (6, 3) if low else (5, -9), "zorder": 4}
+    ax.annotate(name, (at, at), **place, fontsize=_style.SMALL, path_effects=_style.halo())
 
 
 def _curve(ax: Axes, ratio: float, e_value: float, top: float, colour: str, name: str) -> None:

@@ -30,12 +30,17 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect", level: float = 0.95) -
     marks: dict[str, Any] = {"marker": "x", "linestyle": "none", "color": _style.VERMILLION, "markersize": 5}
     ax.plot(at, [r["predicted"] for r in rows], **marks, label=PREDICTED, zorder=3)
     _style.tidy(ax)
-    ax.set_xticks(at, _ends(len(at)))
+    ax.set_xticks(at, _ends(len(at), check.details.get("better")))
     ax.set_xlabel("Groups by predicted effect")
     _style.unit_label(ax, unit)
     _style.legend_above(ax, order=(EFFECT, PREDICTED, MEAN))
 
 
-def _ends(n: int) -> list[str]:
-    """Names of n groups: those at the ends say which they are."""
-    return ["1\nlowest", *(str(k) for k in range(2, n)), f"{n}\nhighest"]
+GAINS = {"more": ("gain least", "gain most"), "less": ("gain most", "gain least")}
+"""What is said of the groups with the lowest and the highest predicted effects, by what is better."""
+
+
+def _ends(n: int, better: str | None) -> list[str]:
+    """Names of n groups: those at the ends say which they are, and where it is known who should gain most."""
+    first, last = (f",\n{said}" for said in GAINS[better]) if better else ("", "")
+    return [f"1\nlowest{first}", *(str(k) for k in range(2, n)), f"{n}\nhighest{last}"]

@@ -1,6 +1,7 @@
-"""How much effects differ between contexts by each test, and the least that it would have noticed.
+"""How much effects differ between contexts by each test, and the least that the projection would have noticed.
 
-A dot left of its bar's end is a difference that the study would have missed more often than one time in five.
+A dot left of its bar's end is a difference that the study would have missed more often than one time in five, were effects a line in the
+contexts. What the other tests would have missed depends on the learner's ranking; they have no bar.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ def height(check: Check) -> float:
 
 
 def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
-    """Draw a row for each test: what it would have missed as a bar, what it estimates as a dot."""
+    """Draw a row for each test: what it would have missed as a bar where that is known, what it estimates as a dot."""
     rows = check.details.get("rows")
     if not rows:
         return _style.say(ax, check.reason)
-    ax.barh(range(len(rows)), [r["detectable"] for r in rows], height=0.5, color=_style.PALE, label=SEEN, zorder=1)
+    told = [k for k, r in enumerate(rows) if r["detectable"] is not None]
+    if told:
+        widths = [rows[k]["detectable"] for k in told]
+        ax.barh(told, widths, height=0.5, color=_style.PALE, label=SEEN, zorder=1)
     for clear, name, fill in ((True, FOUND, _style.BLUE), (False, NOT_FOUND, "white")):
         at = [k for k, r in enumerate(rows) if (r["adjusted"] < check.details["alpha"]) == clear]
         if at:

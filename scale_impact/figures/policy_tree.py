@@ -1,6 +1,7 @@
 """The best rule of depth 2 as a tree: questions, and whom it treats.
 
-Under each leaf stands the mean gain of its rows, of the data the rule was made from; what such rules are worth elsewhere stands below.
+In each leaf stands the mean gain of its rows, of the data the rule was made from; what such rules are worth elsewhere stands below. A gain is
+what is better: a fall where less of the outcome is, and the cost of treating is taken off.
 """
 
 from __future__ import annotations
@@ -25,19 +26,30 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
     if not root:
         return _style.say(ax, check.reason)
     ax.set_axis_off()
-    ax.set(xlim=(0, 1), ylim=(-0.08, 1))
+    ax.set(xlim=(0, 1), ylim=(-0.12, 1))
     _node(ax, root, 0, 0.0, 1.0)
     _worth(ax, check.details, unit)
 
 
 def _worth(ax: Axes, details: Mapping[str, Any], unit: str) -> None:
-    """What the rule is worth out of its own data."""
+    """What gains are, and what the rule gains out of its own data."""
     rule, everybody = details["values"]["rule"], details["values"]["everybody"]
     said = (
-        f"Out of sample, for each unit: the rule {number(rule['value'])} (standard error {number(rule['std_error'])}), "
-        f"everybody {number(everybody['value'])}, nobody 0. {unit}"
+        f"{_gain(details, unit)}\nOut of sample, for each unit: the rule {number(rule['value'])} (standard error "
+        f"{number(rule['std_error'])}), everybody {number(everybody['value'])}, nobody 0."
     )
-    ax.text(0.5, -0.04, _style.folded(said, 100), ha="center", va="center", fontsize=_style.SMALL, color=_style.DARK)
+    folded = "\n".join(_style.folded(line, 100) for line in said.split("\n"))
+    ax.text(0.5, 0.04, folded, ha="center", va="top", fontsize=_style.SMALL, color=_style.DARK)
+
+
+def _gain(details: Mapping[str, Any], unit: str) -> str:
+    """What is called a gain, in the words of an axis of effects where it is one (``Effect on unemployment, percentage points``)."""
+    way = "fall" if details.get("better") == "less" else "rise"
+    outcome, comma, measured = unit.removeprefix("Effect on ").rpartition(", ")
+    what = f"{outcome} ({measured})" if comma else measured
+    what = what if unit.startswith("Effect on ") else "the outcome"
+    less = f", less the cost of {number(details['cost'])} for each that is treated" if details["cost"] else ""
+    return f"Gain: {way} of {what}{less}. Larger is better; n counts units, each once a leaf."
 
 
 def _node(ax: Axes, node: Mapping[str, Any], depth: int, left: float, right: float) -> None:
@@ -45,9 +57,7 @@ def _node(ax: Axes, node: Mapping[str, Any], depth: int, left: float, right: flo
     middle, here = (left + right) / 2, LEVELS[depth]
     if "context" not in node:
         colour = _style.BLUE if node["treat"] else _style.GREY
-        said = (
-            f"{'treat' if node['treat'] else 'do not treat'}\n{_style.signed(number(node['gain']))}, n = {node['n']:,}"
-        )
+        said = f"{'treat' if node['treat'] else 'do not treat'}\ngain {_style.signed(number(node['gain']))}, n = {node['n']:,}"
         return _box(ax, middle, here, said, colour)
     sides = (("low", left, middle, "yes"), ("high", middle, right, "no"))
     for key, start, end, answer in sides:

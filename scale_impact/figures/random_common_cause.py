@@ -1,6 +1,6 @@
 """With a random covariate added: estimates around the study's.
 
-Where the estimate is stable, they lie within a sliver of the study's.
+Where the estimate is stable, they lie within a sliver of the study's interval; then the axis is theirs, and the interval is written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How much larger the effect is among those ranked first than in the mean of all, by how many are treated (TOC).
 
-The curve ends at zero, where all are treated. Where the ranking says nothing it lies at zero throughout. The band is for each share by
-itself.
+The curve ends at zero, where all are treated. Where the ranking says nothing it lies at zero throughout. Where less of the outcome is better
+those ranked first have the lowest effects, and the curve tells how far below the mean they are. The band is for each share by itself.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect", level: float = 0.95) -
         shares, low, high, color=_style.PALE, linewidth=0, zorder=1, label=f"{_style.percent(level)} for each share"
     )
     area = details["areas"][details["target"]]["value"]
-    name = f"ranked first, less mean of all ({details['target']} {_style.signed(number(area))})"
+    less = details.get("better") == "less"
+    name = f"ranked first, {'gain over' if less else 'less'} mean of all ({details['target']} {_style.signed(number(area))})"
     ax.plot(shares, [r["toc"] for r in rows], color=_style.BLUE, linewidth=1.8, zorder=3, label=name)
     _style.zero_line(ax)
     _style.tidy(ax)
     ax.set_xlabel("Share treated, those ranked first before others, %")
-    _style.unit_label(ax, f"{unit}, above the mean")
+    _style.unit_label(ax, f"{unit}, {'below' if less else 'above'} the mean")
     _style.legend_above(ax, columns=2)

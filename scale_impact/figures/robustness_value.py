@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scale_impact.core.causal.adjusted import Partial
 from scale_impact.core.causal.refutation.sensitivity import Case, adjusted_estimate, adjusted_t
 from scale_impact.core.check import Check
-from scale_impact.core.words import number
+from scale_impact.core.words import number, within_sentence
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 STEPS = 120
 
 LEAST, MOST = 0.05, 0.95
-"""Ends of the axes."""
+"""Ends of the axes; all of the outcome can be explained, all of the exposure cannot."""
 
 MOST_NAMES = 4
 """So many covariates are drawn, those that leave least of the effect."""
@@ -57,8 +57,8 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect", of: Literal["estimate"
     ax.set(xlim=(0, x), ylim=(0, y))
     ax.set_xlabel("Share of what covariates leave of the exposure that the confounder explains")
     ax.set_ylabel(_style.folded("Share of what they and the exposure leave of the outcome", 42))
-    what = f"effect ({unit})" if of == "estimate" else "t statistic"
-    ax.plot([], [], color=_style.GREY, linewidth=0.8, label=f"{what} that is left")
+    what = within_sentence(unit) if of == "estimate" else "t statistic"
+    ax.plot([], [], color=_style.GREY, linewidth=0.8, label=f"what is left ({what})")
     _style.legend_above(ax, columns=3)
 
 
@@ -76,7 +76,7 @@ def _ends(found: dict[str, Any] | Any, told: list[dict[str, Any]]) -> tuple[floa
     rv = found["robustness_value"]
     x = max([1.4 * rv, LEAST, *(1.25 * r["r2_exposure"] for r in told)])
     y = max([1.4 * rv, LEAST, *(1.25 * r["r2_outcome"] for r in told)])
-    return min(x, MOST), min(y, MOST)
+    return min(x, MOST), min(y, 1.0)
 
 
 def _contours(ax: Axes, across: Floats, up: Floats, table: Floats, limit: float) -> None:
@@ -90,16 +90,19 @@ def _contours(ax: Axes, across: Floats, up: Floats, table: Floats, limit: float)
 
 
 def _bounds(ax: Axes, told: list[dict[str, Any]], of: str, top: float) -> None:
-    """Diamonds with their names; a name that would lie on an earlier one stands below its diamond."""
+    """Diamonds with their names; a name that would lie on earlier ones, or beyond the axes, stands below its diamond."""
     look: dict[str, Any] = {"color": _style.BLUE, "marker": "D", "markersize": 4.5, "linestyle": "none", "zorder": 4}
+    look["clip_on"] = False  # a bound may lie on the upper end
     for k, r in enumerate(told):
         ax.plot(r["r2_exposure"], r["r2_outcome"], **look, label="_bound" if k else BOUNDS)
         left = r["estimate"] if of == "estimate" else r["t"]
         text = f"{r['times']:g} x {r['benchmark']}" + ("" if left is None else f" ({_style.signed(number(left))})")
-        near = any(abs(r["r2_outcome"] - other["r2_outcome"]) < NEAR * top for other in told[:k])
+        near = sum(abs(r["r2_outcome"] - other["r2_outcome"]) < NEAR * top for other in told[:k])
+        below = near + (r["r2_outcome"] > (1 - 2 * NEAR) * top)
         place: dict[str, Any] = {
             "textcoords": "offset points",
-            "xytext": (5, -9 if near else 3),
+            "xytext": (5, -9 * below if below else 3),
             "fontsize": _style.SMALL,
+            "path_effects": _style.halo(),
         }
         ax.annotate(text, (r["r2_exposure"], r["r2_outcome"]), **place, annotation_clip=True)

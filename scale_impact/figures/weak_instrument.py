@@ -13,6 +13,9 @@ from scale_impact.figures import _style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LONG = 90
+"""Letters of a line below the axis."""
+
 CURVE, SET, USUAL = "Anderson-Rubin p-value", "not rejected", "estimate and its t interval"
 
 
@@ -36,5 +39,12 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
     _style.tidy(ax)
     ax.set_ylabel("p-value")
     strength = f"effective F {number(found['effective_f'])}, needed {number(found['simplified']['0.1'])}"
-    ax.set_xlabel(_style.folded(f"Effect of {found['exposure']} ({unit}); {strength}", 90))
+    what = _effect(found["exposure"], unit)
+    ax.set_xlabel(f"{what}; {strength}" if len(what + strength) < LONG else f"{_style.folded(what, LONG)}\n{strength}")
     _style.legend_above(ax, order=(CURVE, SET, USUAL))
+
+
+def _effect(exposure: str, unit: str) -> str:
+    """Whose effect it is, on what: a unit that says "Effect on" something is not said to be one again."""
+    on = unit.removeprefix("Effect on ")
+    return f"Effect of {exposure} ({unit})" if on == unit else f"Effect of {exposure} on {on}"

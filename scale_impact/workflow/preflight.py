@@ -136,14 +136,17 @@ def _of_data(run: Run, estimate: bool) -> Preflight:
         if study.settings.treatment.planned is not None:
             refusals = _of_plan(study, panel, design, log=outcome.scale == "log")
         else:
-            refusals = [*(_of_estimators(study, panel, design) if estimate else ()), *_of_primary(study, design)]
+            refusals = [*(_of_estimators(study, panel, design, notes) if estimate else ()), *_of_primary(study, design)]
         for refused in refusals:
             errors.setdefault(str(refused), _located(refused, run, outcome))
     return Preflight(tuple(errors.values()), tuple(notes))
 
 
-def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[ScaleImpactError]:
-    """What estimators refuse; an option that one does not take is a mistake in study.yaml."""
+def _of_estimators(study: Study, panel: Panel, design: Design, notes: dict[str, None]) -> Iterator[ScaleImpactError]:
+    """What estimators refuse; an option that one does not take is a mistake in study.yaml.
+
+    ``notes`` get what the study's graph says against the covariates of one.
+    """
     for k, choice in enumerate(study.settings.estimators):
         try:
             options = options_of(study, choice, option_names(choice.name))
@@ -156,7 +159,19 @@ def _of_estimators(study: Study, panel: Panel, design: Design) -> Iterator[Scale
             what = f"{describe(choice)} stops with {type(error).__name__}: {error}"
             yield EstimationError(f"{what.rstrip('.')}. Check its options and the outcome.")
         else:
+            notes |= dict.fromkeys(_against(panel, design, effect))
             yield from _of_checks(study, panel, design, effect) if k == 0 else ()
+
+
+def _against(panel: Panel, design: Design, effect: Effect) -> list[str]:
+    """Of an effect's notes those in which the graph speaks against a covariate: such a study is better not run at all."""
+    if design.graph is None or effect.adjusted is None:
+        return []
+    from scale_impact.core.causal.graphs.adjustment import warnings
+    from scale_impact.core.causal.graphs.data import study_graph
+
+    said = warnings(study_graph(panel, design), effect.adjusted.rows.columns)
+    return [f"{effect.estimator}: {note}" for note in effect.notes if note in said]
 
 
 def _of_checks(study: Study, panel: Panel, design: Design, primary: Effect) -> Iterator[ScaleImpactError]:

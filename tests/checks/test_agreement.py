@@ -114,6 +114,8 @@ def test_the_other_sign_is_named():
     effects = {"up": _fixed(1.0), "down": _fixed(-1.0)}
     found = checked(drawn({3: 6, NEVER: 8}, 6, seed=3), effects)
     assert "down has the other sign than up" in found.reason
+    effects = {"up": _fixed(1.0), "down": _fixed(-1.0), "below": _fixed(-1.1)}
+    assert "down, below have the other sign than up" in checked(drawn({3: 6, NEVER: 8}, 6, seed=3), effects).reason
 
 
 def _fixed(sign):

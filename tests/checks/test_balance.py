@@ -88,3 +88,12 @@ def test_without_covariates_it_does_not_apply():
     found = check("balance", *given(frame), lambda p, d: si.estimate("propensity_weighting", p, d))
     assert found.verdict == "inapplicable"
     assert "Name `covariates`" in found.reason
+
+
+def test_one_covariate_alone_is_said_as_one():
+    frame = people()
+    refit = lambda p, d: si.estimate("propensity_weighting", p, d, covariates=["a"], estimand="ATO")  # noqa: E731
+    found = check("balance", *given(frame), refit)
+    assert found.reason.startswith(
+        "The one covariate does not differ by more than 0.1 standard deviations after weighting"
+    )

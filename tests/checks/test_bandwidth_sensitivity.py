@@ -90,3 +90,14 @@ def test_a_design_or_an_estimator_without_a_threshold_does_not_apply():
 
     found = checked(jump(), fit=lambda p, d: replace(refit(p, d), discontinuity=None))
     assert (found.verdict, "Use regression_discontinuity" in found.reason) == ("inapplicable", True)
+
+
+def test_bandwidths_that_hold_all_observations_test_nothing():
+    def wide(panel, design):
+        return si.estimate("regression_discontinuity", panel, design, bandwidth=1e9)
+
+    found = checked(jump(), fit=wide)
+    assert found.verdict == "inapplicable"
+    assert "All observations lie within each bandwidth" in found.reason
+    some = checked(jump(), fit=wide, options={"factors": [0.5e-9, 0.5, 2]})
+    assert [r["factor"] for r in some.details["rows"]] == [0.5e-9, 1.0]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scale_impact.core.effect import Estimate
 from scale_impact.errors import DesignError
 from tests.refuters import asked, checked, city_rows, panel_rows, regression
 
@@ -77,3 +78,20 @@ def test_wrong_options_are_told_all_at_once():
     assert len(caught.value.problems) == 2
     assert "'incomes' is no covariate of the estimate" in caught.value.problems[0]
     assert "for dense it is a probability" in caught.value.problems[1]
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["bootstrap_refutation", "data_subset", "random_common_cause", "placebo_treatment", "unobserved_confounder"],
+)
+def test_a_standard_error_that_is_rounding_judges_nothing(check):
+    """An outcome that is a covariate: estimate and error are 1e-17, and a move by 1e13 such errors is no failure."""
+    frame = city_rows().assign(score=lambda f: f["income"])
+
+    def rounded(panel, design):
+        found = regression()(panel, design)
+        return replace(found, overall=Estimate(-2.4e-17, 1e-17, 200))
+
+    found = checked(check, asked(frame), rounded, draws=20)
+    assert found.verdict == "inconclusive"
+    assert "errors around" not in found.reason

@@ -1,6 +1,7 @@
 """E-values, against the EValue package's published examples and DoWhy."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,3 +91,29 @@ def test_an_estimator_that_names_no_rows_is_told():
     found = si.check("e_value", panel_of(frame), design_of(frame), lambda p, d: si.estimate("did_2x2", p, d))
     assert found.verdict == "inapplicable"
     assert "did_2x2 does not say which rows it compares" in found.reason
+
+
+def test_a_covariate_of_a_rare_outcome_is_told_on_the_estimate_s_scale():
+    """Risk ratios of a rare outcome are far larger than its spread says: 3 risks of a thousand are little of a standard deviation."""
+    rng = np.random.default_rng(0)
+    n = 20_000
+    x = (rng.random(n) < 0.3).astype(float)
+    frame = city_rows(n).assign(income=x, measure=(rng.random(n) < 0.15 + 0.5 * x).astype(float))
+    frame["score"] = (rng.random(n) < 0.01 + 0.04 * x + 0.01 * frame["measure"]).astype(float)
+    found = checked("e_value", asked(frame), regression(covariates=["income"])).details
+    with_it, without = found["estimate"], found["estimate"] + found["rows"][0]["moves"]
+    ratio = (found["baseline"] + without) / (found["baseline"] + with_it)
+    assert found["rows"][0]["e_value"] == pytest.approx(e_value(ratio))
+    assert found["rows"][0]["e_value"] > 2 > e_value(ratio_of_means(found["rows"][0]["moves"], found["spread"]))
+
+
+def test_an_effect_larger_than_the_risk_itself_has_no_bound():
+    frame = city_rows(n=400).assign(score=lambda f: (f["score"] > 2).astype(float))
+    found = checked("e_value", asked(frame), lambda p, d: moved(regression()(p, d), -0.9))
+    assert (found.verdict, found.statistic) == ("inconclusive", None)
+    assert "is one beyond all bounds" in found.reason
+    json.dumps(found.row(), allow_nan=False)
+
+
+def moved(effect, value):
+    return replace(effect, overall=replace(effect.overall, value=value))

@@ -29,6 +29,17 @@ def test_the_statistic_is_the_difference_between_the_ends():
     assert sorted(r["effect"] for r in rows) == [r["rearranged"] for r in rows]
 
 
+def test_who_gains_most_follows_from_what_is_better():
+    made = simulated(1, slope=0.8)
+    more, less = (asked("gates", made, better=way) for way in ("more", "less"))
+    assert more.statistic == less.statistic
+    assert "the highest predicted effects (who should gain most)" in more.reason
+    assert "the highest predicted effects (who should gain least)" in less.reason
+    least, most = (more.details["contexts"][0][end] for end in ("least", "most"))
+    assert f"gain least: x1 {most:.4g} against {least:.4g}" in more.reason
+    assert f"gain least: x1 {least:.4g} against {most:.4g}" in less.reason
+
+
 def test_more_groups_than_folds_bear_are_inapplicable():
     found = asked("gates", simulated(3, n=60))
     assert found.verdict == "inapplicable"

@@ -6,6 +6,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.core.causal.graphs.graph import Graph
+from scale_impact.core.keys import wrong_options
 from scale_impact.errors import UsageError
 from tests.panels import panel_of
 
@@ -29,6 +30,7 @@ def test_the_right_graph_fits_better_than_permuted_ones():
     assert found.p_value <= 0.01
     assert found.details["complete"]
     assert len(found.details["permuted"]) == 720
+    assert "local independencies (each column given its causes" in found.reason
 
 
 def test_a_wrong_graph_fits_no_better():
@@ -55,3 +57,11 @@ def test_options_out_of_range_are_refused_at_once():
     with pytest.raises(UsageError) as found:
         run(RIGHT, method="kernel", alpha=2, alpha_test=0, permutations=3)
     assert len(found.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("permutations", -4), ("permutations", 19), ("alpha", 3), ("alpha_test", 1.0)]
+)
+def test_a_study_with_an_option_out_of_range_is_refused_before_data_are_read(option, value):
+    (problem,) = wrong_options("checks", "graph_falsification", "run", {option: value})
+    assert problem.startswith(f"graph_falsification: {option} is {value}")

@@ -6,6 +6,7 @@ import pytest
 
 import scale_impact as si
 from scale_impact.core.causal.graphs.graph import Graph
+from scale_impact.core.keys import wrong_options
 from scale_impact.errors import UsageError
 from tests.panels import drawn, panel_of
 
@@ -97,3 +98,9 @@ def test_options_out_of_range_are_refused_at_once():
     with pytest.raises(UsageError) as found:
         run(RIGHT, method="kernel", alpha=2)
     assert len(found.value.problems) == 2
+
+
+@pytest.mark.parametrize(("option", "value"), [("alpha", 3), ("alpha", 0)])
+def test_a_study_with_an_option_out_of_range_is_refused_before_data_are_read(option, value):
+    (problem,) = wrong_options("checks", "graph_implications", "run", {option: value})
+    assert problem.startswith(f"graph_implications: {option} is {value}")

@@ -1,5 +1,6 @@
 """Whether the graph and the data fix the effect, and whether the study uses what does."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 
 import scale_impact as si
+from scale_impact.core.causal.graphs.data import study_graph
 from scale_impact.core.causal.graphs.graph import LEFT_OUT_OVER_TIME, Graph
+from scale_impact.core.causal.graphs.words import assumptions
 from tests.panels import drawn, panel_of
 
 CONFOUNDED = ["d -> y", "x -> d", "x -> y"]
@@ -107,3 +110,14 @@ def test_over_changes_constant_causes_drop_out_and_what_that_leaves_out_is_said(
     assert found.verdict == "pass"
     assert "over changes" in found.reason
     assert found.details["left_out"] == list(LEFT_OUT_OVER_TIME)
+    assert found.details["dropped"] == [["soil", panel.outcome]]
+    assert f"(`soil -> {panel.outcome}`)" in found.reason
+
+
+def test_the_assumptions_name_a_cause_that_drops_out_over_changes():
+    panel = panel_of(drawn({2: 5, np.inf: 5}, 4, seed=1))
+    graph = Graph.parse(["treatment -> outcome", "soil -> treatment", "soil -> outcome"], constant=["soil"])
+    case = study_graph(panel, si.Design.from_panel(panel, first_treated="g", graph=graph))
+    said = assumptions(case, changes=True)
+    assert said[0].endswith("; and `soil`, which drops out over changes.")
+    assert "drop out over changes" not in assumptions(replace(case, dropped=()), changes=False)[0]

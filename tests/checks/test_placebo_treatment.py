@@ -161,4 +161,4 @@ def test_few_clusters_have_no_other_deals():
         "placebo_treatment", asked(panel_rows(5, fixed=True), unit="city"), regression(covariates=["income"])
     )
     assert found.verdict == "inapplicable"
-    assert "5 whole clusters" in found.reason
+    assert "Too few whole clusters can change places (5)" in found.reason

@@ -1,6 +1,7 @@
 """The best rule of depth 2 and what it is worth."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ def test_a_rule_that_is_better_than_all_and_none_passes_and_is_told():
     assert found.verdict == "pass"
     assert "treat where size above" in found.reason
     assert found.details["root"]["context"] == "size"
-    assert found.statistic == -found.details["regret"]
+    assert found.statistic == found.details["gain"] > 0
+    assert found.details["regret"] >= 0
     assert found.details["same"] > 0.9
     json.dumps(found.details, allow_nan=False)
 
@@ -29,6 +31,21 @@ def test_a_rule_that_is_better_than_all_and_none_passes_and_is_told():
 def test_where_less_is_better_the_others_are_treated():
     found = asked("policy_tree", split(), better="less")
     assert "treat where size at most" in found.reason
+    assert "Values are falls of y: larger is better." in found.reason
+
+
+def test_the_reason_says_what_values_are_and_that_nobody_said_what_is_better():
+    found = asked("policy_tree", split(), cost=0.25)
+    assert "Values are rises of y, less a cost of 0.25 for each that is treated" in found.reason
+    assert "More of the outcome is taken to be better; where less is, say `better: less`." in found.reason
+    assert "taken to be better" not in asked("policy_tree", split(), better="more").reason
+
+
+def test_units_count_once_a_leaf():
+    made = split(n=400)
+    twice = replace(made, rows=replace(made.rows, units=np.arange(400) // 2))
+    root = asked("policy_tree", twice).details["root"]
+    assert (root["n"], root["rows"]) == (200, 400)
 
 
 def test_a_cost_that_eats_all_gains_treats_nobody():

@@ -35,4 +35,12 @@ def test_an_area_below_zero_is_no_finding():
 def test_where_less_is_better_those_with_the_lowest_effects_come_first():
     made = simulated(2, slope=0.8)
     turned = replace(made, scores=-made.scores, cate=-made.cate)
-    assert asked("rank_weighted_ate", turned, better="less").statistic == asked("rank_weighted_ate", made).statistic
+    found = asked("rank_weighted_ate", turned, better="less")
+    assert found.statistic == asked("rank_weighted_ate", made).statistic
+    assert "AUTOC of gains, which are falls," in found.reason
+    assert found.reason.endswith("below the mean.")
+
+
+def test_where_nobody_says_what_is_better_more_is_and_that_is_said():
+    found = asked("rank_weighted_ate", simulated(1, slope=0.8))
+    assert "above the mean. More of the outcome is taken to be better" in found.reason

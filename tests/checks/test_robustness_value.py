@@ -1,13 +1,16 @@
 """Robustness values and bounds, against sensemakr."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import scale_impact as si
+from scale_impact.checks.robustness_value import _becomes
 from scale_impact.core.causal.adjusted import Partial
 from scale_impact.core.causal.refutation.sensitivity import case, extreme_value, robustness_value
+from scale_impact.core.effect import Estimate
 from scale_impact.errors import DesignError
 from tests.panels import drawn, panel_of, reference
 from tests.refuters import COVARIATES, asked, checked, city_rows, panel_rows, regression
@@ -177,3 +180,67 @@ def test_an_instrument_s_effect_is_no_regression():
     frame = city_rows().assign(z=lambda f: (f["age"] > 0).astype(float))
     refit = lambda p, d: si.estimate("instrumental_variable", p, d, instruments=["z"])  # noqa: E731
     assert si.check("robustness_value", *asked(frame), refit).verdict == "inapplicable"
+
+
+def stood_in(value, error, **options):
+    """The check of an estimator that is no regression, with an estimate of our own; least squares find about 1."""
+
+    def refit(panel, design):
+        found = si.estimate("doubly_robust", panel, design, covariates=COVARIATES)
+        return replace(found, overall=Estimate(value, error))
+
+    return si.check("robustness_value", *asked(city_rows(n=600)), refit, benchmarks=["age"], **options)
+
+
+def test_least_squares_speak_for_an_estimator_only_where_they_agree_with_it():
+    agreed = stood_in(1.0, 0.1)
+    assert agreed.verdict == "pass"
+    assert agreed.p_value == Estimate(1.0, 0.1).p_value
+    apart = stood_in(3.0, 0.1)
+    assert apart.verdict == "inconclusive"
+    assert "They lie outside the study's interval (3, 2.804 to 3.196)" in apart.reason
+    assert apart.p_value == Estimate(3.0, 0.1).p_value
+    nothing = stood_in(0.9, 0.6)
+    assert nothing.verdict == "inconclusive"
+    assert "holds zero as it is: there is nothing to take away" in nothing.reason
+    none = stood_in(1.0, None)
+    assert (none.verdict, none.p_value) == ("inconclusive", None)
+    assert none.details["study_interval"] is None
+
+
+def test_the_study_s_interval_is_the_one_that_counts():
+    data = asked(city_rows(n=600))
+    refit = lambda p, d: si.estimate("doubly_robust", p, d, covariates=COVARIATES)  # noqa: E731
+    wide = lambda p, d: replace(refit(p, d), overall=Estimate(1.0, 2.0))  # noqa: E731
+    assert si.check("robustness_value", *data, refit, benchmarks=["age"]).verdict == "pass"
+    assert si.check("robustness_value", *data, refit, judged=wide, benchmarks=["age"]).verdict == "inconclusive"
+
+
+def test_the_rows_of_an_estimator_that_names_none_are_told_as_changes():
+    frame = drawn({3: 8, np.inf: 12}, 5, seed=4)
+    panel = panel_of(frame)
+    design = si.Design.from_panel(panel, first_treated="g")
+    found = si.check("robustness_value", panel, design, lambda p, d: si.estimate("twfe", p, d))
+    assert found.reason.startswith("For twfe least squares on changes since before treatment stand in")
+
+
+@pytest.mark.parametrize("outcome", ["constant", "measure", "income"])
+def test_where_each_row_is_fitted_exactly_there_is_nothing_to_ask(outcome):
+    frame = city_rows().assign(constant=5.0)
+    for refit in (regression(), lambda p, d: si.estimate("doubly_robust", p, d, covariates=COVARIATES)):
+        found = checked("robustness_value", asked(frame.assign(score=frame[outcome] * 1.0)), refit)
+        assert found.verdict == "inapplicable"
+        assert "fit each row exactly" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("estimate", "left", "words"),
+    [
+        (-2.0, -1.5, "leaves -1.5 of -2"),
+        (2.0, 0.5, "leaves 0.5 of 2"),
+        (-0.02, 1.88, "moves -0.02 to 1.88"),
+        (1.0, 1.2, "moves 1 to 1.2"),
+    ],
+)
+def test_what_turns_an_estimate_or_makes_it_larger_is_no_part_of_it(estimate, left, words):
+    assert _becomes(estimate, left) == words

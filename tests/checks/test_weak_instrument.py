@@ -66,6 +66,14 @@ def test_the_curve_is_above_the_line_where_the_set_is():
         assert (p > 0.05) == (low < effect < high)
 
 
+def test_an_instrument_of_one_row_cannot_be_judged():
+    panel, design = exposed(drawn().assign(z0=lambda f: (f.index == 3) * 1.0), "y", "d")
+    found = si.check(
+        "weak_instrument", panel, design, lambda p, d: si.estimate("instrumental_variable", p, d, instruments=["z0"])
+    )
+    assert (found.verdict, "rests on one cluster" in found.reason) == ("inapplicable", True)
+
+
 def test_an_estimator_without_instruments_has_nothing_to_check():
     panel, design = exposed(drawn(), "y", "d")
     plain = replace(si.estimate("instrumental_variable", panel, design, instruments=["z0"]), instrumental=None)

@@ -374,7 +374,7 @@ def test_covariates_that_are_no_numbers_are_found_before_a_run(place, cli):
 
 def test_covariates_that_cannot_be_told_apart_are_found_before_a_run(place, cli):
     place.study(estimators=["twfe"], covariates=["zone"])
-    refused(place, cli, 13, "Covariates zone are combinations of each other or of treatment.", verbs=ESTIMATOR)
+    refused(place, cli, 10, "treatment.treated: zone is covariates.0 too.", verbs=ESTIMATOR)
 
 
 def test_outcomes_too_large_to_calculate_with_are_said(place, cli):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_impact.core.assemble import checks_of, design_of, panel_of, refuse_as_primary
+from scale_impact.core.assemble import checks_of, design_of, options_of, panel_of, refuse_as_primary
 from scale_impact.core.study import Study, describe
 from scale_impact.errors import DesignError
 from scale_impact.session import open_session
@@ -85,3 +85,19 @@ def test_it_is_refused_before_a_run_and_in_a_notebook(place):
     assert "twfe is the study's first estimator" in str(error)
     with pytest.raises(DesignError, match="twfe is the study's first estimator"):
         open_session("towns").estimate()
+
+
+@pytest.mark.parametrize(
+    ("indicator", "given"),
+    [("unemployment", {"better": "less"}), ("naturalisation_rate", {"better": "more"}), ("house_price", {})],
+)
+def test_a_check_learns_from_the_catalogue_what_is_better(place, indicator, given):
+    place.study(checks=["policy_tree"])
+    study = Study.load("towns")
+    outcome, known = study.outcomes[0].model_copy(update={"indicator": indicator}), ("cost", "better")
+    choice = study.settings.checks[0]
+    assert options_of(study, choice, known, outcome) == given
+    assert options_of(study, choice, known) == {}
+    assert options_of(study, choice, ("cost",), outcome) == {}
+    own = choice.model_copy(update={"options": {"better": "more"}})
+    assert options_of(study, own, known, outcome) == {"better": "more"}

@@ -86,6 +86,14 @@ def test_not_yet_treated_units_serve_where_the_first_period_is_asked_for():
     assert sorted(np.array(rows.labels)[rows.groups == 0]) == list("abcdefg")
 
 
+def test_the_last_cohort_is_compared_with_the_never_treated_whatever_is_anticipated():
+    starts = {"a": 4, "b": 4, "c": 8, "d": 8, "e": np.inf, "f": np.inf}
+    rows = asked(towns(starts=starts), control="not_yet", anticipation=1, change="first")
+    assert rows.group_names == ("first treated 4", "first treated 8")
+    assert sorted(np.array(rows.labels)[rows.groups == 1]) == list("cdef")
+    assert not any("left out" in n for n in rows.notes)
+
+
 def test_covariates_are_those_of_the_period_before():
     frame = towns()
     rows = asked(frame, ["x", "kind"])
@@ -200,3 +208,21 @@ def test_a_text_with_many_values_is_no_category():
 
 def test_no_covariates_are_no_columns():
     assert as_numbers({}, list("abc")).values.shape == (3, 0)
+
+
+def test_the_outcome_and_the_exposure_are_no_covariates():
+    frame = pd.DataFrame({"id": range(8), "t": 1, "y": [3.0, 1, 4, 1, 5, 9, 2, 6], "d": [0, 1] * 4, "x": range(8)})
+    frame["twin"] = 5 - 2 * frame["d"]
+    frame["kind"] = frame["d"].map({0: "hill", 1: "port"})
+    panel = si.Panel.from_frame(frame, unit="id", period="t", outcome="y")
+    design = si.Design.from_panel(panel, exposure="d", graph=Graph.parse(["d -> y", "x -> y"]))
+    with pytest.raises(DesignError, match="Covariate 'y' is the outcome itself"):
+        cross_section(panel, design, "me", ["x", "y"])
+    for name, said in (("d", "'d'"), ("twin", "'twin'"), ("kind", "'kind port'")):
+        with pytest.raises(DesignError, match=f"Covariate {said} is the exposure itself \\(d\\)"):
+            cross_section(panel, design, "me", ["x", name])
+
+
+def test_numbers_that_cannot_be_calculated_with_are_refused():
+    with pytest.raises(DesignError, match=r"Covariate 'x' is beyond 1e\+100 in some rows"):
+        as_numbers({"x": np.array([1.0, 1e200, 3.0])}, list("abc"))

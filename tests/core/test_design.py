@@ -483,6 +483,15 @@ def test_clusters_are_read_from_a_column():
     assert design_of(cities(), cluster="county").cluster_codes.tolist() == [0, 0, 0, 1, 1]
 
 
+def test_clusters_of_rows_do_not_depend_on_the_rows_order():
+    frame = pd.DataFrame({"t": 1, "y": np.arange(6.0), "d": [0, 1] * 3, "place": ["c", "c", "a", "a", "b", "b"]})
+    for rows in (np.arange(6), np.arange(6)[::-1], np.array([2, 0, 4, 1, 5, 3])):
+        some = frame.iloc[rows]
+        panel = si.Panel.from_frame(some, unit=None, period="t", outcome="y")
+        codes = si.Design.from_panel(panel, exposure="d", cluster="place").cluster_codes
+        assert list(codes) == ["abc".index(p) for p in some["place"]]
+
+
 def test_clustering_by_the_unit_is_the_default():
     assert design_of(cities(), cluster="id").cluster_codes is None
 

@@ -321,6 +321,26 @@ def test_an_outcome_that_has_another_role_too_is_refused(place, change, role):
     ]
 
 
+@pytest.mark.parametrize(
+    ("estimator", "option"),
+    [
+        ("doubly_robust", "covariates"),
+        ("dr_learner", "contexts"),
+        ("front_door", "through"),
+        ("propensity_matching", "exact"),
+    ],
+)
+def test_an_outcome_or_a_treatment_that_an_estimator_is_to_hold_fixed_is_refused(place, estimator, option):
+    change = {
+        "treatment": {"treated": "people"}, "estimators": ["twfe", {estimator: {option: ["jobs", "people"]}}], "checks": [],
+    }  # fmt: skip
+    where = f"estimators.1.{option}"
+    assert problems(place, changes=change) == [
+        f"outcomes.0.column: jobs is {where} too. An outcome is a column of its own.",
+        f"treatment.treated: people is {where} too. With the treatment held fixed nobody is left to compare: leave it out of {where}.",
+    ]
+
+
 def test_an_estimator_twice_with_other_options_is_no_repetition(place):
     place.study(estimators=["twfe", {"twfe": {"K_fixef": "full"}}])
     assert len(load(place).settings.estimators) == 2

@@ -44,3 +44,7 @@ def test_counts_agree_in_number():
         "2 cities",
         "1,200 units",
     ]
+
+
+def test_a_name_that_is_known_twice_is_listed_once():
+    assert nearest("zzz", ["score", "year", "score"]) == "Known: score, year."

@@ -204,7 +204,7 @@ def test_the_graph_says_what_to_adjust_for():
 
 def test_covariates_that_explain_the_exposure_leave_nothing_to_compare():
     with pytest.raises(EstimationError, match="nothing is left of the exposure"):
-        fitted(city_rows().assign(same=lambda f: 3 * f["measure"] + 1), covariates=["income", "same"])
+        fitted(city_rows().assign(same=lambda f: 3 * f["measure"] + f["income"]), covariates=["income", "same"])
 
 
 def test_an_exposure_that_is_fixed_in_units_has_no_effect_within_them():
@@ -272,3 +272,61 @@ def test_a_regression_imports_no_heavy_package():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def sold(n=1500, seed=3):
+    """Houses sold in four years, none twice: prices move with size, and more so from year to year."""
+    rng = np.random.default_rng(seed)
+    size, year = rng.normal(size=n), rng.integers(0, 4, n)
+    near = rng.random(n) < 1 / (1 + np.exp(-0.8 * size))
+    price = near + size * (1 + 0.4 * year) + 0.3 * year + (near & (year >= 2)) * 1.0 + 0.5 * rng.normal(size=n)
+    frame = pd.DataFrame({"year": year, "g": np.where(near, 2, np.nan), "size": size, "price": price})
+    panel = si.Panel.from_frame(frame, unit=None, period="year", outcome="price")
+    return frame, panel, si.Design.from_panel(panel, first_treated="g")
+
+
+def test_covariates_of_repeated_cross_sections_may_move_changes_too():
+    frame, *data = sold()
+    told = frame.assign(near=frame["g"].notna() * 1.0, after=(frame["year"] >= 2) * 1.0)
+    found = si.estimate("backdoor_regression", *data, covariates=["size"])
+    theirs = ols("price ~ near:after + near + C(year) + size + size:after", told)
+    assert found.overall.value == pytest.approx(theirs.params["near:after"], rel=EXACT)
+    low, high = found.overall.interval()
+    assert low < 1 < high
+    levels = si.estimate("backdoor_regression", *data, covariates=["size"], trends=False)
+    textbook = ols("price ~ near:after + near + C(year) + size", told)
+    assert levels.overall.value == pytest.approx(textbook.params["near:after"], rel=EXACT)
+    assert levels.overall.interval()[0] > 1
+    assert any("Covariates move levels only" in n for n in levels.notes)
+    assert not any("Covariates move levels only" in n for n in found.notes)
+
+
+def test_versions_with_other_covariates_have_trends_of_their_own():
+    frame, panel, design = sold()
+    found = si.estimate("backdoor_regression", panel, design, covariates=["size"]).adjusted
+    other = frame["size"].to_numpy() + np.random.default_rng(2).normal(size=len(frame))
+    again = found.again(Retrials(covariates=other[None, :, None]))
+    noisy = si.Panel.from_frame(frame.assign(size=other), unit=None, period="year", outcome="price")
+    whole = si.estimate(
+        "backdoor_regression", noisy, si.Design.from_panel(noisy, first_treated="g"), covariates=["size"]
+    )
+    assert again == pytest.approx([whole.overall.value], rel=EXACT)
+
+
+@pytest.mark.parametrize("options", [{}, {"interact": True}, {"interact": True, "estimand": "ATT"}])
+def test_each_row_s_part_of_the_error_adds_up_to_the_standard_error(options):
+    found = fitted(city_rows(), **options)
+    parts = found.influence.made()
+    assert np.sqrt((parts**2).sum()) == pytest.approx(found.overall.std_error)
+
+
+@pytest.mark.parametrize("interact", [False, True])
+def test_an_outcome_that_covariates_explain_has_no_effect_and_no_error(interact):
+    found = fitted(city_rows().assign(score=lambda f: 1e9 + f["income"]), interact=interact)
+    assert found.overall.value == 0
+    assert found.overall.std_error is None
+    assert "fits each row exactly" in found.overall.reason
+
+
+def test_an_effect_is_shown_without_its_arrays():
+    assert len(repr(fitted(city_rows()))) < 2000

@@ -77,6 +77,12 @@ def test_forests_need_units_unless_forced():
     assert estimated(KEY, exposures(world(120)), force=True, **SMALL).overall.std_error > 0
 
 
+def test_numbers_that_are_no_numbers_of_trees_are_refused():
+    with pytest.raises(DesignError) as error:
+        estimated(KEY, exposures(world()), trees=40.5, least_leaf=0)
+    assert [p.split("`")[1] for p in error.value.problems] == ["trees: 40.5", "least_leaf: 0"]
+
+
 def test_trees_come_in_bags_of_four():
     with pytest.raises(DesignError, match=r"`trees: 42` is no multiple of 4.*Use 44"):
         estimated(KEY, exposures(world()), trees=42)

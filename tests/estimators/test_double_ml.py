@@ -128,9 +128,14 @@ def test_rows_say_whom_they_are_about():
     groups = rows[rows["kind"] == "subgroup"]
     assert list(groups["label"])[-2:] == ["kind: inland", "kind: port"]
     assert groups["context"].iloc[-1]["kind port"] == 1.0
+    assert groups["context"].iloc[-1]["kind inland"] == 0.0
+    assert groups["n_units"].iloc[-2:].sum() == 240
+    assert (groups["df"] == groups["n_clusters"] - 1).all()
     units = rows[rows["kind"] == "unit"]
     assert len(units) == 240
-    assert set(units["context"].iloc[0]) == {"b", "kind port"}
+    assert {context["kind"] for context in units["context"]} == {"inland", "port"}
+    assert set(units["context"].iloc[0]) == {"b", "kind"}
+    assert set(units["n_units"]) == {1}
     assert found.estimands()[0] == "ATE"
     assert set(found.estimands()[1:]) == {"CATE"}
     assert units["std_error"].notna().all()
@@ -314,6 +319,44 @@ def test_no_overlap_is_refused_and_little_is_said():
     assert found.heterogeneity.propensity.min() == pytest.approx(0.02 * min(frame["d"].mean(), 0.5))
 
 
+@pytest.mark.parametrize("name", [KEY, "dr_learner"])
+def test_treated_without_a_counterpart_are_refused(name):
+    """Nobody is compared where covariates decide who is treated, though the never treated count nothing in an ATT."""
+    frame = world(seed=3)
+    sharp = frame.assign(d=(frame["a"] > 0.6).astype(int))
+    with pytest.raises(EstimationError, match=r"no overlap: for .* of [0-9]+ exposed .*above that of all others"):
+        estimated(name, changes(sharp))
+    with pytest.raises(EstimationError, match="no overlap"):
+        estimated(name, exposures(sharp), estimand="ATT")
+    assert estimated(name, changes(frame)).overall.std_error > 0
+
+
+def test_checks_tell_the_mean_of_the_treated_that_the_estimate_tells():
+    from scale_impact.core.causal.for_whom.projection import mean_effect, scored
+
+    found = estimated(KEY, changes(world()))
+    value, error = mean_effect(scored(found.heterogeneity))
+    assert value == pytest.approx(found.overall.value, abs=0.02 * found.overall.std_error)
+    assert error == pytest.approx(found.overall.std_error, rel=0.1)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+@pytest.mark.parametrize("data", [exposures, changes])
+def test_the_influence_of_units_makes_up_the_error(data, repeats):
+    found = estimated(KEY, data(world()), repeats=repeats)
+    assert found.influence.values.shape == (240, 1)
+    assert np.sqrt(found.influence.covariance()[0, 0]) == pytest.approx(found.overall.std_error, rel=1e-10)
+
+
+def test_estimates_of_the_same_units_can_be_told_apart():
+    panel, design = exposures(world())
+    made = {name: estimated(name, (panel, design)) for name in (KEY, "dr_learner")}
+    refits = {name: lambda panel, design, effect=effect: effect for name, effect in made.items()}
+    found = si.check("agreement", panel, design, refits[KEY], refits=refits)
+    difference = found.details["rows"][0]["difference_std_error"]
+    assert 0 < difference < 0.5 * made[KEY].overall.std_error  # of the same rows: most of their error is shared
+
+
 def test_rare_exposures_are_no_lack_of_overlap():
     frame = world(3000, seed=9)
     frame["d"] = (np.random.default_rng(4).random(3000) < 0.015 * np.exp(0.3 * frame["a"])).astype(int)
@@ -338,6 +381,9 @@ def test_wrong_options_are_said_together():
     with pytest.raises(DesignError) as error:
         asked(folds=1, repeats=0, estimand="LATE", clip=0.7)
     assert len(error.value.problems) == 4
+    with pytest.raises(DesignError) as error:
+        asked(folds=2.5, repeats=True, clip="small", level=2, seed="x")
+    assert len(error.value.problems) == 5
 
 
 def test_constant_contexts_are_refused():

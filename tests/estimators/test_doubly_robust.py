@@ -36,6 +36,37 @@ def test_changes_of_one_cohort_are_those_of_callaway_and_santanna(mpdta, cluster
     assert mine.std_error == pytest.approx(theirs.std_error, abs=1e-10)
 
 
+@pytest.mark.parametrize(("name", "method"), [(NAME, "dr"), ("propensity_weighting", "ipw")])
+@pytest.mark.parametrize("cluster", [None, "st"])
+def test_changes_of_several_cohorts_are_modelled_cohort_by_cohort(mpdta, cluster, name, method):
+    panel = si.Panel.from_frame(mpdta, unit="id", period="t", outcome="y")
+    design = si.Design.from_panel(panel, first_treated="g", cluster=cluster)
+    mine = si.estimate(name, panel, design, covariates=["lpop"]).overall
+    theirs = si.estimate("callaway_santanna", panel, design, covariates=["lpop"], method=method).summaries["cohort"]
+    assert mine.value == pytest.approx(theirs.value, abs=1e-9)
+    assert mine.std_error == pytest.approx(theirs.std_error, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [NAME, "propensity_weighting", "propensity_matching"])
+def test_cohorts_that_are_too_small_share_slopes_and_say_so(mpdta, name):
+    first = mpdta[mpdta["g"] == 2004]["id"].unique()
+    panel = si.Panel.from_frame(mpdta[~mpdta["id"].isin(first[6:])], unit="id", period="t", outcome="y")
+    effect = si.estimate(name, panel, si.Design.from_panel(panel, first_treated="g"), covariates=["lpop"])
+    said = [n for n in effect.notes if "slopes" in n]
+    assert said == [
+        "Covariates have the same slopes in first treated 2004 (6), first treated 2006 (40): too few rows (treated ones in brackets) for "
+        "slopes of each cohort's own, which need 10 of either side."
+    ]
+    once = np.ones((2, len(effect.adjusted.rows)))
+    extra = np.random.default_rng(3).normal(size=once.shape)
+    assert effect.adjusted.again(Retrials(counts=once)) == pytest.approx([effect.overall.value] * 2)
+    covariates = np.repeat(effect.adjusted.rows.covariates[None], 2, axis=0)
+    more = effect.adjusted.again(Retrials(extra=extra))
+    assert np.isfinite(more).all()
+    assert not np.isclose(more, effect.overall.value, atol=1e-9).any()
+    assert effect.adjusted.again(Retrials(covariates=covariates)) == pytest.approx([effect.overall.value] * 2)
+
+
 def test_house_prices_have_the_value_of_drdid_and_the_corrected_error(kielmc):
     effect = si.estimate(NAME, *house_prices(kielmc), covariates=["age", "agesq"])
     assert effect.overall.value == pytest.approx(reference("kielmc", "drdid_rc")["att"], abs=1e-7)
@@ -84,7 +115,7 @@ def test_asked_again_it_gives_itself_and_what_refitting_gives():
 def test_too_few_of_a_side_for_its_regression_are_refused():
     frame = people(60).assign(d=0)
     frame.loc[[3, 30], "d"] = 1
-    with pytest.raises(EstimationError, match=r"2 exposed for a regression with 3 columns|no overlap"):
+    with pytest.raises(EstimationError, match=r"a regression with 3 columns, 2 exposed|no overlap"):
         fitted(frame, NAME)
 
 

@@ -91,9 +91,21 @@ def test_weights_are_inverse_probabilities_in_each_arm():
 
 def test_doses_are_refused_with_advice():
     frame = world()
-    frame["d"] = frame["a"]
+    frame["d"] = frame["a"] + frame["b"] + np.arange(240) % 3
     with pytest.raises(DesignError, match=r"dr_learner takes an exposure of 0 or 1.*Use double_ml or causal_forest"):
         estimated(KEY, exposures(frame))
+
+
+def test_an_exact_fit_has_no_standard_error():
+    frame = world()
+    for outcome in (np.full(240, 5.0), 3.0 * frame["d"] + 7):
+        found = estimated(KEY, exposures(frame.assign(y=outcome)))
+        assert found.overall.std_error is None
+        assert "shows no variation" in found.overall.reason
+        assert found.influence is None
+        assert all("shows no variation" in r for r in found.curves["subgroups"].reasons)
+    far = estimated(KEY, exposures(frame.assign(y=frame["y"] + 1e9)))
+    assert far.overall.std_error == pytest.approx(estimated(KEY, exposures(frame)).overall.std_error, rel=1e-4)
 
 
 def test_unknown_last_stages_are_refused():

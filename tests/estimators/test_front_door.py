@@ -153,5 +153,73 @@ def test_a_mediator_that_follows_from_the_exposure_is_refused():
         fitted(frame().assign(m=lambda f: 2 * f["d"]), through=["m"])
 
 
+@pytest.mark.parametrize("column", ["y", "m", "d", "x"])
+@pytest.mark.parametrize("unit", [lambda v: v * 1e9, lambda v: v * 1e-9, lambda v: v + 1e7])
+def test_the_unit_of_measurement_changes_nothing_else(column, unit):
+    data = frame()
+    changed = data.assign(**{column: unit(data[column])})
+    found, other = (fitted(f, through=["m"], covariates=["x"]).overall for f in (data, changed))
+    assert other.p_value == pytest.approx(found.p_value, rel=1e-5)
+    ratio = np.ptp(changed[column]) / np.ptp(data[column])
+    factor = {"y": ratio, "d": 1 / ratio}.get(column, 1.0)
+    assert other.value == pytest.approx(found.value * factor, rel=1e-6)
+    assert other.std_error == pytest.approx(found.std_error * factor, rel=1e-6)
+
+
+@pytest.mark.parametrize("outcome", [lambda f: 5.0, lambda f: f["d"], lambda f: 2 * f["x"] + 0.3])
+def test_an_outcome_that_mediators_do_not_move_at_all_has_no_error(outcome):
+    found = fitted(frame().assign(y=outcome), through=["m"], covariates=["x"])
+    assert (found.overall.value, found.overall.std_error, found.influence) == (0.0, None, None)
+    assert "the outcome has no variation" in found.overall.reason
+
+
+def test_an_outcome_that_is_the_mediator_keeps_the_error_of_the_first_step():
+    found = fitted(frame().assign(y=lambda f: f["m"]), through=["m"]).overall
+    first = sm.OLS(frame()["m"], sm.add_constant(frame()[["d"]])).fit(cov_type="HC1")
+    assert found.value == pytest.approx(first.params["d"], rel=1e-9)
+    assert found.std_error == pytest.approx(first.bse["d"], rel=0.01)
+
+
+@pytest.mark.parametrize("cluster", [None, "city"])
+@pytest.mark.parametrize("alone", [0, 1])
+def test_one_cluster_on_a_side_leaves_no_standard_error(cluster, alone):
+    who = (lambda f: f["city"] == 5) if cluster else (lambda f: f.index == 20)
+    data = frame().assign(d=lambda f: np.where(who(f), 1.0 - alone, alone))
+    found = fitted(data, through=["m"], cluster=cluster).overall
+    assert found.std_error is None
+    assert "a slope rests on one cluster (row 20), whose own variation cannot be seen" in found.reason
+
+
+def test_a_mediator_of_one_row_leaves_no_standard_error():
+    data = frame().assign(m=lambda f: (f.index == 20) * 1.0)
+    assert "rests on one cluster (row 20)" in fitted(data, through=["m"]).overall.reason
+
+
+@pytest.mark.parametrize("cluster", [None, "city"])
+def test_other_estimators_can_be_compared_with_it(cluster):
+    panel = panel_of(frame(), unit=None)
+    design = si.Design.from_panel(panel, exposure="d", cluster=cluster)
+    fits = {
+        "front_door": lambda p, d: si.estimate("front_door", p, d, through=["m"], covariates=["x"]),
+        "backdoor_regression": lambda p, d: si.estimate("backdoor_regression", p, d, covariates=["x"]),
+    }
+    own = fits["front_door"](panel, design)
+    assert np.sqrt(own.influence.covariance()[0, 0]) == pytest.approx(own.overall.std_error, rel=1e-9)
+    found = si.check("agreement", panel, design, fits["front_door"], refits=fits)
+    assert found.verdict == "fail"
+    assert found.details["rows"][0]["difference_std_error"] > 0
+
+
+@pytest.mark.parametrize(("through", "words"), [("y", "is the outcome itself"), (["m", "d"], "is the exposure itself")])
+def test_outcome_and_exposure_are_no_mediators(through, words):
+    with pytest.raises(DesignError, match=words):
+        fitted(frame(), through=through)
+
+
+def test_the_outcome_is_not_held_fixed():
+    with pytest.raises(DesignError, match="Covariate 'y' is the outcome itself"):
+        fitted(frame(), through=["m"], covariates=["y"])
+
+
 def test_few_clusters_are_said():
     assert any("13 clusters" in n for n in fitted(frame(n=52), through=["m"], cluster="city").notes)

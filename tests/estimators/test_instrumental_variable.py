@@ -337,17 +337,64 @@ def test_an_instrument_with_another_way_to_the_outcome_is_warned_of_with_the_way
         ({"weights": "none"}, DesignError, "weights 'none' is 0 in row 0; a weight has to be positive"),
         ({"instruments": ["one"]}, EstimationError, "explain the instrument, one, fully"),
         ({"instruments": ["twice"], "covariates": ["x"]}, EstimationError, "explain the instrument, twice, fully"),
-        ({"covariates": ["copy"]}, EstimationError, "explain what is instrumented, d, fully"),
+        ({"covariates": ["x", "copy"]}, EstimationError, "explain what is instrumented, d, fully"),
+        ({"covariates": ["y"]}, DesignError, "Covariate 'y' is the outcome itself"),
         ({"interval": "wild", "vcov": "HC1"}, EstimationError, "changes signs by cluster"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(options, error, words):
     frame = drawn().assign(
-        word="a", one=1.0, twice=lambda f: 2 * f["x"], copy=lambda f: f["d"], none=lambda f: f["g"] * 1.0
+        word="a", one=1.0, twice=lambda f: 2 * f["x"], copy=lambda f: f["d"] + f["x"], none=lambda f: f["g"] * 1.0
     )
     frame["gone"] = frame["z0"].where(frame.index > 2)
     with pytest.raises(error, match=words):
         of(frame, **options)
+
+
+@pytest.mark.parametrize("method", ["2sls", "liml", "gmm"])
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (lambda f: 5.0, r"outcome \(y\) is the same in each row"),
+        (lambda f: 1e6 + f["d"], r"outcome \(y\) follows from d in each row"),
+        (lambda f: 3 * f["x"] - 0.1, r"outcome \(y\) follows from controls \(x\) in each row"),
+    ],
+)
+def test_an_outcome_without_error_is_refused_and_not_called_certain(outcome, words, method):
+    frame = drawn(instruments=2).assign(y=outcome)
+    with pytest.raises(EstimationError, match=words):
+        of(frame, instruments=["z0", "z1"], covariates=["x"], method=method)
+
+
+def test_an_outcome_that_the_instrument_gives_exactly_is_estimated():
+    effect = of(drawn().assign(y=lambda f: f["z0"]))
+    assert effect.overall.value == pytest.approx(1 / effect.summaries["first stage"].value)
+    assert effect.overall.p_value < 1e-6
+    assert effect.overall.interval(0.95)[0] > 0
+
+
+def test_one_unit_that_moves_the_exposure_leaves_no_standard_error():
+    frame = drawn(n=120, clusters=120).assign(z0=lambda f: (f["g"] == 7) * 1.0)
+    effect = of(frame)
+    assert effect.overall.std_error is None
+    assert effect.overall.interval(0.95) is None
+    assert "rests on one cluster (row 7)" in effect.overall.reason
+    assert effect.influence is None
+    assert effect.summaries["reduced form"].std_error is None
+    assert not any("First stage" in n for n in effect.notes)
+    frame.loc[frame["g"] == 8, "z0"] = 1.0
+    assert of(frame).overall.std_error > 0
+
+
+def test_one_treated_unit_of_a_panel_leaves_no_standard_error():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame([(u, t) for u in range(20) for t in range(6)], columns=["id", "t"])
+    frame = frame.assign(first=np.where(frame["id"] == 4, 3.0, np.inf), y=rng.normal(size=120))
+    frame = frame.assign(got=lambda f: (f["t"] >= f["first"]) * 0.8)
+    panel = si.Panel.from_frame(frame, unit="id", period="t", outcome="y")
+    design = si.Design.from_panel(panel, first_treated="first")
+    effect = fitted(panel, design, received="got")
+    assert "rests on one cluster (4)" in effect.overall.reason
 
 
 def test_fewer_clusters_than_instruments_are_refused():

@@ -146,6 +146,11 @@ def test_asked_again_it_gives_itself_and_what_refitting_gives(options):
     assert effect.adjusted.again(Retrials(extra=extra))[0] == pytest.approx(more)
 
 
+def test_the_outcome_is_no_column_to_match_on_exactly():
+    with pytest.raises(DesignError, match="Exact column 'y' is the outcome itself"):
+        fitted(people(), exact=["y"])
+
+
 def test_what_cannot_be_matched_on_is_refused():
     frame = people(100)
     with pytest.raises(UsageError, match="distance is 'euclid'") as caught:

@@ -276,11 +276,51 @@ def test_a_threshold_outside_the_data_or_a_text_is_refused():
         ({"bandwidth": [1.0]}, "positive number"),
         ({"kernel": "gauss"}, "triangular"),
         ({"degree": 2, "bias_degree": 2}, "higher degree"),
+        ({"neighbours": 0}, "neighbours is 0; it has to be a whole number, 1 or more"),
+        ({"neighbours": 2.5}, "neighbours is 2.5"),
+        ({"degree": True}, "degree is True"),
+        ({"bias_bandwidth": 0}, "bias_bandwidth is 0; it has to be a number above 0"),
+        ({"donut": "wide"}, "donut is 'wide'"),
+        ({"regularisation": np.inf}, "regularisation is inf"),
+        ({"bandwidth": [1, "a"]}, "positive number"),
+        ({"neighbours": 0, "degree": -1}, "2 problems"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         fitted(jump(), options=options)
+
+
+@pytest.mark.parametrize("options", [{}, {"variance": "hc2"}, {"covariates": ["z1"]}, {"bandwidth": 0.4}])
+def test_the_outcomes_level_changes_nothing_but_levels(options):
+    frame = drawn("plain")
+    far = frame.assign(y=frame["y"] + 2.0**30, z1=frame["z1"] + 2.0**30)  # no rounding of the shift's own beyond 2**-23
+    one, other = fitted(frame, options=options), fitted(far, options=options)
+    got, wanted = other.discontinuity.jump, one.discontinuity.jump
+    assert got.bandwidths.h == pytest.approx(wanted.bandwidths.h, rel=1e-6)
+    assert [other.overall.value, other.overall.std_error] == pytest.approx(
+        [one.overall.value, one.overall.std_error], rel=1e-6
+    )
+    assert np.array(got.levels) - 2.0**30 == pytest.approx(np.array(wanted.levels), abs=1e-6)
+    assert other.influence.values == pytest.approx(one.influence.values, abs=1e-7)
+
+
+def test_an_outcome_that_does_not_vary_is_not_called_certain():
+    with pytest.raises(EstimationError, match="does not vary around its own course"):
+        fitted(jump().assign(y=5.0))
+    for outcome, variance in ((lambda f: 5.0, "nn"), (lambda f: 1 + 2 * f["x"], "hc1")):
+        found = fitted(jump().assign(y=outcome), options={"bandwidth": 0.5, "variance": variance})
+        assert found.overall.value == pytest.approx(0, abs=1e-10)
+        assert found.overall.std_error is None
+        assert "does not vary around its course" in found.overall.reason
+        assert found.summaries["conventional"].std_error is None
+
+
+def test_the_outcome_and_the_rule_are_no_covariates():
+    frame = drawn("wide").assign(above=lambda f: (f["x"] >= design_of(f)[1].running.threshold) * 2 - 1)
+    for name, said in (("y", "outcome"), ("above", "exposure")):
+        with pytest.raises(DesignError, match=f"Covariate '{name}' is the {said} itself"):
+            fitted(frame, options={"covariates": ["z1", name]})
 
 
 def test_missing_covariates_are_refused():

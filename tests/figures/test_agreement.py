@@ -66,3 +66,13 @@ def test_a_page_grows_with_the_estimators():
 def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
     draw(Check.inapplicable("agreement", "There is one estimator."), ax)
     assert "There is one estimator." in words(ax)
+
+
+def test_without_any_interval_the_axis_says_why_and_who_is_left_out(ax):
+    found = check(row("a", 0.2, error=None, adjusted=None, reason="a does not say what each unit adds to its error"))
+    found.details["other_estimands"] = ["iv"]
+    draw(found, ax, unit="Effect on jobs")
+    lines = ax.get_xlabel().split("\n")
+    assert lines[0] == "Difference from first: effect on jobs"
+    assert "No difference has an interval: a does not say what each unit adds to its error." in " ".join(lines)
+    assert lines[-1] == "Not shown, as they estimate another effect: iv."

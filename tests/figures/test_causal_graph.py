@@ -99,3 +99,14 @@ def test_names_are_broken_where_their_parts_meet():
 def test_a_line_is_what_a_graph_without_arrows_needs(ax):
     draw(Graph.parse(["treatment -> outcome"]), ax)
     assert len(patches(ax, "arrow")) == 1
+
+
+def test_arrows_that_drop_out_over_changes_are_drawn_pale(ax):
+    details = {
+        "nodes": ["d", "y", "site"], "edges": [["d", "y"], ["site", "d"]], "dropped": [["site", "y"]], "common": [],
+        "unobserved": ["site"], "treatment": "d", "outcome": "y", "adjusted": [],
+    }  # fmt: skip
+    draw(Check("identification", "pass", "", details=details), ax)
+    assert set(patches(ax, "dropped")) == {"site, y"}
+    assert set(patches(ax, "arrow")) == {"d, y", "site, d"}
+    assert "drops out over changes" in [t.get_text() for t in ax.get_legend().get_texts()]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scale_impact as si
 from scale_impact.core.causal.discontinuity.bins import bins
-from scale_impact.figures.discontinuity import draw
+from scale_impact.figures.discontinuity import REACH, draw
 from tests.discontinuities import design_of, drawn, elections, jump, transfers
 
 
@@ -57,7 +58,7 @@ def test_fits_meet_the_threshold_at_the_levels_of_the_estimate(ax):
     h = effect.discontinuity.jump.bandwidths.h
     assert above.get_xdata()[-1] == pytest.approx(5000 + h[1])
     assert ax.get_ylabel() == "points"
-    assert ax.get_xlabel() == "x (threshold 5000)"
+    assert ax.get_xlabel() == "x (threshold 5,000)"
 
 
 def test_the_treated_lie_on_their_own_side(ax):
@@ -85,3 +86,26 @@ def test_an_effect_without_a_threshold_says_so(ax, words):
 
     draw(replace(fitted(jump()), discontinuity=None), ax)
     assert "regression_discontinuity has no threshold to show." in words(ax)
+
+
+def skewed(n=600):
+    """Populations with a long tail, and a jump at 5,000."""
+    rng = np.random.default_rng(2)
+    x = np.exp(rng.normal(8.5, 0.8, n))
+    return pd.DataFrame({"x": x, "y": 2.0 * (x >= 5000) + rng.normal(size=n), "all": 1})
+
+
+def test_bins_are_made_of_those_near_the_threshold_and_fill_the_axis(ax):
+    effect = fitted(skewed(), threshold=5000)
+    draw(effect, ax)
+    reach = REACH * max(effect.discontinuity.jump.bandwidths.h)
+    low, high = ax.get_xlim()
+    assert 5000 - 1.1 * reach < low < 5000 < high < 5000 + 1.1 * reach
+    names = {c.get_label(): c.get_offsets()[:, 0] for c in ax.collections}
+    assert all(len(x) > 5 for x in names.values())
+
+
+def test_a_threshold_that_may_be_a_year_has_no_mark_at_thousands(ax):
+    frame = skewed().assign(x=lambda f: 2005 + (f["x"] - 5000) / 500)
+    draw(fitted(frame, threshold=2005), ax)
+    assert ax.get_xlabel() == "x (threshold 2005)"

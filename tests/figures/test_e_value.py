@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scale_impact.core.check import Check
+from scale_impact.figures import figure
 from scale_impact.figures.e_value import draw
 from tests.refuters import asked, checked, city_rows
 
@@ -31,6 +32,12 @@ def test_covariates_lie_on_the_diagonal(ax, check, words):
     drawn = [(x.get_xdata()[0], x.get_ydata()[0]) for x in ax.get_lines() if x.get_marker() == "D"]
     assert drawn == [(c["e_value"], c["e_value"]) for c in check.details["rows"]]
     assert "income" in words(ax)
+
+
+def test_the_legend_of_two_curves_stays_on_the_page(check):
+    legend = figure("e_value", check, unit="Effect on jobs", source="nowhere").axes[0].get_legend()
+    assert len(legend.get_texts()) == 3
+    assert legend.get_window_extent().x1 <= 7 * 150
 
 
 def test_a_check_without_a_value_gives_its_reason(ax, words):

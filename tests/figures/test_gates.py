@@ -21,6 +21,11 @@ def test_the_ends_are_named(ax):
     assert [t.get_text() for t in ax.get_xticklabels()] == ["1\nlowest", "2", "3\nhighest"]
 
 
+def test_the_ends_say_who_gains_where_less_is_better(ax):
+    draw(asked("gates", simulated(1), groups=2, better="less"), ax)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1\nlowest,\ngain most", "2\nhighest,\ngain least"]
+
+
 def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
     draw(Check.inapplicable("gates", "Fold 1 is too small."), ax)
     assert "Fold 1 is too small." in words(ax)

@@ -28,3 +28,10 @@ def test_the_legend_says_what_was_drawn(ax, words):
 def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
     draw(Check.inapplicable("random_common_cause", "There are 3 rows."), ax)
     assert "There are 3 rows." in words(ax)
+
+
+def test_estimates_that_span_a_sliver_of_the_interval_have_the_axis_for_themselves(ax, words):
+    draw(check(estimates=[0.99, 1.0, 1.01], interval=[-1.0, 3.0]), ax)
+    assert 0.98 < ax.get_xlim()[0] < 0.99
+    assert 1.01 < ax.get_xlim()[1] < 1.02
+    assert "its interval, \N{MINUS SIGN}1 to 3" in words(ax)

@@ -3,6 +3,7 @@
 import pytest
 
 from scale_impact.core.check import Check
+from scale_impact.figures import figure
 from scale_impact.figures.robustness_value import draw
 from tests.refuters import asked, checked, city_rows
 
@@ -30,13 +31,24 @@ def test_the_line_of_no_effect_crosses_the_diagonal_at_the_robustness_value(ax, 
 def test_contours_of_t_say_where_the_interval_ends_at_zero(ax, check, words):
     draw(check, ax, of="t")
     assert "the interval ends at zero" in words(ax)
-    assert "t statistic that is left" in words(ax)
+    assert "what is left (t statistic)" in words(ax)
 
 
 def test_covariates_are_named_with_what_they_leave(ax, check, words):
     draw(check, ax)
     assert any(w.startswith("1 x age (") for w in words(ax))
     assert "nothing is left" in words(ax)
+
+
+def test_the_unit_is_said_once_and_the_legend_stays_on_the_page(check):
+    page = figure(
+        "robustness_value", check, unit="Effect on residual waste per inhabitant, kg per inhabitant", source="s"
+    )
+    legend = page.axes[0].get_legend()
+    assert "what is left (effect on residual waste per inhabitant, kg per inhabitant)" in [
+        t.get_text() for t in legend.get_texts()
+    ]
+    assert legend.get_window_extent().x1 <= page.bbox.x1
 
 
 def test_a_check_that_does_not_apply_gives_its_reason(ax, words):

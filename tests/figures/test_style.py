@@ -86,3 +86,23 @@ def test_hollow_dots_have_no_interval_and_missing_estimates_no_dot(ax):
     hollow = [line for line in ax.get_lines() if line.get_label() == "effect, no interval"]
     assert hollow[0].get_xydata().tolist() == [[1.0, 2.0]]
     assert hollow[0].get_markerfacecolor() == "white"
+
+
+@pytest.mark.parametrize(("letters", "rows"), [(10, 1), (30, 2), (70, 3)])
+def test_a_legend_has_as_many_columns_as_fit_beside_what_is_left_of_the_axes(letters, rows):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with _style.theme():
+        fig = Figure(figsize=(7, 4), layout="constrained")
+        FigureCanvasAgg(fig)
+        ax = fig.add_subplot()
+        for k in range(3):
+            ax.plot([0, 1], [k, k], label=f"{k} " + "x" * letters)
+        ax.set_ylabel("so much")
+        _style.legend_above(ax, columns=3)
+        fig.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x1 <= fig.bbox.x1
+    assert ax.get_window_extent().x1 >= 0.97 * fig.bbox.x1  # a legend that is too wide would push the axes in
+    lines = {round(text.get_window_extent().y0) for text in ax.get_legend().get_texts()}
+    assert len(lines) == rows

@@ -23,6 +23,14 @@ def test_curve_set_and_interval_are_drawn(ax, marks):
     assert ax.get_xlim() == (-1.0, 3.0)
 
 
+def test_an_effect_is_said_once_and_a_long_label_is_broken_before_the_strength(ax):
+    draw(check(), ax, unit="Effect on residual waste per inhabitant, kg per inhabitant")
+    assert ax.get_xlabel().split("\n") == [
+        "Effect of schooling on residual waste per inhabitant, kg per inhabitant",
+        "effective F 14.14, needed 23.11",
+    ]
+
+
 def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
     draw(Check.inapplicable("weak_instrument", "twfe uses no instruments."), ax)
     assert "twfe uses no instruments." in words(ax)

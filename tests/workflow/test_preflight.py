@@ -116,3 +116,18 @@ def test_options_of_checks_that_fit_are_no_problem(place):
 def test_a_problem_of_an_option_names_its_estimator_once(place):
     (problem,) = compared(place, largest=0.01)
     assert problem.startswith("synthetic_control: 6 donors need `largest`")
+
+
+EDGES = ["zone -> jobs", "people -> zone", "people -> jobs", "zone -> ljobs", "jobs -> ljobs"]
+
+
+def test_covariates_that_the_graph_speaks_against_are_said_at_check(place):
+    exposed = {"treatment": {"exposure": "zone"}, "design": {}, "estimators": ["backdoor_regression"], "checks": [],
+               "template": "quick", "graph": {"edges": EDGES}}  # fmt: skip
+    found = preflight(run_of(place, **exposed, covariates=["people", "ljobs"]))
+    assert found.errors == ()
+    said = [n for n in found.notes if n.startswith("backdoor_regression: Covariate `ljobs` is a ")]
+    assert [n.split("`ljobs` is a ")[1].split()[0] for n in said] == ["consequence", "collider:"]
+    assert found == preflight(run_of(place, **exposed, covariates=["people", "ljobs"]))
+    assert not any("Covariate" in n for n in preflight(run_of(place, **exposed, covariates=["people"])).notes)
+    assert not any("Adjusted for" in n for n in preflight(run_of(place, **exposed)).notes)

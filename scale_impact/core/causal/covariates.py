@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scale_impact.core.panel import LARGEST
 from scale_impact.core.words import counted, plain, some
 from scale_impact.errors import DesignError
 
 MANY_TEXTS = 50
 """A text column with more values than this is no category."""
+
+SAME = 1 - 1e-12
+"""Columns with a larger correlation say the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +30,28 @@ class Columns:
     notes: tuple[str, ...]
 
 
-def as_numbers(columns: Mapping[str, NDArray[Any]], labels: Sequence[str]) -> Columns:
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked of the rows: the outcome's name, the exposure's name and its values [n]. Neither can be held fixed."""
+
+    outcome: str
+    exposure: str
+    exposed: NDArray[np.float64]
+
+
+def as_numbers(columns: Mapping[str, NDArray[Any]], labels: Sequence[str], asked: Question | None = None) -> Columns:
     """Columns of data as numbers.
 
     Raises
     ------
     DesignError
-        Values are missing or infinite (with the rows), or a text has more than 50 values. All problems at once.
+        Values are missing, infinite or beyond 1e100, a text has more than 50 values, or a column is the outcome or the exposure
+        that is asked about. All problems at once.
     """
-    problems = [p for name, raw in columns.items() for p in _problems(name, pd.Series(raw), labels)]
+    problems = [] if asked is None else outcome_among(asked.outcome, columns, "covariate")
+    problems += [p for name, raw in columns.items() for p in _problems(name, pd.Series(raw), labels)]
+    if not problems and asked is not None:
+        problems = [p for name, raw in columns.items() for p in _is_exposure(name, pd.Series(raw), asked)]
     if problems:
         raise DesignError(problems)
     parts = [_numbers(name, pd.Series(raw)) for name, raw in columns.items()]
@@ -46,6 +63,33 @@ def as_numbers(columns: Mapping[str, NDArray[Any]], labels: Sequence[str]) -> Co
     notes += [f"{c} says the same as {other} and is left out of the covariates." for c, other in twice.items()]
     kept = [str(c) for c in made.columns if c not in constant and c not in twice]
     return Columns(made[kept].to_numpy(dtype=np.float64).reshape(len(labels), len(kept)), tuple(kept), tuple(notes))
+
+
+def outcome_among(outcome: str, columns: Iterable[str], what: str) -> list[str]:
+    """Why the outcome cannot be one of some columns, such as a ``covariate``; nothing where it is none."""
+    return [
+        f"{what.capitalize()} {outcome!r} is the outcome itself, which leaves nothing to find. Leave it out; if its value before the treatment "
+        "is meant, make that a column of its own."
+        for name in columns
+        if name == outcome
+    ]
+
+
+def _is_exposure(name: str, column: pd.Series[Any], asked: Question) -> list[str]:
+    """Say so where a covariate, or one of its categories, is the exposure (up to scale and shift)."""
+    made = _numbers(name, column)
+    same = [c for c, values in made.items() if _alike(np.asarray(values), asked.exposed)]
+    return [
+        f"Covariate {str(c)!r} is the exposure itself ({asked.exposure}): with it held fixed nobody exposed is left to compare with others. "
+        "Leave it out."
+        for c in same
+    ]
+
+
+def _alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return size > 0 and abs(float(a @ b)) > SAME * size
 
 
 def _problems(name: str, column: pd.Series[Any], labels: Sequence[str]) -> list[str]:
@@ -65,8 +109,11 @@ def _problems(name: str, column: pd.Series[Any], labels: Sequence[str]) -> list[
             f"Covariate {name!r} holds {many:,} different texts, such as {plain(column.iloc[0])!r}: it is no category. Use a number, "
             f"or up to {MANY_TEXTS} categories."
         ]  # fmt: skip
-    if not np.isfinite(column.to_numpy(dtype=np.float64)).all():
+    size = np.abs(column.to_numpy(dtype=np.float64)).max(initial=0.0)
+    if not np.isfinite(size):
         return [f"Covariate {name!r} is infinite in some rows. Correct the values (the log of 0?)."]
+    if size > LARGEST:
+        return [f"Covariate {name!r} is beyond {LARGEST:g} in some rows. Measure it in a larger unit."]
     return []
 
 
@@ -89,7 +136,7 @@ def _repeated(made: pd.DataFrame, values: NDArray[np.float64]) -> dict[str, str]
         return {}
     with np.errstate(invalid="ignore", divide="ignore"):
         standard = (values - values.mean(axis=0)) / np.where(spread > 0, spread, np.nan)
-        alike = np.abs(standard.T @ standard) / len(values) > 1 - 1e-12
+        alike = np.abs(standard.T @ standard) / len(values) > SAME
     names = [str(c) for c in made.columns]
     first = {j: int(np.flatnonzero(alike[:j, j])[0]) for j in range(len(names)) if alike[:j, j].any()}
     return {names[j]: names[i] for j, i in first.items()}

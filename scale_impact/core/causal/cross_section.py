@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.covariates import Columns, as_numbers
+from scale_impact.core.causal.covariates import Columns, Question, as_numbers
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Sample
 from scale_impact.core.panel import Panel
@@ -166,7 +166,7 @@ def cross_section(
     Raises
     ------
     DesignError
-        Covariates are missing or cannot be told; treatment switches off; nobody is left to compare with; the graph does not
+        Covariates are missing, cannot be told, or are the outcome or the exposure; treatment switches off; nobody is left to compare with; the graph does not
         identify the effect.
     """
     columns, said = _chosen(panel, design, covariates)
@@ -178,7 +178,8 @@ def cross_section(
         rows = _changes(panel, design, key, change)
     if not len(rows) or not np.ptp(rows.exposure):
         raise DesignError(f"{key} has nobody to compare with: {' '.join(rows.notes) or 'all rows are exposed alike.'}")
-    found = as_numbers({c: panel.column(c)[rows.observations] for c in columns}, rows.labels)
+    asked = Question(panel.outcome, rows.exposure_name, rows.exposure)
+    found = as_numbers({c: panel.column(c)[rows.observations] for c in columns}, rows.labels, asked)
     return _with(rows, found, columns, said)
 
 
@@ -321,8 +322,8 @@ def _window(design: Design, start: int, change: Change) -> tuple[int, Ints]:
     """End of the periods that count, and the cohorts to compare with: untreated until then."""
     cohorts = np.arange(len(design.starts))
     never = design.never_treated
-    whole = design.control == "never" or (never is not None and change == "mean")
-    end = design.n_periods if whole else int(design.starts.max()) - design.anticipation
+    last = int(design.starts[design.adopting].max()) - design.anticipation  # from then on nobody is untreated
+    end = design.n_periods if never is not None else last
     end = min(end, start + 1) if change == "first" else end
     if design.control == "never":
         return end, np.array([never])

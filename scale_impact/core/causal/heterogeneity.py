@@ -39,6 +39,8 @@ class Heterogeneity:
         [n], mean outcome given covariates, cross-fitted.
     predict:
         Conditional effects of other contexts: frame in, frame with ``estimate``, ``ci_low``, ``ci_high`` out.
+    modelled:
+        [n], the effects that ``scores`` mend by residuals; None: ``cate``.
     estimand:
         Whose average effect the scores have for their mean: ``ATE`` or ``ATT``.
     """
@@ -53,3 +55,4 @@ class Heterogeneity:
     estimand: str
     std_errors: Floats | None = None
     predict: Callable[[Any], pd.DataFrame] | None = None
+    modelled: Floats | None = None

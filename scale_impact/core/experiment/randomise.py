@@ -280,25 +280,27 @@ def _wrong_options(frame: pd.DataFrame, rule: _Rule) -> list[str]:
         problems.append(f"{' and '.join(given)} say the same thing: give one of share, arms, steps.")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         problems.append(f"seed is {seed!r}; it has to be a whole number, 0 or more.")
-    if rule.share is not None and not 0 < rule.share < 1:
+    if rule.share is not None and not (_is_number(rule.share) and 0 < rule.share < 1):
         problems.append(f"share is {rule.share!r}; it has to lie between 0 and 1.")
     for name in ("arms", "steps"):
         problems += _wrong_arms(name, getattr(rule, name))
     return problems + _wrong_criterion(rule)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
 def _wrong_arms(name: str, given: Any) -> list[str]:
     if given is None:
         return []
+    if isinstance(given, str) or not isinstance(given, (Mapping, Sequence)):
+        return [f"{name} is {given!r}; it has to be a list of labels, or labels with their shares."]
     if len(given) < 2:
         return [f"{name} has {counted(len(given), 'entry', 'entries')}; at least two are needed."]
     if not isinstance(given, Mapping):
         return [f"{name} names an entry twice."] if len(set(given)) < len(given) else []
-    odd = [
-        f"{k}: {v!r}"
-        for k, v in given.items()
-        if isinstance(v, bool) or not isinstance(v, (int, float, np.number)) or not v > 0
-    ]
+    odd = [f"{k}: {v!r}" for k, v in given.items() if not (_is_number(v) and v > 0)]
     if odd:
         return [f"{name}: shares or numbers have to be above 0 ({some(odd)})."]
     total = float(sum(given.values()))
@@ -313,9 +315,9 @@ def _wrong_criterion(rule: _Rule) -> list[str]:
         problems.append("acceptance and max_imbalance need `balance`: the columns that have to be alike.")
     if rule.acceptance is not None and rule.max_imbalance is not None:
         problems.append("acceptance and max_imbalance are two ways to say what is admissible: give one.")
-    if rule.acceptance is not None and not LEAST * 10 <= rule.acceptance <= 1:
+    if rule.acceptance is not None and not (_is_number(rule.acceptance) and LEAST * 10 <= rule.acceptance <= 1):
         problems.append(f"acceptance is {rule.acceptance!r}; it has to lie between {LEAST * 10:g} and 1.")
-    if rule.max_imbalance is not None and not rule.max_imbalance > 0:
+    if rule.max_imbalance is not None and not (_is_number(rule.max_imbalance) and rule.max_imbalance > 0):
         problems.append(f"max_imbalance is {rule.max_imbalance!r}; it has to be above 0.")
     return problems
 

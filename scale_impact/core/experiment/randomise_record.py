@@ -73,6 +73,15 @@ class Assignment:
     balance: pd.DataFrame
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        """In a line: how many units got which arm, from which seed, and how far arms are apart."""
+        counts = np.bincount(self.codes, minlength=len(self.arms))
+        dealt = ", ".join(f"{_arm(a)}: {n:,}" for a, n in zip(self.arms, counts, strict=True))
+        apart = [float(v) for v in self.balance.get("largest difference", ())]
+        told = f", largest difference {max(apart):.3g} standard deviations" if apart else ""
+        tries = counted(self.tries, "try", "tries")
+        return f"Assignment({counted(len(self.units), 'unit')}, {self.column} {{{dealt}}}, seed {self.seed}, {tries}{told})"
+
     @property
     def by_unit(self) -> dict[str, Any]:
         """The arm of each unit."""
@@ -120,10 +129,21 @@ class Assignment:
             )
         text = json.dumps({**self._sealed(), "hash": self.hash, **self._told()}, indent=1, ensure_ascii=False)
         rows = StringIO()
-        write_csv(self.frame, rows)
+        write_csv(self._readable(), rows)
         table.parent.mkdir(parents=True, exist_ok=True)
         _written({table: rows.getvalue(), record: text + "\n"})
         return record
+
+    def _readable(self) -> pd.DataFrame:
+        """The table with its arms as they are called: 2027 and an empty cell, where a column with gaps has 2027.0."""
+        import pandas as pd
+
+        if not any(a is None for a in self.arms) or not all(float(a).is_integer() for a in self.arms if _is_number(a)):
+            return self.frame
+        if not all(a is None or _is_number(a) for a in self.arms):
+            return self.frame
+        arms = pd.array([None if (a := self.arms[c]) is None else int(a) for c in self.codes], dtype="Int64")
+        return self.frame.assign(**{self.column: arms})
 
     def _sealed(self) -> dict[str, Any]:
         """What the hash is made of."""
@@ -185,6 +205,14 @@ class Assignment:
             np.array(found["dealt"], dtype=np.int64), found["tries"], found["acceptance"],
             pd.DataFrame(found["balance"]), tuple(found["notes"]),
         )  # fmt: skip
+
+
+def _is_number(arm: object) -> bool:
+    return isinstance(arm, (int, float, np.number)) and not isinstance(arm, bool)
+
+
+def _arm(arm: object) -> str:
+    return "never" if arm is None else plain(arm)
 
 
 def _written(files: Mapping[Path, str]) -> None:
@@ -286,7 +314,7 @@ def balance_table(columns: Floats, names: tuple[str, ...], codes: Codes, arms: t
     rows = [
         {
             "covariate": name,
-            **{f"mean {'never' if arm is None else plain(arm)}": float(means[a, k]) for a, arm in enumerate(arms)},
+            **{f"mean {_arm(arm)}": float(means[a, k]) for a, arm in enumerate(arms)},
             "largest difference": float(np.ptp(means[:, k]) / spread[k]),
         }
         for k, name in enumerate(names)

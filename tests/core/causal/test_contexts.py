@@ -35,7 +35,14 @@ def test_texts_become_dummies_and_groups_as_they_are():
     found = contexts_of(rows, ["place"], "double_ml")
     groups = groups_of(rows, found)
     assert names(groups) == ["place: north", "place: south", "place: west"]
-    assert found.means(groups[1].rows) == {"place south": 1.0, "place west": 0.0}
+    assert found.means(groups[1].rows) == {"place north": 0.0, "place south": 1.0, "place west": 0.0}
+
+
+def test_a_group_has_the_share_of_each_text_and_a_unit_its_own():
+    found = contexts_of(rows_of(["x", "place"]), None, "double_ml")
+    assert found.means(np.arange(4)) == {"x": 2.25, "place north": 0.5, "place south": 0.25, "place west": 0.25}
+    assert found.of_unit(np.array([3])) == {"x": 4.5, "place": "north"}
+    assert found.of_unit(np.array([2, 3])) == {"x": 3.75, "place north": 0.5, "place south": 0.0, "place west": 0.5}
 
 
 def test_numbers_are_cut_into_thirds():

@@ -30,3 +30,11 @@ def test_the_ends_are_those_of_the_check():
     assert list(table.index) == ["x1", "x2", "x3"]
     assert table.loc["x1", "difference"] == round(found.details["contexts"][0]["difference"], 4)
     assert len(ends([])) == 0
+
+
+def test_the_ends_are_those_who_gain_where_it_is_known_what_is_better():
+    made = simulated(1, slope=0.8)
+    plain, more, less = (ends([asked("gates", made, better=way)]).loc["x1"] for way in (None, "more", "less"))
+    assert (more["gain_least"], more["gain_most"]) == (plain["lowest"], plain["highest"])
+    assert (less["gain_least"], less["gain_most"]) == (plain["highest"], plain["lowest"])
+    assert less["difference"] == -more["difference"]

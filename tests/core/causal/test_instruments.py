@@ -142,3 +142,21 @@ def test_what_controls_explain_is_named():
     assert partialled(variables(frame, ["z0", "z1", "sum"]), "HC1").explained == ("sum",)
     assert partialled(variables(frame, ["z0", "z1"]), "HC1").explained == ()
     assert partialled(variables(frame, ["z0"], ["x", "d"]), "HC1").explained == ("exposure",)
+
+
+@pytest.mark.parametrize("level", [1e6, 1e10, 1e12])
+def test_a_control_far_from_zero_is_no_less_a_control(level):
+    frame = drawn()
+    near, far = (partialled(variables(f, ["z0"]), "HC1") for f in (frame, frame.assign(x=frame["x"] + level)))
+    assert far.basis.shape == near.basis.shape
+    assert coefficient(far, "2sls") == pytest.approx(coefficient(near, "2sls"), rel=1e-2 * level / 1e12 + 1e-9)
+
+
+def test_a_control_that_is_one_number_a_unit_leaves_nothing_beside_unit_effects():
+    frame = drawn(clusters=20).assign(tenth=lambda f: 0.1 * f["g"])
+    with_it, without = (
+        partialled(variables(frame, ["z0"], c, clusters="g", units=frame["g"].to_numpy()), "CR1")
+        for c in (["x", "tenth"], ["x"])
+    )
+    assert with_it.basis.shape == without.basis.shape
+    assert coefficient(with_it, "2sls") == pytest.approx(coefficient(without, "2sls"), rel=1e-10)

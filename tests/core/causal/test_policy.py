@@ -80,7 +80,7 @@ def test_a_rule_is_worth_its_mean_gain_where_it_was_not_made():
     found = learn(scored(by_hand(np.sign(x), x, {"x": x}, folds=np.arange(4000) % 4)), 0.0, 64, 50)
     assert found.value.value == pytest.approx(0.5, abs=0.03)
     assert found.treated == pytest.approx(0.5, abs=0.05)
-    assert found.regret == pytest.approx(max(np.sign(x).mean(), 0) - found.value.value)
+    assert found.gain == pytest.approx(found.value.value - max(np.sign(x).mean(), 0))
     assert found.p_value < 1e-6
 
 
@@ -97,6 +97,24 @@ def test_a_cost_above_all_effects_treats_nobody():
     assert found.best_constant == ("nobody", 0.0)
     assert (found.value.value, found.value.std_error) == (0.0, 0.0)
     assert found.p_value == pytest.approx(0.5)
+
+
+def test_regret_is_what_the_best_rule_would_have_added_and_never_negative():
+    for seed, slope in ((0, 0.0), (1, 0.8), (2, 3.0)):
+        found = learn(scored(simulated(seed, n=300, slope=slope, mean=0.2)), 0.0, 32, 10)
+        assert found.regret == pytest.approx(found.promised - found.value.value)
+        assert found.regret >= max(0.0, -found.gain)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_regret_is_no_smaller_than_against_the_best_rule(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(400, 2))
+    scores = np.sign(x[:, 0]) + 2 * rng.normal(size=400)
+    made = by_hand(scores, x[:, 0], {"x": x[:, 0], "z": x[:, 1]}, folds=np.arange(400) % 4)
+    found = learn(scored(made), 0.0, 1000, 20)
+    best = (scores * (x[:, 0] > 0)).mean()  # of the rule that is best in truth
+    assert found.regret >= max(best - found.value.value, 0.0)
 
 
 def test_the_oracle_is_no_smaller_than_any_rule():

@@ -13,7 +13,7 @@ def test_slopes_and_hc3_errors_are_those_of_statsmodels():
 
     rows = scored(simulated(1, n=300, slope=0.5))
     columns = np.column_stack([np.ones(300), rows.contexts])
-    found = regress(rows.scores, columns, rows.weight, rows.clusters)
+    found = regress(rows, columns)
     theirs = sm.OLS(rows.scores, columns).fit(cov_type="HC3")
     assert found.coefficients == pytest.approx(theirs.params, rel=1e-10)
     assert found.std_errors == pytest.approx(theirs.bse, rel=1e-10)
@@ -22,7 +22,7 @@ def test_slopes_and_hc3_errors_are_those_of_statsmodels():
 def test_errors_by_cluster_are_those_of_leaving_each_cluster_out():
     rows = scored(simulated(2, n=200, members=4, slope=0.5))
     columns = np.column_stack([np.ones(200), rows.contexts])
-    found = regress(rows.scores, columns, rows.weight, rows.clusters)
+    found = regress(rows, columns)
     left = [
         np.linalg.lstsq(columns[rows.clusters != g], rows.scores[rows.clusters != g], rcond=None)[0] for g in range(50)
     ]
@@ -33,19 +33,37 @@ def test_errors_by_cluster_are_those_of_leaving_each_cluster_out():
 def test_rows_of_one_cluster_each_and_clusters_of_one_row_give_the_same_errors():
     rows = scored(simulated(3, n=100))
     columns = np.column_stack([np.ones(100), rows.contexts])
-    plain = regress(rows.scores, columns, rows.weight, rows.clusters)
-    twice = [np.repeat(v, 2, axis=0) for v in (rows.scores, columns, rows.weight, rows.clusters)]
-    assert regress(*twice).covariance == pytest.approx(plain.covariance, rel=1e-8)
+    plain = regress(rows, columns)
+    twice = np.repeat(np.arange(100), 2)
+    assert regress(rows.take(twice), columns[twice]).covariance == pytest.approx(plain.covariance, rel=1e-8)
 
 
 def test_scores_of_the_treated_count_by_their_probability_of_treatment():
     rng = np.random.default_rng(4)
     x, p = rng.normal(size=400), rng.uniform(0.1, 0.9, 400)
     tau = 1 + 2 * x
-    found = by_hand(tau, tau, {"x": x}, propensity=p, estimand="ATT")
+    found = by_hand(
+        tau, tau, {"x": x}, propensity=p, estimand="ATT", exposure=p
+    )  # exposed as often as the probability says
     line = project(scored(found))
     assert line.average[0] == pytest.approx((p * tau).sum() / p.sum())
     assert line.slopes / line.spreads == pytest.approx([2.0])
+
+
+def test_the_mean_of_the_treated_has_the_error_of_its_repeated_samples():
+    """Who is treated is drawn: with effects that differ, that moves the mean of the treated, too."""
+    values, errors = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=400)
+        p = 1 / (1 + np.exp(-1.5 * x))
+        d, tau = (rng.random(400) < p).astype(float), 1 + 2 * x
+        made = by_hand(tau + 0.5 * rng.normal(size=400), tau, {"x": x}, propensity=p, estimand="ATT", exposure=d)
+        average, error = project(scored(made)).average
+        values.append(average)
+        errors.append(error)
+        assert scored(made).average == average
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.13)  # 3 Monte-Carlo errors of 300 draws
 
 
 def test_the_order_of_rows_and_the_unit_of_a_context_change_nothing():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scale_impact.core.causal.balancing.aipw import doubly_robust_difference
+from scale_impact.core.causal.balancing.cohorts import columns_by
 from scale_impact.core.causal.balancing.logit import columns_of, fit_logit
 from tests.core.causal.test_propensity_weights import drawn, logit_of
 
@@ -31,6 +32,27 @@ def test_influence_is_what_leaving_a_row_out_does(target, normalised):
     moved = [mine.value - value(np.delete(every, i)) for i in range(40)]
     assert mine.influence[:40] == pytest.approx(moved, rel=0.05, abs=0.03 * np.abs(mine.influence).max())
     assert abs(mine.influence.sum()) < 1e-9
+    assert (mine.weights[d].sum(), mine.weights[~d].sum()) == pytest.approx((1, 1))
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_of_blocks_it_is_the_mean_by_their_exposed_rows(normalised):
+    z, d, y, _ = drawn()
+    blocks = np.arange(len(y)) % 2
+    dummies = (blocks == 1)[:, None].astype(float)
+
+    def value(i):
+        logit = fit_logit(columns_by(z[i], dummies[i], blocks[i]), d[i])
+        return doubly_robust_difference(logit, y[i], d[i], "ATT", normalised=normalised, blocks=blocks[i])
+
+    each = [
+        doubly_robust_difference(logit_of(z[i], d[i]), y[i], d[i], "ATT", normalised=normalised)
+        for i in (blocks == 0, blocks == 1)
+    ]
+    mine, every = value(np.arange(len(y))), np.arange(len(y))
+    assert mine.value == pytest.approx(np.average([e.value for e in each], weights=np.bincount(blocks, d)), rel=1e-9)
+    moved = [mine.value - value(np.delete(every, i)).value for i in range(40)]
+    assert mine.influence[:40] == pytest.approx(moved, rel=0.1, abs=0.03 * np.abs(mine.influence).max())
     assert (mine.weights[d].sum(), mine.weights[~d].sum()) == pytest.approx((1, 1))
 
 

@@ -57,7 +57,7 @@ def test_the_standard_error_is_that_of_repeated_samples(target, weighted):
         x = rng.normal(size=(300, 2))
         p = 1 / (1 + np.exp(-x[:, 1]))
         scores, cate = 1 + x[:, 0] + 2 * rng.normal(size=300), x @ [1.0, 0.3]
-        how = {"propensity": p, "estimand": "ATT"} if weighted else {}
+        how = {"propensity": p, "estimand": "ATT", "exposure": rng.random(300) < p} if weighted else {}
         found = ranked(scored(by_hand(scores, cate, {"x": cate}, **how)), target)
         values.append(found.value)
         errors.append(found.plain_error)

@@ -156,3 +156,37 @@ def test_weights_make_the_coefficient_and_balance_controls():
     assert weights[~exposed].sum() == pytest.approx(1)
     assert weights[exposed] @ y[exposed] - weights[~exposed] @ y[~exposed] == pytest.approx(model.coefficient)
     assert weights[exposed] @ x[exposed] == pytest.approx(weights[~exposed] @ x[~exposed])
+
+
+@pytest.mark.parametrize("level", [1e6, 1e9, 1e12])
+def test_a_covariate_far_from_zero_is_no_less_a_covariate(level):
+    y, d, x, _ = drawn()
+    far = Model(y, d, x + np.array([level, 0, 0]))
+    assert len(far.left_out) == 0
+    assert far.coefficient == pytest.approx(Model(y, d, x).coefficient, rel=1e-2 * level / 1e12 + 1e-9)
+
+
+def test_a_dose_far_from_zero_is_explained_by_nothing_but_its_own_copy():
+    y, d, x, _ = drawn()
+    far = Model(y, d + 1e9, x)
+    assert not far.explained
+    assert far.coefficient == pytest.approx(Model(y, d, x).coefficient, rel=1e-6)
+    assert Model(y, d + 1e9, np.column_stack([x, 3 * d + 3e9])).explained
+
+
+@pytest.mark.parametrize("value", [0.1, 5.0])
+def test_constants_and_members_levels_leave_exactly_nothing_of_a_control(value):
+    y, d, x, clusters = drawn()
+    assert list(Model(y, d, np.column_stack([x, np.full(len(y), value)])).left_out) == [3]
+    inside = Model(y, d, np.column_stack([x, value * clusters]), levels_of(clusters))
+    assert list(inside.left_out) == [3]
+
+
+@pytest.mark.parametrize("level", [0.0, 1e9])
+def test_an_outcome_that_controls_explain_has_a_coefficient_of_exactly_zero(level):
+    _, d, x, _ = drawn()
+    for outcome in (x[:, 0] + level, np.full(len(d), 0.1 + level)):
+        model = Model(outcome, d, x)
+        assert model.exact
+        assert model.coefficient == 0
+    assert Model(2 * d + x[:, 0] + level, d, x).exact

@@ -242,6 +242,13 @@ def test_what_a_reader_has_to_know_is_said():
     [
         ({"share": 0.5, "steps": [1, 2]}, UsageError, "share and steps say the same thing"),
         ({"share": 1.2}, UsageError, "has to lie between 0 and 1"),
+        ({"share": "half"}, UsageError, "share is 'half'; it has to lie between 0 and 1"),
+        ({"share": True}, UsageError, "share is True"),
+        ({"steps": "2020"}, UsageError, "steps is '2020'; it has to be a list of labels"),
+        ({"arms": 3}, UsageError, "arms is 3"),
+        ({"arms": {"a": float("nan"), "b": 0.5}}, UsageError, "have to be above 0"),
+        ({"balance": ["income"], "acceptance": "few"}, UsageError, "acceptance is 'few'"),
+        ({"balance": ["income"], "max_imbalance": "little"}, UsageError, "max_imbalance is 'little'"),
         ({"seed": 1.5}, UsageError, "seed is 1.5"),
         ({"arms": {"a": 0.5, "b": 0.4}}, UsageError, "shares sum to 0.9"),
         ({"arms": {"a": 0.5, "b": -1}}, UsageError, "have to be above 0"),
@@ -274,3 +281,19 @@ def test_what_cannot_be_dealt_is_refused(options, error, words):
 def test_all_wrong_options_are_told_at_once():
     with pytest.raises(UsageError, match="3 problems"):
         dealt(cities(), share=2, steps=[1, 2], seed=-1)
+
+
+def test_years_of_a_stepped_wedge_are_written_as_years(tmp_path):
+    found = dealt(cities(12), steps=[2026, 2027, None])
+    found.save(tmp_path / "rollout")
+    text = (tmp_path / "rollout.csv").read_text()
+    assert "2027" in text
+    assert "2027.0" not in text
+    assert si.Assignment.read(tmp_path / "rollout").by_unit == found.by_unit
+
+
+def test_an_assignment_is_shown_in_a_line():
+    assert repr(dealt(cities(), seed=7)) == "Assignment(60 units, assigned {0: 30, 1: 30}, seed 7, 1 try)"
+    shown = repr(dealt(cities(12), steps=[2026, 2027, None], balance=["income"]))
+    assert shown.startswith("Assignment(12 units, assigned {2026: 4, 2027: 4, never: 4}, seed 7, ")
+    assert shown.endswith("standard deviations)")

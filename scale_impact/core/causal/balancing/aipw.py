@@ -15,16 +15,28 @@ from __future__ import annotations
 import numpy as np
 
 from scale_impact.core.causal.balancing.logit import Bools, Floats, Logit
-from scale_impact.core.causal.balancing.weights import Target, Weighted
+from scale_impact.core.causal.balancing.weights import Ints, Target, Weighted
 from scale_impact.core.propensity import TRIMMED
 
 
 def doubly_robust_difference(
-    logit: Logit, y: Floats, exposed: Bools, target: Target, *, normalised: bool, trimmed: bool = False
+    logit: Logit,
+    y: Floats,
+    exposed: Bools,
+    target: Target,
+    *,
+    normalised: bool,
+    trimmed: bool = False,
+    blocks: Ints | None = None,
 ) -> Weighted:
-    """The effect; ``trimmed``: others with a propensity from 0.995 on do not count, as in R's ``DRDID``."""
+    """The effect.
+
+    ``trimmed``: others with a propensity from 0.995 on do not count, as in R's ``DRDID``; ``blocks`` [n]: rows within which the ATT's
+    weights sum to one (cohorts with their controls), each block counting by its exposed rows.
+    """
     if target == "ATT":
-        return _of_exposed(logit, y, exposed, normalised=normalised, trimmed=trimmed)
+        codes = np.zeros(len(y), dtype=np.int64) if blocks is None else np.unique(blocks, return_inverse=True)[1]
+        return _of_exposed(logit, y, exposed, codes, normalised=normalised, trimmed=trimmed)
     one, none = (_arm(logit, y, exposed, arm, normalised=normalised) for arm in (True, False))
     value = one.value - none.value
     return Weighted(value, one.influence - none.influence, one.weights + none.weights)
@@ -60,21 +72,25 @@ def _arm(logit: Logit, y: Floats, exposed: Bools, arm: bool, *, normalised: bool
     return Weighted(value, influence, weight / weight.sum())
 
 
-def _of_exposed(logit: Logit, y: Floats, exposed: Bools, *, normalised: bool, trimmed: bool) -> Weighted:
+def _of_exposed(logit: Logit, y: Floats, exposed: Bools, blocks: Ints, *, normalised: bool, trimmed: bool) -> Weighted:
     x, p = logit.x, logit.probabilities
     slopes, moves = _regression(x, y, ~exposed)
     residual = y - x @ slopes
     n = float(exposed.sum())
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         odds = np.where(exposed | (trimmed & (p >= TRIMMED)), 0.0, p / (1 - p))
-    total = odds.sum() if normalised else n
-    own, others = float(residual[exposed].mean()), float(odds @ residual) / total
-    value = own - others
-    centred = residual - (others if normalised else 0.0)
-    influence = exposed * (residual - own) / n - odds * centred / total
+        held = np.bincount(blocks, exposed)
+        sums = np.bincount(blocks, odds)
+        shares = odds * (held / sums)[blocks] / n  # of the others: they sum to 1 over all blocks
+    count = shares if normalised else odds / n
+    own, others = np.bincount(blocks, exposed * residual) / held, np.bincount(blocks, count * residual) * n / held
+    value = float(held @ (own - others)) / n
+    centred = residual - (others[blocks] if normalised else 0.0)
+    influence = exposed * (residual - own[blocks]) / n - count * centred
+    influence = influence + exposed * ((own - others)[blocks] - value) / n
     if not normalised:
-        influence = influence + exposed * others / n
-    by_slopes = (x.T @ odds) / total - x[exposed].mean(axis=0)
-    by_logit = -x.T @ (odds * centred) / total
+        influence = influence + exposed * others[blocks] / n
+    by_slopes = x.T @ count - x[exposed].mean(axis=0)
+    by_logit = -x.T @ (count * centred)
     influence = influence + moves @ by_slopes + logit.scores @ by_logit
-    return Weighted(value, influence, np.where(exposed, 1 / n, odds / odds.sum()))
+    return Weighted(value, influence, np.where(exposed, 1 / n, shares))

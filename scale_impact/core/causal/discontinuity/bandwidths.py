@@ -18,8 +18,8 @@ import numpy as np
 from scale_impact.core.causal.discontinuity.choices import FEWEST_DISTINCT, HAIR, PILOT, Choices, Floats
 from scale_impact.core.causal.discontinuity.local_polynomial import LocalFit, variance
 from scale_impact.core.causal.discontinuity.partialling import contrasts, ratio
-from scale_impact.core.causal.discontinuity.sides import Side
-from scale_impact.core.words import plain
+from scale_impact.core.causal.discontinuity.sides import Side, centred
+from scale_impact.core.words import counted, plain
 from scale_impact.errors import EstimationError
 
 Aim = Literal["difference", "sum", "each"]
@@ -57,6 +57,8 @@ def bandwidths(left: Side, right: Side, choices: Choices, fuzzy: bool) -> Bandwi
         raise EstimationError(
             f"{left.n + right.n} observations are too few to choose a bandwidth ({FEWEST} are needed): name one, `bandwidth: <number>`."
         )
+    if not fuzzy:  # a ratio's bandwidths rest on each side's own level
+        left, right, _ = centred(left, right)
     scale = _Scale.of(left, right)
     sides = (left.scaled(scale.x, scale.y), right.scaled(scale.x, scale.y))
     search = _Search.of(sides, choices, fuzzy, scale.spread)
@@ -168,7 +170,7 @@ def _floors(sides: tuple[Side, Side], choices: Choices) -> Pair:
 def _fit(near: Side, degree: int, h: float, choices: Choices) -> LocalFit:
     if near.distinct < degree + 1:
         raise EstimationError(
-            f"No bandwidth can be chosen: a pilot reaches {near.distinct} different values of the running variable on one side, "
+            f"No bandwidth can be chosen: a pilot reaches {counted(near.distinct, 'different value')} of the running variable on one side, "
             f"and a polynomial of degree {degree} needs {degree + 1}. Name a bandwidth (`bandwidth: <number>`) or lower `degree`."
         )
     return LocalFit.of(near, degree, h, choices)
@@ -227,6 +229,9 @@ def _best(left: _Pieces, right: _Pieces, aim: Aim) -> Pair:
 
 
 def _least(variance: float, bias: float, penalty: float, exponent: float) -> float:
+    """The least of one side; 0, which is none, where nothing varies."""
+    if variance <= 0:
+        return 0.0
     against = bias**2 + penalty
     return float((variance / against) ** exponent) if against > 0 else float("inf")
 

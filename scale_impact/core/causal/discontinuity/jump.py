@@ -14,7 +14,7 @@ from scale_impact.core.causal.discontinuity.bandwidths import Bandwidths, Pair, 
 from scale_impact.core.causal.discontinuity.choices import Choices, Floats
 from scale_impact.core.causal.discontinuity.local_polynomial import LocalFit, small_sample, variance
 from scale_impact.core.causal.discontinuity.partialling import Ratio, contrasts, ratio
-from scale_impact.core.causal.discontinuity.sides import Side
+from scale_impact.core.causal.discontinuity.sides import Side, centred
 from scale_impact.core.words import counted, number
 from scale_impact.errors import EstimationError
 
@@ -92,11 +92,12 @@ def jump(left: Side, right: Side, choices: Choices, fuzzy: bool = False, given: 
     if not (left.n and right.n):
         raise EstimationError("Nobody is on one side of the threshold.")
     widths = given or bandwidths(left, right, choices, fuzzy)
+    left, right, levels = centred(left, right)
     fits = _side_fit(left, 0, widths, choices), _side_fit(right, 1, widths, choices)
     parts = contrasts([f.line for f in fits], fuzzy)
     clusters = [f.line.side.clusters for f in fits]
     known = [c for c in clusters if c is not None]
-    lines = [f.line.coefficients()[:, 0] for f in fits]
+    lines = [_line(f, float(levels[0])) for f in fits]
     return Jump(
         estimate=_number(fits, parts, choices),
         first_stage=None if parts[1] is None else _number(fits, (parts[1], None), choices),
@@ -108,6 +109,13 @@ def jump(left: Side, right: Side, choices: Choices, fuzzy: bool = False, given: 
         n_clusters=len(np.unique(np.concatenate(known))) if known else None,
         effective=_effective(fits),
     )
+
+
+def _line(fit: _SideFit, level: float) -> Floats:
+    """Coefficients of 1, x, x^2, ... of the outcome, whose level was taken out."""
+    found = fit.line.coefficients()[:, 0].copy()
+    found[0] += level
+    return found
 
 
 def _effective(fits: tuple[_SideFit, _SideFit]) -> float:
@@ -143,7 +151,8 @@ def _refuse_few(inner: Side, outer: Side, which: int, widths: Pair, choices: Cho
 
 def contributions(sides: tuple[Side, Side], choices: Choices, fuzzy: bool, widths: Bandwidths, n: int) -> Floats:
     """What each of n observations adds to the error of the corrected estimate; their squares (sums by cluster) make its variance."""
-    fits = _side_fit(sides[0], 0, widths, choices), _side_fit(sides[1], 1, widths, choices)
+    left, right, _ = centred(*sides)
+    fits = _side_fit(left, 0, widths, choices), _side_fit(right, 1, widths, choices)
     target = _target(fits, contrasts([f.line for f in fits], fuzzy)).gradient
     found = np.zeros(n)
     for sign, f in zip((-1.0, 1.0), fits, strict=True):

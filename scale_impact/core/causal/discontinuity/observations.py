@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.covariates import as_numbers
+from scale_impact.core.causal.covariates import Question, as_numbers
 from scale_impact.core.causal.discontinuity.choices import Floats
 from scale_impact.core.causal.discontinuity.sides import Side, side_of
 from scale_impact.core.design import Design
@@ -159,7 +159,8 @@ def _read(panel: Panel, design: Design, rule: Running, covariates: Sequence[str]
     eligible = rule.eligible(np.asarray(panel.column(rule.column), dtype=np.float64))
     sharp = bool(np.array_equal(design.exposures, eligible.astype(float)))
     labels = [f"row {i}" for i in range(panel.n_obs)] if covariates else []
-    numbers = as_numbers({c: panel.column(c) for c in covariates}, labels) if covariates else None
+    asked = Question(panel.outcome, design.treatment_name, np.asarray(design.exposures, dtype=np.float64))
+    numbers = as_numbers({c: panel.column(c) for c in covariates}, labels, asked) if covariates else None
     clusters, said = _clusters(panel, design)
     return Observations(
         rule=rule, x=running_values(panel, rule), eligible=eligible, outcome=np.asarray(panel.values),

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.core.causal.for_whom.projection import FLAT, Scored, regress
+from scale_impact.core.causal.for_whom.projection import FLAT, Scored, mean_effect, regress
 from scale_impact.errors import EstimationError
 
 REUSE = 2.0
@@ -113,9 +113,10 @@ def calibrate(rows: Scored) -> Calibration:
             "it finds no context that helps; best_linear_projection asks the scores themselves."
         )
     columns = np.column_stack([np.ones(len(rows)), rows.deviation / spread])
-    found = regress(rows.scores, columns, rows.weight, rows.clusters)
+    found = regress(rows, columns)
+    average, error = mean_effect(rows)
     slope, plain = found.coefficients[1] / spread, found.std_errors[1] / spread
     return Calibration(
-        average=float(found.coefficients[0]), average_error=float(found.std_errors[0]), predicted=float(share @ rows.cate),
+        average=average, average_error=error, predicted=float(share @ rows.cate),
         slope=float(slope), slope_error=float(plain * np.sqrt(reuse(rows))), plain_error=float(plain), spread=spread, df=found.df,
     )  # fmt: skip

@@ -91,9 +91,11 @@ def grouped(rows: Scored, groups: int) -> Groups:
             raise EstimationError(_too_few(fold, len(at), groups, counts))
     dummies = (member[:, None] == np.arange(groups)).astype(float)
     total = rows.weight @ dummies
-    effects = rows.scores @ dummies / total
+    first = rows.scores @ dummies / total
+    scores = rows.mended(first[member])
+    effects = scores @ dummies / total
     return Groups(
-        effects=effects, covariance=_covariance(rows, dummies, effects, total),
+        effects=effects, covariance=_covariance(rows, scores, dummies, effects, total),
         predicted=(rows.weight * rows.cate) @ dummies / total, counts=np.bincount(member, minlength=groups),
         member=member, df=rows.n_clusters - 1,
     )  # fmt: skip
@@ -117,9 +119,9 @@ def _cut(values: Floats, weight: Floats, groups: int) -> Ints:
     return found
 
 
-def _covariance(rows: Scored, dummies: Floats, effects: Floats, total: Floats) -> Floats:
+def _covariance(rows: Scored, scores: Floats, dummies: Floats, effects: Floats, total: Floats) -> Floats:
     """Covariance [J, J] by clusters; deviations from the common mean counted ``reuse`` times."""
-    rest = rows.scores[:, None] - rows.weight[:, None] * effects
+    rest = scores[:, None] - rows.weight[:, None] * effects
     sums = cluster_sums(dummies * rest / total, rows.clusters)
     plain = sums.T @ sums * rows.n_clusters / (rows.n_clusters - 1)
     apart = np.eye(len(effects)) - total / total.sum()

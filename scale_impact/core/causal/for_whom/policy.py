@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -246,9 +247,21 @@ class Policy:
         return ("everybody", self.all.value) if self.all.value > 0 else ("nobody", 0.0)
 
     @property
+    def gain(self) -> float:
+        """Value of the rule less that of the better of all and none: negative where the rule is worse."""
+        return self.value.value - self.best_constant[1]
+
+    @property
     def regret(self) -> float:
-        """Value of the better of all and none, less that of the rule: negative where the rule is better."""
-        return self.best_constant[1] - self.value.value
+        """What is lost against the best rule of this depth, at the most: ``promised`` (or what all or none is worth, where that is
+        more) less ``value``, and no less than 0.
+
+        The best rule is unknown. ``tree`` is the best in the rows that it was made from, so that what it promises there is on average
+        no less than what the best rule is worth: a maximum's mean is no less than the maximum of means.
+
+        Source: Zhou, Athey and Wager (2023), section 2, for what regret is.
+        """
+        return max(self.promised - self.value.value, -self.gain, 0.0)
 
     @property
     def p_value(self) -> float:
@@ -262,7 +275,7 @@ class Policy:
 
 def learn(rows: Scored, cost: float, splits: int, least: int) -> Policy:
     """Find the tree, and its value by rows that it was not made from."""
-    gains = rows.scores - cost * rows.weight
+    gains = rows.mended(cost) - cost * rows.weight
     cut = classes(rows.contexts, splits)
     folds = range(int(rows.folds.max()) + 1)
     trees = tuple(_without(gains, cut, rows.folds, fold, least) for fold in folds)
@@ -273,8 +286,9 @@ def learn(rows: Scored, cost: float, splits: int, least: int) -> Policy:
     factor = reuse(rows)
     return Policy(
         tree=tree, trees=trees, treated=float(rows.weight @ treat / rows.weight.sum()),
-        value=_value(gains * treat, rows, factor), all=_value(gains, rows, 1.0), over_all=_value(gains * (treat - 1.0), rows, factor),
-        by_prediction=_value(gains * (rows.cate > cost), rows, factor), oracle=float(np.maximum(gains, 0).sum() / rows.weight.sum()),
+        value=_value(rows, cost, treat, factor), all=_value(rows, cost, np.ones(len(rows)), 1.0),
+        over_all=_value(rows, cost, treat - 1.0, factor), by_prediction=_value(rows, cost, rows.cate > cost, factor),
+        oracle=float(np.maximum(gains, 0).sum() / rows.weight.sum()),
         promised=tree.gain / float(rows.weight.sum()), df=rows.n_clusters - 1,
     )  # fmt: skip
 
@@ -286,9 +300,12 @@ def _without(gains: Floats, cut: Classes, folds: Ints, fold: int, least: int) ->
     return best_tree(gains[others], cut.take(others), least)
 
 
-def _value(gains: Floats, rows: Scored, factor: float) -> Value:
-    """Mean gain, its variance by clusters times a factor."""
+def _value(rows: Scored, cost: float, decides: NDArray[Any], factor: float) -> Value:
+    """Mean gain of what is decided [n] (1 treats, 0 does not; -1 takes away), its variance by clusters times a factor."""
     total = float(rows.weight.sum())
+    gains = decides * (rows.mended(cost) - cost * rows.weight)
+    if rows.surplus is not None:
+        gains = gains - rows.surplus * (gains.sum() / total)
     mean = float(gains.sum() / total)
     sums = cluster_sums((gains - rows.weight * mean)[:, None], rows.clusters)[:, 0] / total
     return Value(mean, float(np.sqrt(factor * (sums**2).sum() * rows.n_clusters / (rows.n_clusters - 1))))

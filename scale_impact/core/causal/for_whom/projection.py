@@ -2,9 +2,12 @@
 
 Scores whose mean given contexts is the conditional effect are regressed on the contexts: the coefficients are those of the
 best linear approximation of the conditional effect, whatever its true form. Where scores stand for the treated (ATT), each
-row counts by its probability of treatment, so that all averages are over the treated.
+row counts by its probability of treatment, so that all averages are over the treated. That probability is learned: whoever was
+treated more often than it says adds its effect's distance from what is fitted (``Scored.mended``), which makes the mean that of
+the efficient score of the ATT.
 
-Source: Semenova and Chernozhukov (2021), section 2; MacKinnon and White (1985), HC3, by cluster: Bell and McCaffrey (2002).
+Source: Semenova and Chernozhukov (2021), section 2; MacKinnon and White (1985), HC3, by cluster: Bell and McCaffrey (2002); Hahn
+(1998), theorem 1, for the treated.
 """
 
 from __future__ import annotations
@@ -48,6 +51,9 @@ class Scored:
         [n, K] numbers, and what they are called.
     clusters, folds:
         [n], counted from 0.
+    surplus, modelled:
+        [n], exposure less its probability, as weights are scaled, and the effect that the scores' models say; None where everybody
+        counts alike.
     """
 
     scores: Floats
@@ -57,9 +63,22 @@ class Scored:
     names: tuple[str, ...]
     clusters: Ints
     folds: Ints
+    surplus: Floats | None = None
+    modelled: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def mended(self, fitted: Floats | float) -> Floats:
+        """Scores [n] with what the weights' own errors add to a mean, or a line, that is ``fitted`` to them."""
+        if self.surplus is None or self.modelled is None:
+            return self.scores
+        return np.asarray(self.scores + self.surplus * (self.modelled - fitted))
+
+    @property
+    def average(self) -> float:
+        """The mean effect."""
+        return mean_effect(self)[0]
 
     @cached_property
     def n_clusters(self) -> int:
@@ -76,21 +95,44 @@ class Scored:
         return replace(
             self, scores=self.scores[rows], weight=self.weight[rows], cate=self.cate[rows],
             contexts=self.contexts[rows], clusters=self.clusters[rows], folds=self.folds[rows],
+            surplus=None if self.surplus is None else self.surplus[rows],
+            modelled=None if self.modelled is None else self.modelled[rows],
         )  # fmt: skip
+
+    def turned(self) -> Scored:
+        """The same with effects of the other sign."""
+        modelled = None if self.modelled is None else -self.modelled
+        return replace(self, scores=-self.scores, cate=-self.cate, modelled=modelled)
 
 
 def scored(found: Heterogeneity) -> Scored:
     """The rows of a heterogeneity, weighted so that averages are of its estimand."""
-    weight = found.propensity / found.propensity.mean() if found.estimand == "ATT" else np.ones(len(found.scores))
+    treated, mean = found.estimand == "ATT", float(found.propensity.mean())
+    weight = found.propensity / mean if treated else np.ones(len(found.scores))
     return Scored(
-        scores=found.scores * weight,
+        scores=_of_treated(found) / mean if treated else np.asarray(found.scores, dtype=np.float64),
         weight=weight,
         cate=np.asarray(found.cate, dtype=np.float64),
         contexts=found.contexts.to_numpy(dtype=np.float64).reshape(len(weight), found.contexts.shape[1]),
         names=tuple(map(str, found.contexts.columns)),
         clusters=np.unique(found.rows.clusters, return_inverse=True)[1],
         folds=np.unique(found.folds, return_inverse=True)[1],
+        surplus=(found.rows.exposure - found.propensity) / mean if treated else None,
+        modelled=(found.cate if found.modelled is None else found.modelled) if treated else None,
     )
+
+
+def _of_treated(found: Heterogeneity) -> Floats:
+    """Scores [n] times probabilities, in which controls count in sum as the treated do (as in the estimate: their odds may not).
+
+    A control's part in the ATT's score is its residual by its odds; the rest of it is what models say.
+    """
+    d, p = found.rows.exposure, found.propensity
+    if found.modelled is None:
+        return np.asarray(found.scores * p)
+    said = (d - p) * found.modelled
+    odds = float((p / (1 - p))[d == 0].sum())
+    return np.asarray((found.scores * p + said) * np.where(d == 0, d.sum() / odds, 1.0) - said)
 
 
 def by_fold(rows: Scored, values: Floats) -> Floats:
@@ -124,18 +166,27 @@ class Regression:
         return np.sqrt(np.diag(self.covariance))
 
 
-def regress(scores: Floats, columns: Floats, weight: Floats, clusters: Ints) -> Regression:
-    """Weighted regression of scores (already times their weights) on columns, with HC3 standard errors by cluster.
+def regress(rows: Scored, columns: Floats) -> Regression:
+    """Weighted regression of scores on columns [n, K], with HC3 standard errors by cluster.
 
     Raises
     ------
     EstimationError
         A column varies in one cluster alone, so that nothing is left without it.
     """
+    weight, clusters = rows.weight, rows.clusters
     cross = columns.T @ (weight[:, None] * columns)
+    first = np.linalg.solve(cross, columns.T @ rows.scores)
+    scores = rows.mended(columns @ first)
     slopes = np.asarray(np.linalg.solve(cross, columns.T @ scores), dtype=np.float64)
     moved = _left_out(columns, weight, clusters, cross, scores - weight * (columns @ slopes))
     return Regression(slopes, moved.T @ moved, int(clusters.max()))
+
+
+def mean_effect(rows: Scored) -> tuple[float, float]:
+    """The mean effect and its standard error, in which who the rows are is drawn, too: contexts are not held fixed."""
+    found = regress(rows, np.ones((len(rows), 1)))
+    return float(found.coefficients[0]), float(found.std_errors[0])
 
 
 def _left_out(columns: Floats, weight: Floats, clusters: Ints, cross: Floats, rest: Floats) -> Floats:
@@ -263,11 +314,11 @@ def project(rows: Scored) -> Projection:
             f"Name at most {max(0, rows.n_clusters - 3)} `contexts`."
         )
     columns = standard[:, kept]
-    found = regress(rows.scores, np.column_stack([np.ones(len(rows)), columns]), rows.weight, rows.clusters)
+    found = regress(rows, np.column_stack([np.ones(len(rows)), columns]))
     share = rows.weight / len(rows)
     return Projection(
         names=names, spreads=spreads[kept],
-        average=(float(found.coefficients[0]), float(found.std_errors[0])),
+        average=mean_effect(rows),
         slopes=found.coefficients[1:], covariance=found.covariance[1:, 1:],
         correlations=columns.T @ (share[:, None] * columns), dropped=dropped, df=found.df,
     )  # fmt: skip

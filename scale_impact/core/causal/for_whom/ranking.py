@@ -4,14 +4,15 @@ TOC(u) is the mean effect among the share u with the highest predicted effects, 
 it (AUTOC) weighs the very first more; the area weighted by u (QINI) counts all shares by their size. Both are 0 where the
 ranking says nothing. Each fold's rows are ranked by predictions of models that never saw them, and ranked among themselves:
 predictions of different folds are on different scales. The standard error is that of the influence function, with the part
-of a row's effect on other rows' ranks; its variance is counted twice, see ``calibration``.
+of a row's effect on other rows' ranks; its variance is counted twice, see ``calibration``. Shares of the treated are counted by
+learned probabilities, which are taken as given there.
 
 Source: Yadlowsky, Fleming, Shah, Brunskill and Wager (2025), definitions 1 to 3 and section 3.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -74,6 +75,7 @@ def ranked(rows: Scored, target: Target = "AUTOC") -> Ranking:
     """
     if np.abs(rows.deviation).max() <= FLAT * (np.abs(rows.cate).max() + 1e-300):
         raise EstimationError("The estimator predicts the same effect for everybody: there is no ranking to be tested.")
+    rows = replace(rows, scores=rows.mended(rows.average))
     pulls, curve, value = np.empty(len(rows)), np.empty((len(rows), len(SHARES))), 0.0
     toc = np.zeros(len(SHARES))
     for fold in range(int(rows.folds.max()) + 1):

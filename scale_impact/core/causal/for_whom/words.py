@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.check import Check
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TESTS = ("heterogeneity", "gates", "policy_tree")
 """The checks whose reasons are the answer, in this order: does it differ, by how much, who should get it."""
 
-END_COLUMNS = ("lowest", "highest", "difference", "std_error", "p_value", "adjusted")
+END_COLUMNS = ("difference", "std_error", "p_value", "adjusted")
 
 
 def for_whom(checks: Sequence[Check]) -> list[str]:
@@ -31,9 +31,18 @@ def for_whom(checks: Sequence[Check]) -> list[str]:
 
 
 def ends(checks: Sequence[Check]) -> pd.DataFrame:
-    """Mean contexts of the groups with the lowest and the highest predicted effects; no row where ``gates`` has none."""
+    """Mean contexts of the groups that should gain least and most; no row where ``gates`` has none.
+
+    Where nobody says whether more or less is better, of those with the lowest and the highest predicted effects.
+    """
     import pandas as pd
 
-    found: list[dict[str, Any]] = next((c.details.get("contexts", []) for c in checks if c.check == "gates"), [])
-    rows = [{**row, "lowest": row["least"], "highest": row["most"]} for row in found]
-    return pd.DataFrame(rows, columns=["context", *END_COLUMNS]).set_index("context").round(4)
+    details: Mapping[str, Any] = next((c.details for c in checks if c.check == "gates"), {})
+    better = details.get("better")
+    names = ["gain_least", "gain_most"] if better else ["lowest", "highest"]
+    first, second = ("most", "least") if better == "less" else ("least", "most")
+    rows = [
+        {**row, names[0]: row[first], names[1]: row[second], "difference": row[second] - row[first]}
+        for row in details.get("contexts", [])
+    ]
+    return pd.DataFrame(rows, columns=["context", *names, *END_COLUMNS]).set_index("context").round(4)

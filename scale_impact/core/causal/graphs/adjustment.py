@@ -38,12 +38,15 @@ class Adjustment:
         Nodes of it.
     fixed:
         Nodes that the comparison itself holds fixed, such as the period within which rows are compared.
+    dropped:
+        Arrows that the study draws and that are not in ``graph``, as they drop out over changes.
     """
 
     graph: Graph
     treatment: str
     outcome: str
     fixed: tuple[str, ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def causal(self) -> frozenset[Hashable]:
@@ -193,7 +196,8 @@ def adjustment(
     """
     own = graph.of_study(exposure, outcome, columns)
     held = tuple(n for n in fixed if n in own.observed and n not in (exposure, outcome))
-    return Adjustment(own.over_changes(exposure) if changes else own, exposure, outcome, held)
+    taken = own.over_changes(exposure) if changes else own
+    return Adjustment(taken, exposure, outcome, held, tuple(e for e in own.edges if e not in taken.edges))
 
 
 # ---- words -------------------------------------------------------------------------------------

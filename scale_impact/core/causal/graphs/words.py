@@ -16,7 +16,7 @@ def assumptions(case: Adjustment, *, changes: bool) -> list[str]:
     """The graph's claims, one a line; ``changes``: whether units are followed, and so what a cross-section leaves out."""
     graph = case.graph
     hidden = [plain(n) for n in graph.unobserved if n in graph.nodes]
-    said = [f"**Causes of `{case.outcome}`**: {listed(_parents(case, case.outcome))}."]
+    said = [f"**Causes of `{case.outcome}`**: {listed(_parents(case, case.outcome))}{_gone(case)}."]
     said += [
         f"**Who gets `{case.treatment}`** depends on {listed(_parents(case, case.treatment)) or 'nothing that is drawn'}."
     ]
@@ -34,6 +34,14 @@ def _parents(case: Adjustment, node: str) -> list[str]:
     known = [plain(a) for a, b in graph.edges if b == node]
     shared = [plain(b if a == node else a) for a, b in graph.common if node in (a, b)]
     return known + [f"what it shares with {other}" for other in shared]
+
+
+def _gone(case: Adjustment) -> str:
+    """Causes of the outcome that the study draws and that drop out over changes."""
+    found = [plain(a) for a, b in case.dropped if b == case.outcome]
+    if not found:
+        return ""
+    return f"; and {listed(found)}, which {'drops' if len(found) == 1 else 'drop'} out over changes"
 
 
 def _answer(case: Adjustment) -> str:

@@ -18,6 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.causal.row_influence import LARGE, UNSEEN
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Method = Literal["2sls", "liml", "gmm"]
@@ -25,6 +27,9 @@ Vcov = Literal["CR1", "HC1", "iid"]
 
 EXPLAINED = 1e-9
 """What is left of a variable, as a share of it, under which controls explain it."""
+
+EXACT = 1e-10
+"""Residuals below this share of the outcome's spread are rounding."""
 
 COV_TYPES = {"CR1": "clustered", "HC1": "robust", "iid": "unadjusted"}
 """Kinds of covariance in the words of linearmodels."""
@@ -76,6 +81,10 @@ class Case:
         Unit effects taken out.
     explained:
         Names of instruments that controls and the other instruments explain, and ``exposure`` where it is.
+    rounding:
+        What of the outcome is no more than rounding (a norm).
+    units, root:
+        Whose effects were taken out (None: nobody's), and the root of the weights, [n].
     """
 
     outcome: Floats
@@ -86,7 +95,10 @@ class Case:
     clusters: Ints
     n_effects: int
     vcov: Vcov
+    units: Ints | None
+    root: Floats
     explained: tuple[str, ...] = ()
+    rounding: float = 0.0
 
     @property
     def n(self) -> int:
@@ -124,7 +136,7 @@ class Case:
 def partialled(data: Variables, vcov: Vcov) -> Case:
     """Take controls and unit effects out of all variables."""
     root = np.ones(len(data.outcome)) if data.weights is None else np.sqrt(data.weights / data.weights.mean())
-    basis = _basis(_swept(data.controls, data.units, root) * root[:, None])
+    basis = _basis(_held(data, root) * root[:, None])
     given = np.column_stack([data.outcome, data.exposure, data.instruments])
     given = given - given.mean(axis=0)  # the constant, or unit effects, take any level
     weighted = given * root[:, None]
@@ -134,9 +146,28 @@ def partialled(data: Variables, vcov: Vcov) -> Case:
     _, clusters = np.unique(data.clusters, return_inverse=True)
     case = Case(
         rest[:, 0], rest[:, 1], rest[:, 2:], data.names, basis, clusters,
-        0 if data.units is None else len(np.unique(data.units)), vcov, tuple(explained),
+        0 if data.units is None else len(np.unique(data.units)), vcov, data.units, root, tuple(explained), _rounding(data.outcome, weighted[:, 0]),
     )  # fmt: skip
     return case if explained else replace(case, explained=_combinations(case))
+
+
+def _rounding(outcome: Floats, centred: Floats) -> float:
+    """The norm under which what is left of an outcome says nothing: a share of its spread, or the digits that its level takes."""
+    digits = float(np.finfo(float).eps * np.abs(outcome).max() * np.sqrt(len(outcome)))
+    return max(EXACT * float(np.linalg.norm(centred)), 4 * digits)
+
+
+def _held(data: Variables, root: Floats) -> Floats:
+    """Controls less their mean (the constant as it is) and unit effects; zero where the latter leave nothing.
+
+    A column far from zero (a year, an identifier) is no less a column. Centred twice, since the mean of large numbers has rounding
+    of its own.
+    """
+    once = data.controls - data.controls.mean(axis=0)
+    centred = np.where(np.ptp(data.controls, axis=0) > 0, once - once.mean(axis=0), data.controls)
+    left = _swept(centred, data.units, root)
+    gone = np.linalg.norm(left, axis=0) <= EXPLAINED * np.linalg.norm(centred, axis=0)
+    return np.where(gone, 0.0, left)
 
 
 def _swept(columns: Floats, units: Ints | None, root: Floats) -> Floats:
@@ -290,6 +321,31 @@ def _beside(case: Case) -> Floats | None:
     r = case.basis.shape[1]
     few = case.vcov == "CR1" and case.n_clusters <= r + case.n_instruments
     return None if few or r == 0 else case.basis
+
+
+def exact(case: Case) -> bool:
+    """Whether controls and the effect give the outcome in each row, so that there is no error to tell."""
+    rest = case.outcome - coefficient(case, "2sls") * case.exposure
+    return bool(np.linalg.norm(rest) <= case.rounding)
+
+
+def resting_on(case: Case) -> int | None:
+    """A row of a cluster on which the first stage rests and whose own variation cannot be seen; None: there is none.
+
+    As ``row_influence.unseen``, of variables from which controls were taken out.
+    """
+    q, _ = case.orthonormal
+    load = q @ (q.T @ case.exposure)
+    share = np.bincount(case.clusters, load**2) / float(load @ load)
+    for k in np.flatnonzero(share > LARGE):
+        own = np.where(case.clusters == k, load, 0.0)
+        left = _without(
+            _swept(own[:, None] / case.root[:, None], case.units, case.root) * case.root[:, None], case.basis
+        )[:, 0]
+        left = left - load * float(case.exposure @ left) / float(case.exposure @ load)
+        if left @ left <= UNSEEN * (own @ own):
+            return int(np.flatnonzero(case.clusters == k)[0])
+    return None
 
 
 def coefficient(case: Case, method: Method) -> float:

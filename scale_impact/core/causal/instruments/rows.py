@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.covariates import as_numbers
+from scale_impact.core.causal.covariates import Question, as_numbers
 from scale_impact.core.causal.cross_section import CrossSection, cross_section
 from scale_impact.core.causal.instruments.estimation import Floats, Ints, Variables
 from scale_impact.core.design import LEFT_OUT, Design
@@ -221,7 +221,8 @@ def _of_panel(panel: Panel, design: Design, asked: Asked) -> _Base:
     labels = tuple(
         f"{panel.unit_name(int(u))} in {plain(panel.periods[p])}" for u, p in zip(units, periods, strict=True)
     )
-    found = as_numbers({c: panel.column(c)[kept] for c in asked.covariates}, labels)
+    said = Question(panel.outcome, design.treatment_name, on.astype(float))
+    found = as_numbers({c: panel.column(c)[kept] for c in asked.covariates}, labels, said)
     clusters = units if design.cluster_codes is None else design.cluster_codes[units]
     notes = [*design.notes, *found.notes]
     if early.any():

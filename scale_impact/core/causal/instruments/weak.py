@@ -180,7 +180,7 @@ class AndersonRubin:
         k = len(self.first)
         both = np.concatenate([np.eye(k), -effect * np.eye(k)], axis=1)
         gap = self.reduced - effect * self.first
-        return float(gap @ np.linalg.solve(both @ self.covariance @ both.T, gap)) / k
+        return _wald(gap, both @ self.covariance @ both.T) / k
 
     def p_value(self, effect: float) -> float:
         """p-value of an effect."""
@@ -221,6 +221,14 @@ class AndersonRubin:
         one = np.outer(y, d) + np.outer(d, y) - c * cross
         two = c * v[k:, k:] - np.outer(d, d)
         return zero / size, one / size, two / size
+
+
+def _wald(gap: Floats, covariance: Floats) -> float:
+    """gap' covariance^-1 gap; infinite where a gap has no error at all, as where instruments give the outcome exactly."""
+    try:
+        return float(gap @ np.linalg.solve(covariance, gap))
+    except np.linalg.LinAlgError:
+        return float("inf") if np.any(gap) else 0.0
 
 
 def _roots(zero: Floats, one: Floats, two: Floats) -> Floats:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -25,11 +26,12 @@ LEAST = 2
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """Contexts of n rows: the data's ``columns``, and ``numbers`` (frame; texts as dummies)."""
+    """Contexts of n rows: the data's ``columns``, and ``numbers`` (frame; texts as dummies); ``texts`` are those as they are, [n]."""
 
     columns: tuple[str, ...]
     numbers: pd.DataFrame
     notes: tuple[str, ...] = ()
+    texts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def values(self) -> Floats:
@@ -37,9 +39,33 @@ class Contexts:
         return np.asarray(self.numbers, dtype=np.float64)
 
     def means(self, rows: NDArray[Any]) -> dict[str, float | str]:
-        """Mean contexts of some rows."""
-        found = self.values[rows].mean(axis=0)
-        return {str(c): float(v) for c, v in zip(self.numbers.columns, found, strict=True)}
+        """Mean contexts of some rows; of a text the share of each of its values, the first one's too."""
+        shares = {
+            f"{column} {value}": float((values[rows] == value).mean())
+            for column, values in self.texts.items()
+            for value in self._known[column]
+        }
+        return {**{c: float(self.values[rows, k].mean()) for c, k in self._measured.items()}, **shares}
+
+    def of_unit(self, rows: NDArray[Any]) -> dict[str, float | str]:
+        """Mean contexts of one unit's rows; a text as it is, where it is the same in all of them."""
+        found = self.means(rows)
+        for column, values in self.texts.items():
+            if len(said := set(values[rows])) == 1:
+                found = {c: v for c, v in found.items() if c not in {f"{column} {k}" for k in self._known[column]}}
+                found[column] = said.pop()
+        return found
+
+    @cached_property
+    def _known(self) -> dict[str, list[str]]:
+        """The values of each text."""
+        return {column: sorted(set(values)) for column, values in self.texts.items()}
+
+    @cached_property
+    def _measured(self) -> dict[str, int]:
+        """Columns of ``values`` that are no text's, by name."""
+        dummies = {f"{column} {value}" for column, known in self._known.items() for value in known}
+        return {str(c): k for k, c in enumerate(self.numbers.columns) if c not in dummies}
 
 
 def contexts_of(rows: CrossSection, columns: Sequence[str] | None, key: str) -> Contexts:
@@ -58,7 +84,8 @@ def contexts_of(rows: CrossSection, columns: Sequence[str] | None, key: str) -> 
     if problems := [_constant(key, str(c), v[0]) for c, v in raw.items() if pd.Series(v).nunique(dropna=False) == 1]:
         raise DesignError(problems)
     found = as_numbers({str(c): v for c, v in raw.items()}, rows.labels)
-    return Contexts(tuple(map(str, raw)), pd.DataFrame(found.values, columns=list(found.names)), found.notes)
+    numbers = pd.DataFrame(found.values, columns=list(found.names))
+    return Contexts(tuple(map(str, raw)), numbers, found.notes, _texts(rows, tuple(map(str, raw))))
 
 
 def _covariates(rows: CrossSection, key: str) -> Contexts:
@@ -67,7 +94,14 @@ def _covariates(rows: CrossSection, key: str) -> Contexts:
             f"{key} tells for whom a measure works, and there is neither a covariate that varies nor a context. Name `covariates` or "
             "`contexts`; for one average without any use did_2x2 or callaway_santanna (changes) or backdoor_regression (exposures)."
         )
-    return Contexts(rows.columns, pd.DataFrame(rows.covariates, columns=list(rows.names)))
+    numbers = pd.DataFrame(rows.covariates, columns=list(rows.names))
+    return Contexts(rows.columns, numbers, texts=_texts(rows, rows.columns))
+
+
+def _texts(rows: CrossSection, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The columns that hold texts, as texts."""
+    frame = {str(c): values.infer_objects() for c, values in rows.frame(columns).items()}
+    return {c: v.map(plain).to_numpy(dtype=object) for c, v in frame.items() if not pd.api.types.is_numeric_dtype(v)}
 
 
 def _constant(key: str, column: str, value: object) -> str:

@@ -7,7 +7,7 @@ the controls' weighted sums of products, which for all versions together are one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -43,9 +43,9 @@ def _some(model: Model, trials: Retrials) -> Floats:
 
 
 def _size(model: Model, trials: Retrials) -> Floats:
-    """Sum of squares of each version's exposure, as a measure of what is nothing."""
+    """Sum of squares of each version's exposure about its mean, as a measure of what is nothing."""
     exposure = np.atleast_2d(model.exposure if trials.exposure is None else trials.exposure)
-    squares = exposure**2
+    squares = (exposure - exposure.mean(axis=1, keepdims=True)) ** 2
     return np.asarray(squares.sum(axis=1) if trials.counts is None else (squares * trials.counts).sum(axis=1))
 
 
@@ -116,10 +116,19 @@ def _solved(grams: Floats, sizes: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Slopes:
-    """Whether covariates have slopes of their own among the exposed, and whose means the effect is for."""
+    """Whether covariates have slopes of their own among the exposed, and whose means the effect is for.
+
+    ``after`` [n], where covariates have slopes of their own after the start too: 1 for rows after it. Their products with it are
+    then the last of a model's controls.
+    """
 
     by_exposure: bool = False
     of_treated: bool = False
+    after: Floats | None = field(default=None, compare=False)
+
+    def trends(self, covariates: Floats) -> Floats:
+        """Covariates [n, K] after the start, zero before; nothing where they have one slope for all periods."""
+        return covariates[:, :0] if self.after is None else covariates * self.after[:, None]
 
 
 def one_by_one(model: Model, n_covariates: int, trials: Retrials, slopes: Slopes = Slopes()) -> Floats:
@@ -136,7 +145,9 @@ def _one(model: Model, n_covariates: int, trials: Retrials, b: int, slopes: Slop
     counts = None if trials.counts is None else trials.counts[b]
     controls = model.controls
     if trials.covariates is not None:
-        controls = np.column_stack([trials.covariates[b], controls[:, n_covariates:]])
+        given = trials.covariates[b]
+        rest = controls[:, n_covariates : controls.shape[1] - slopes.trends(given).shape[1]]
+        controls = np.column_stack([given, rest, slopes.trends(given)])
     if trials.extra is not None:
         controls = np.column_stack([controls, trials.extra[b]])
     if slopes.by_exposure:
@@ -160,7 +171,8 @@ def _by_weights(model: Model, counts: Floats) -> float:
     columns = columns * root[:, None]
     rest = columns[:, :2] - columns[:, 2:] @ np.linalg.lstsq(columns[:, 2:], columns[:, :2], rcond=SINGULAR)[0]
     own = float(rest[:, 0] @ rest[:, 0])
-    size = float((model.exposure[seen] * root) @ (model.exposure[seen] * root))
+    spread = (model.exposure[seen] - model.exposure[seen].mean()) * root
+    size = float(spread @ spread)
     return float(rest[:, 0] @ rest[:, 1] / own) if own > EXPLAINED**2 * 1e4 * size else np.nan
 
 

@@ -20,7 +20,20 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 EXPLAINED = 1e-9
-"""A column with less than this share of its size left is explained by the others."""
+"""A column with less than this share of its spread left is explained by the others."""
+
+ROUNDING = 1e-14
+"""What is left below this share of the numbers themselves is their rounding, wherever their zero lies."""
+
+
+EXACT = 1e-10
+"""Residuals below this share of the outcome's spread are rounding."""
+
+
+def negligible(values: Floats, share: float = 0.0) -> Floats:
+    """The size (norm) under which what is left of values [..., n] is nothing: a share of their spread, and their own rounding."""
+    spread = np.linalg.norm(values - values.mean(axis=-1, keepdims=True), axis=-1)
+    return np.asarray(share * spread + ROUNDING * np.linalg.norm(values, axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +100,14 @@ class Model:
 
     @cached_property
     def _plain(self) -> Floats:
-        """Controls as rows [P, n], less their mean or the levels of units; zero where nothing is left."""
+        """Controls as rows [P, n], less their mean or the levels of units; zero where nothing is left.
+
+        Held against their spread: a column far from zero (a year, an identifier) is no less a column. Centred twice, since the mean of
+        large numbers has rounding of its own.
+        """
         raw = np.ascontiguousarray(self.controls.T)
-        rest = self._centred(raw)
-        gone = np.linalg.norm(rest, axis=1) <= EXPLAINED * np.linalg.norm(raw, axis=1)
-        rest[gone] = 0.0
+        rest = self._centred(self._centred(raw))
+        rest[np.linalg.norm(rest, axis=1) <= negligible(raw, EXPLAINED)] = 0.0
         return rest
 
     def _centred(self, values: Floats) -> Floats:
@@ -128,13 +144,19 @@ class Model:
 
     @cached_property
     def rest_outcome(self) -> Floats:
-        """What controls leave of the outcome, [n]."""
-        return self.rest(self.outcome)
+        """What controls leave of the outcome, [n]; exactly zero where that is rounding alone."""
+        left = self.rest(self.outcome)
+        return left if np.linalg.norm(left) > negligible(self.outcome) else np.zeros(len(self))
 
     @property
     def explained(self) -> bool:
         """Whether the controls explain the exposure: then there is no coefficient."""
-        return bool(np.linalg.norm(self.rest_exposure) <= EXPLAINED * np.linalg.norm(self.exposure))
+        return bool(np.linalg.norm(self.rest_exposure) <= negligible(self.exposure, EXPLAINED))
+
+    @property
+    def exact(self) -> bool:
+        """Whether each row is fitted exactly: what is left are rounding errors, of which there is no standard error."""
+        return bool(np.linalg.norm(self.residuals) <= negligible(self.outcome, EXACT))
 
     @property
     def coefficient(self) -> float:
