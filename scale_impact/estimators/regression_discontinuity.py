@@ -102,9 +102,8 @@ def fit(
     Returns
     -------
     Effect: ``overall`` is the bias-corrected estimate with its robust standard error (its interval and p-value are those to report),
-    ``summaries`` have ``conventional`` (no correction), ``bias_corrected`` (with the standard error that ignores the correction),
-    ``level_without`` and ``level_with`` (fitted outcomes at the threshold on the side that is not meant to be treated, and on the one
-    that is) and, where fuzzy, ``first_stage`` and ``crossing`` (the outcome's own jump).
+    ``summaries`` have ``conventional`` (no correction), ``bias_corrected`` (with an error that ignores the correction), ``level_without``
+    and ``level_with`` (fitted outcomes at the threshold on either side) and, where fuzzy, ``first_stage`` and ``crossing``.
 
     Raises
     ------
@@ -120,9 +119,8 @@ def fit(
     found = observations(panel, design, NAME, tuple(covariates), donut)
     _refuse_errors(found, variance)
     density = _density(observations(panel, design, NAME) if donut else found)
-    return _effect(
-        estimated(found, choices, _given(bandwidth, found.rule), bias_bandwidth), panel, design, bandwidth, density
-    )
+    jump = estimated(found, choices, _given(bandwidth, found.rule), bias_bandwidth)
+    return _effect(jump, panel, design, bandwidth, density)
 
 
 def _choices(
