@@ -138,7 +138,11 @@ def test_the_readme_counts_what_there_is():
     from scale_impact.core.keys import names
 
     estimators = names("estimators")
-    one_core = [n for n in estimators if not re.search("counterfactual|core.(synthetic|causal|experiment)", source("estimators", n))]
+    one_core = [
+        n
+        for n in estimators
+        if not re.search("counterfactual|core.(synthetic|causal|experiment)", source("estimators", n))
+    ]
     assert said(r"\*\*(\S+) estimators\*\*, (\S+) of them on one core") == (
         WORDS[len(estimators)],
         WORDS[len(one_core)],
