@@ -110,7 +110,7 @@ def test_the_check_asks_for_a_profile_of_its_options(tmp_path):
         asked.append(ways)
         return profile(line("a", 0.001, 0.004), line("b", 0.4, 0.6))
 
-    run_check("multiple_testing", Panel, SimpleNamespace(control="never"), None, profile=make, draws=99)
+    run_check("multiple_testing", Panel, SimpleNamespace(control="never", exposed=None), None, profile=make, draws=99)
     assert asked == [{"draws": 99, "alpha": 0.05}]
 
 
