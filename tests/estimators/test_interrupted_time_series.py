@@ -315,7 +315,7 @@ def test_checks_run_or_are_inapplicable_and_none_crashes_where_nobody_is_compare
     panel = panel_of(series())
     design = si.Design.from_panel(panel, first_treated="g", control="none")
     refit = lambda p, d: si.estimate(NAME, p, d, **PLAIN)  # noqa: E731
-    for name in set(names()) - {"placebo_outcome", "spillover", "donor_spillover"}:
+    for name in set(names()) - {"placebo_outcome", "spillover", "donor_spillover", "compliance"}:
         found = check(name, panel, design, refit, refits={"one": refit})
         assert found.reason, name
     assert check("pre_trends", panel, design, refit).verdict == "inapplicable"
