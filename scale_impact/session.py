@@ -576,11 +576,21 @@ class Session:
         )
         return found
 
+    def covariate_balance(self, outcome: str | None = None) -> pd.DataFrame | Markdown:
+        """Means of covariates among the exposed and the others, before and after the primary estimate weights them; a sentence where there are none."""
+        from scale_impact.core.causal.balancing.tables import balance_table
+
+        check = self._asked_of_all("balance", self._outcome(outcome).column)
+        return balance_table(check) if check.details.get("rows") else _markdown(check.reason)
+
     def identification(self, outcome: str | None = None) -> Check:
         """What the study's graph says of its effect, whether the study checks it or not; ``inapplicable`` without a graph."""
-        column, name = self._outcome(outcome).column, "identification"
+        return self._asked_of_all("identification", self._outcome(outcome).column)
+
+    def _asked_of_all(self, name: str, outcome: str) -> Check:
+        """A check that a template shows whether the study names it or not."""
         chosen = next((c for c in self.study.settings.checks if c.name == name), Choice(name=name))
-        found: Check = self._once(f"check {name}", column, lambda: self._check(chosen, column))
+        found: Check = self._once(f"check {name}", outcome, lambda: self._check(chosen, outcome))
         return found
 
     def assumptions(self, outcome: str | None = None) -> Markdown:
@@ -674,8 +684,7 @@ class Session:
         """The recommended pilot with its reasons, what it would miss, and who would be compared, as text."""
         from scale_impact.core.pilot.words import sentences
 
-        first, *rest = sentences(self.pilot_design(outcome), self.unit(outcome))
-        return _markdown(f"{first}\n\n" + "\n".join(f"- {said}" for said in rest) + self._of_plan())
+        return self._told(sentences(self.pilot_design(outcome), self.unit(outcome)))
 
     def _check_of_pilot(self, outcome: str) -> Check:
         from scale_impact.core.pilot.words import as_check
@@ -717,7 +726,11 @@ class Session:
         """The recommended trial with its reasons and limits, as text."""
         from scale_impact.core.experiment.power.words import sentences
 
-        first, *rest = sentences(self.power_analysis(outcome), self.unit(outcome))
+        return self._told(sentences(self.power_analysis(outcome), self.unit(outcome)))
+
+    def _told(self, sentences: Sequence[str]) -> Markdown:
+        """The first sentence, the others in a list below it, and how the study stands to its plan."""
+        first, *rest = sentences
         return _markdown(f"{first}\n\n" + "\n".join(f"- {said}" for said in rest) + self._of_plan())
 
     def _check_of_trial(self, outcome: str) -> Check:

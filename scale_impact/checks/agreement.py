@@ -59,7 +59,7 @@ def run(panel: Panel, design: Design, refit: Refit, *, refits: Mapping[str, Refi
     """
     effects = {name: again(panel, design) for name, again in refits.items()}
     first, *others = effects
-    same = [n for n in others if _asked(effects[n]) == _asked(effects[first])]
+    same = [n for n in others if _asked(effects[n], design) == _asked(effects[first], design)]
     if not same:
         return Check.inapplicable(NAME, f"There is one estimator of this effect ({first}); two are needed.")
     primary = effects[first]
@@ -84,9 +84,11 @@ def run(panel: Panel, design: Design, refit: Refit, *, refits: Mapping[str, Refi
     return _judged(first, primary.overall, rows, joint, details, alpha, _why(design))
 
 
-def _asked(effect: Effect) -> str:
-    """What is estimated; where who is assigned counts as treated, intention to treat is the effect on the treated."""
-    return "ATT" if effect.estimand == "ITT" else effect.estimand
+def _asked(effect: Effect, design: Design) -> str:
+    """What is estimated; where who is assigned counts as treated, intention to treat is the effect on the treated, or on all."""
+    if effect.estimand != "ITT":
+        return effect.estimand
+    return "ATT" if design.exposed is None else "ATE"
 
 
 def _comparable(primary: Effect, other: Effect) -> str | None:

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from scale_impact.checks._heterogeneity import POWER, Case, Refit, asked
-from scale_impact.core.causal.for_whom.projection import Projection, holm, p_words, project, said_of_dropped
+from scale_impact.core.causal.for_whom.projection import Projection, project, said_of_dropped
 from scale_impact.core.check import Check, Verdict
+from scale_impact.core.comparison import holm
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import counted, number, some
+from scale_impact.core.words import counted, number, p_words, some
 
 NAME = "best_linear_projection"
 

@@ -12,12 +12,12 @@ from typing import Any
 from scale_impact.checks._heterogeneity import POWER, Case, Refit, asked
 from scale_impact.core.causal.for_whom.calibration import Calibration, calibrate
 from scale_impact.core.causal.for_whom.groups import grouped
-from scale_impact.core.causal.for_whom.projection import Scored, p_words
+from scale_impact.core.causal.for_whom.projection import Scored
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import number
+from scale_impact.core.words import number, p_words
 from scale_impact.errors import EstimationError
 
 NAME = "cate_calibration"

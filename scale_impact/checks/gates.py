@@ -14,12 +14,12 @@ from annotated_types import Ge
 
 from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked
 from scale_impact.core.causal.for_whom.groups import Contrasts, Groups, contrasts, grouped
-from scale_impact.core.causal.for_whom.projection import holm, p_words
 from scale_impact.core.check import Check, Verdict
+from scale_impact.core.comparison import holm
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import number, some
+from scale_impact.core.words import number, p_words, some
 
 NAME = "gates"
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from scale_impact.core.causal.graphs.data import GraphData, graph_data
 from scale_impact.core.causal.graphs.implications import Independence, implications
-from scale_impact.core.causal.graphs.independence import Method, Tested, holm, measured
+from scale_impact.core.causal.graphs.independence import Method, Tested, measured
 from scale_impact.core.check import Check, Verdict
+from scale_impact.core.comparison import holm
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
 from scale_impact.core.keys import Share

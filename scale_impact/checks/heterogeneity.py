@@ -19,13 +19,14 @@ import numpy as np
 
 from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked, turned
 from scale_impact.core.causal.for_whom.calibration import calibrate
-from scale_impact.core.causal.for_whom.projection import Scored, holm, p_words, project
+from scale_impact.core.causal.for_whom.projection import Scored, project
 from scale_impact.core.causal.for_whom.ranking import NORMAL_AUTOC, ranked
 from scale_impact.core.check import Check, Verdict
+from scale_impact.core.comparison import holm
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import number, some
+from scale_impact.core.words import number, p_words, some
 from scale_impact.errors import EstimationError
 
 NAME = "heterogeneity"
@@ -75,16 +76,16 @@ def run(panel: Panel, design: Design, refit: Refit, *, better: Better = "more", 
 
 def _check(case: Case, better: Better, alpha: float) -> Check:
     tests, why = _tests(turned(case.rows, better), alpha)
-    adjusted = holm(np.array([t.p_value for t in tests]))
+    adjusted = holm([t.p_value for t in tests])
     spread, average = tests[0].spread, case.rows.average
     seen = next((t.detectable for t in tests if t.detectable is not None), None)
     rows = [{**vars(t), "adjusted": float(p)} for t, p in zip(tests, adjusted, strict=True)]
     details = {
         "alpha": alpha, "average": average, "detectable": seen, "power": POWER, "rows": rows, "unanswered": why, "estimator": case.estimator,
     }  # fmt: skip
-    verdict: Verdict = "pass" if adjusted.min() < alpha else "inconclusive"
+    verdict: Verdict = "pass" if min(adjusted) < alpha else "inconclusive"
     words = _found(rows, alpha, average) if verdict == "pass" else _not_found(details)
-    return Check(NAME, verdict, words + _unanswered(why) + case.rough(), spread, float(adjusted.min()), details=details)
+    return Check(NAME, verdict, words + _unanswered(why) + case.rough(), spread, min(adjusted), details=details)
 
 
 def _tests(rows: Scored, alpha: float) -> tuple[list[_Test], dict[str, str]]:

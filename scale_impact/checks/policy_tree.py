@@ -15,12 +15,12 @@ from annotated_types import Ge
 
 from scale_impact.checks._heterogeneity import Better, Case, Refit, asked, turned, unsaid
 from scale_impact.core.causal.for_whom.policy import Policy, Tree, Value, learn
-from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored, independent, p_words
+from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored, independent
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Count, Share
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import number
+from scale_impact.core.words import number, p_words
 from scale_impact.errors import EstimationError
 
 NAME = "policy_tree"

@@ -9,13 +9,12 @@ error allows for that (``core.causal.for_whom.calibration``).
 from __future__ import annotations
 
 from scale_impact.checks._heterogeneity import POWER, Better, Case, Refit, asked, turned, unsaid
-from scale_impact.core.causal.for_whom.projection import p_words
 from scale_impact.core.causal.for_whom.ranking import Ranking, Target, ranked
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.design import Design
 from scale_impact.core.keys import Share
 from scale_impact.core.panel import Panel
-from scale_impact.core.words import number
+from scale_impact.core.words import number, p_words
 
 NAME = "rank_weighted_ate"
 

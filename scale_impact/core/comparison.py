@@ -93,7 +93,7 @@ def wald(values: Floats, matrix: Floats, df: float | None = None) -> Joint | Non
     return Joint(statistic, float(p), rank)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float] | Floats) -> list[float]:
     """P-values adjusted for how many there are. Source: Holm (1979)."""
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")

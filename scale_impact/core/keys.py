@@ -25,6 +25,9 @@ Count = Annotated[int, Ge(1)]
 Column = Annotated[str, "column of the data"]
 """An option that names a column, which the source's card has to describe."""
 
+RecordPath = Annotated[str, "record of an assignment"]
+"""An option that names a record of the project, whose content counts as that of the data does."""
+
 Label = str | int | float | date
 """An option that names a unit or a period, as its author wrote it; ``core.words.plain`` makes it the text that is looked up."""
 
@@ -77,14 +80,24 @@ def missing_options(room: str, name: str, function: str, given: Mapping[str, Any
 
 def columns(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Options given to a key that name columns, each with the columns that it names."""
+    return _of_kind(Column, room, name, function, given)
+
+
+def records(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Options given to a key that name records, each with its path."""
+    return _of_kind(RecordPath, room, name, function, given)
+
+
+def _of_kind(kind: Any, room: str, name: str, function: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Options given to a key that are of a marked kind, each with its values."""
     hints = get_type_hints(load(room, name, function), include_extras=True)
-    named = [(o, v) for o, v in given.items() if o in options(room, name, function) and _is_column(hints[o])]
+    mark = get_args(kind)[1]
+    named = [(o, v) for o, v in given.items() if o in options(room, name, function) and _is_marked(hints[o], mark)]
     return [(o, c) for o, v in named for c in (v if isinstance(v, list) else [v]) if isinstance(c, str)]
 
 
-def _is_column(kind: Any) -> bool:
-    mark = get_args(Column)[1]
-    return mark in getattr(kind, "__metadata__", ()) or any(map(_is_column, get_args(kind)))
+def _is_marked(kind: Any, mark: str) -> bool:
+    return mark in getattr(kind, "__metadata__", ()) or any(_is_marked(part, mark) for part in get_args(kind))
 
 
 def _keyword_only(room: str, name: str, function: str) -> dict[str, inspect.Parameter]:

@@ -73,3 +73,8 @@ def within_sentence(text: str) -> str:
 def effect_unit(unit: str) -> str:
     """The unit of an effect on an outcome: a share in % changes by percentage points."""
     return "percentage points" if unit == "%" else unit
+
+
+def p_words(p: float) -> str:
+    """A p-value for reading."""
+    return "p < 0.001" if p < 0.001 else f"p = {number(round(p, 3))}"

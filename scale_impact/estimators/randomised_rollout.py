@@ -38,7 +38,7 @@ from scale_impact.core.experiment.rollout_columns import (
 from scale_impact.core.experiment.rollout_regression import Regression, Whiten, observed, orthonormal, regression
 from scale_impact.core.experiment.rollout_scheme import dealt_by, hold_against, read_scheme
 from scale_impact.core.influence import Influence
-from scale_impact.core.keys import Column, Count
+from scale_impact.core.keys import Column, Count, RecordPath
 from scale_impact.core.panel import Panel
 from scale_impact.core.words import counted, number, some
 from scale_impact.errors import EstimationError, UsageError
@@ -80,7 +80,7 @@ def fit(
     effects: Effects = "auto",
     random: Random = "cluster",
     strata: Sequence[Column] = (),
-    scheme: str | None = None,
+    scheme: RecordPath | None = None,
     received: Column | None = None,
     estimand: Literal["ITT", "LATE"] = "ITT",
     covariates: Sequence[Column] = (),

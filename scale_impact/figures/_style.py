@@ -382,6 +382,19 @@ def beside(ax: Axes, x: float, heights: Sequence[float], names: Sequence[str], c
     ax.set(xlim=(left, right), ylim=(low, high))
 
 
+def together(points: Sequence[tuple[float, float]], across: float, up: float) -> list[list[int]]:
+    """Points whose names would lie on each other, as lists of positions: each is nearer than this to the first of its list."""
+    found: list[list[int]] = []
+    for k, (x, y) in enumerate(points):
+        near = (g for g in found if abs(points[g[0]][0] - x) < across and abs(points[g[0]][1] - y) < up)
+        group = next(near, None)
+        if group is None:
+            found.append([k])
+        else:
+            group.append(k)
+    return found
+
+
 def spread(values: Sequence[float], gap: float, low: float, high: float) -> Floats:
     """The nearest positions that keep order and lie at least ``gap`` apart within low to high.
 

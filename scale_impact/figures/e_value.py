@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scale_impact.core.check import Check
+from scale_impact.core.words import some
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
     look: dict[str, Any] = {"color": _style.DARK, "marker": "D", "markersize": 4, "linestyle": "none"}
     for k, c in enumerate(covariates):
         ax.plot(c["e_value"], c["e_value"], **look, label="_covariate" if k else "leaving out a covariate")
-        if k < MOST_NAMES:
-            _name(ax, c["covariate"], c["e_value"], low=c["e_value"] < 1 + LOW * (top - 1))
+    shown = covariates[:MOST_NAMES]
+    for group in _style.together([(c["e_value"], c["e_value"]) for c in shown], LOW * (top - 1), LOW * (top - 1)):
+        first = shown[group[0]]["e_value"]
+        _name(ax, some([shown[k]["covariate"] for k in group], 4), first, low=first < 1 + LOW * (top - 1))
     _style.tidy(ax, None)
     ax.set(xlim=(1, top), ylim=(1, top))
     ax.set_xlabel("Risk ratio of the confounder with the exposure")

@@ -27,7 +27,7 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect") -> None:
         return _style.say(ax, check.reason)
     ax.set_axis_off()
     ax.set(xlim=(0, 1), ylim=(-0.12, 1))
-    _node(ax, root, 0, 0.0, 1.0)
+    _node(ax, root, 0 if "context" in root else 1, 0.0, 1.0)  # a rule without a question stands in the middle
     _worth(ax, check.details, unit)
 
 

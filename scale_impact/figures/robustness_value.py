@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scale_impact.core.causal.adjusted import Partial
 from scale_impact.core.causal.refutation.sensitivity import Case, adjusted_estimate, adjusted_t
 from scale_impact.core.check import Check
-from scale_impact.core.words import number, within_sentence
+from scale_impact.core.words import number, some, within_sentence
 from scale_impact.figures import _style
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ LEAST, MOST = 0.05, 0.95
 MOST_NAMES = 4
 """So many covariates are drawn, those that leave least of the effect."""
 
-NEAR = 0.03
-"""Share of the axis within which names would lie on each other."""
+NEAR, WIDE = 0.05, 0.3
+"""Shares of the axes within which names would lie on each other: up, and across."""
 
 ZERO, BOUNDS = "nothing is left", "as strong as a covariate"
 
@@ -52,7 +52,7 @@ def draw(check: Check, ax: Axes, *, unit: str = "effect", of: Literal["estimate"
     table = adjusted_estimate(case, across, up) if of == "estimate" else adjusted_t(case, across, up)
     limit = 0.0 if of == "estimate" else float(np.sign(found["estimate"])) * found["critical"]
     _contours(ax, across, up, table, limit)
-    _bounds(ax, told, of, y)
+    _bounds(ax, told, of, (x, y))
     _style.tidy(ax, None)
     ax.set(xlim=(0, x), ylim=(0, y))
     ax.set_xlabel("Share of what covariates leave of the exposure that the confounder explains")
@@ -89,20 +89,28 @@ def _contours(ax: Axes, across: Floats, up: Floats, table: Floats, limit: float)
         )
 
 
-def _bounds(ax: Axes, told: list[dict[str, Any]], of: str, top: float) -> None:
-    """Diamonds with their names; a name that would lie on earlier ones, or beyond the axes, stands below its diamond."""
+def _bounds(ax: Axes, told: list[dict[str, Any]], of: str, ends: tuple[float, float]) -> None:
+    """Diamonds with their names; those that lie together have one."""
     look: dict[str, Any] = {"color": _style.BLUE, "marker": "D", "markersize": 4.5, "linestyle": "none", "zorder": 4}
     look["clip_on"] = False  # a bound may lie on the upper end
     for k, r in enumerate(told):
         ax.plot(r["r2_exposure"], r["r2_outcome"], **look, label="_bound" if k else BOUNDS)
-        left = r["estimate"] if of == "estimate" else r["t"]
-        text = f"{r['times']:g} x {r['benchmark']}" + ("" if left is None else f" ({_style.signed(number(left))})")
-        near = sum(abs(r["r2_outcome"] - other["r2_outcome"]) < NEAR * top for other in told[:k])
-        below = near + (r["r2_outcome"] > (1 - 2 * NEAR) * top)
-        place: dict[str, Any] = {
-            "textcoords": "offset points",
-            "xytext": (5, -9 * below if below else 3),
-            "fontsize": _style.SMALL,
-            "path_effects": _style.halo(),
-        }
-        ax.annotate(text, (r["r2_exposure"], r["r2_outcome"]), **place, annotation_clip=True)
+    at = [(r["r2_exposure"], r["r2_outcome"]) for r in told]
+    for group in _style.together(at, WIDE * ends[0], NEAR * ends[1]):
+        last = at[group[-1]]
+        high = last[1] > (1 - 2 * NEAR) * ends[1]
+        place: dict[str, Any] = {"textcoords": "offset points", "xytext": (5, -9 if high else 3)}
+        text = _name([told[k] for k in group], "estimate" if of == "estimate" else "t")
+        ax.annotate(text, last, **place, fontsize=_style.SMALL, path_effects=_style.halo(), annotation_clip=True)
+
+
+def _name(bounds: list[dict[str, Any]], value: str) -> str:
+    """Which covariates, how many times as strong, and the least that they leave."""
+    times = sorted({r["times"] for r in bounds})
+    often = f"{times[0]:g}" if len(times) == 1 else f"{times[0]:g} to {times[-1]:g}"
+    names = some(list(dict.fromkeys(r["benchmark"] for r in bounds)), 3)
+    left = [r[value] for r in bounds if r[value] is not None]
+    if not left:
+        return f"{often} x {names}"
+    least = left[0] if len(left) == 1 else min(left, key=abs)
+    return f"{often} x {names} ({'' if len(left) == 1 else 'from '}{_style.signed(number(least))})"

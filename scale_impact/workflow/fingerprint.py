@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from scale_impact.core import keys
 from scale_impact.core.catalogue.indicator import load_indicators, meaning
 from scale_impact.core.catalogue.measure import load_measure, said
 from scale_impact.core.manifest import text_hash
@@ -84,7 +85,17 @@ def _hash(value: Any) -> str:
 
 def _own(run: Run) -> dict[str, Any]:
     """What a run shares with no other: names and resolved settings."""
-    return {"study": run.study.slug, "variant": run.study.variant, **resolved(run)}
+    found = {"study": run.study.slug, "variant": run.study.variant, **resolved(run)}
+    return {**found, "records": records} if (records := _records(run)) else found
+
+
+def _records(run: Run) -> dict[str, str | None]:
+    """Hashes of the records that estimators and checks of a run read beside the data; None where there is no such file."""
+    settings, root = run.study.settings, run.study.project.root
+    chosen = [("estimators", "fit", c) for c in settings.estimators] + [("checks", "run", c) for c in settings.checks]
+    named = {path for room, does, c in chosen for _, path in keys.records(room, c.name, does, c.options)}
+    files = [(root / path).with_suffix(".json") for path in sorted(named)]
+    return {f.name: text_hash(f.read_text(encoding="utf-8")) if f.is_file() else None for f in files}
 
 
 def _shared_key(run: Run) -> tuple[Any, ...]:

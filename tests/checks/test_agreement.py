@@ -1,6 +1,7 @@
 """The study's estimators held against each other, with the standard errors of their differences."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -194,3 +195,18 @@ def test_counties_of_the_minimum_wage_study(mpdta):
     found = checked(mpdta, "callaway_santanna", "twfe", "event_study")
     assert found.details["estimate"] == pytest.approx(-0.0399512751551768)
     assert all(r["difference_std_error"] < r["std_error"] for r in found.details["rows"])
+
+
+def test_intention_to_treat_is_compared_with_the_effect_of_being_exposed():
+    rng = np.random.default_rng(3)
+    d = rng.permutation(np.repeat([0, 1], 60))
+    frame = pd.DataFrame({"year": 1, "d": d, "y": d + rng.normal(size=120)})
+    panel = si.Panel.from_frame(frame, unit=None, period="year", outcome="y")
+    design = si.Design.from_panel(panel, exposure="d")
+    refits = {
+        "regression": lambda p, d: si.estimate("backdoor_regression", p, d),
+        "lottery": lambda p, d: si.estimate("randomised_rollout", p, d, draws=99),
+    }
+    found = si.check("agreement", panel, design, refits["regression"], refits=refits)
+    assert [r["estimator"] for r in found.details["rows"]] == ["lottery"]
+    assert found.details["other_estimands"] == []

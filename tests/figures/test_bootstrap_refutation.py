@@ -1,30 +1,18 @@
 """Bootstrap samples: estimates around the study's."""
 
-from scale_impact.core.check import Check
 from scale_impact.figures.bootstrap_refutation import draw
+from tests.figures.of_draws import draws_estimates_beside_the_study_s, gives_the_reason, says_in_the_legend
 
-
-def check(**details):
-    given = {"estimates": [0.9, 1.0, 1.0, 1.2], "estimate": 1.0, "interval": [0.5, 1.5], **details}
-    return Check("bootstrap_refutation", "pass", "It stays.", details=given)
+NAME = "bootstrap_refutation"
 
 
 def test_estimates_the_study_s_and_its_interval_are_drawn(ax, marks):
-    draw(check(), ax, unit="jobs")
-    assert sum(bar.get_height() for bar in ax.patches if bar.get_width() < 0.5) == 4
-    assert list(marks(ax, "the study's estimate")[0].get_xdata()) == [1.0, 1.0]
-    assert marks(ax, "their mean")[0].get_xdata()[0] == 1.025
-    assert ax.get_xlabel() == "jobs"
+    draws_estimates_beside_the_study_s(draw, NAME, ax, marks)
 
 
 def test_the_legend_says_what_was_drawn(ax, words):
-    draw(check(), ax)
-    assert {"4 estimates of bootstrap samples", "its interval"} <= set(words(ax))
-    ax.clear()
-    draw(check(interval=None), ax)
-    assert "its interval" not in words(ax)
+    says_in_the_legend(draw, NAME, "4 estimates of bootstrap samples", ax, words)
 
 
 def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
-    draw(Check.inapplicable("bootstrap_refutation", "There are 3 rows."), ax)
-    assert "There are 3 rows." in words(ax)
+    gives_the_reason(draw, NAME, ax, words)

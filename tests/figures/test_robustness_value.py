@@ -1,5 +1,7 @@
 """Contours of what confounders leave of the effect."""
 
+from dataclasses import replace
+
 import pytest
 
 from scale_impact.core.check import Check
@@ -54,3 +56,12 @@ def test_the_unit_is_said_once_and_the_legend_stays_on_the_page(check):
 def test_a_check_that_does_not_apply_gives_its_reason(ax, words):
     draw(Check.inapplicable("robustness_value", "It is no regression."), ax)
     assert "It is no regression." in words(ax)
+
+
+def test_names_of_bounds_that_lie_together_are_one_name_within_the_axes(ax, check):
+    rows = [{"benchmark": b, "times": t, "r2_exposure": 1e-5 * t, "r2_outcome": 2e-5 * t, "estimate": 1.0 - 1e-4 * t, "t": 5.0}
+            for b in ("age", "size", "rent", "trees") for t in (1.0, 2.0, 3.0)]  # fmt: skip
+    draw(replace(check, details={**check.details, "rows": rows}), ax)
+    names = [t.get_text() for t in ax.texts if " x " in t.get_text()]
+    assert len(names) == 1
+    assert names[0].startswith("1 to 3 x ")

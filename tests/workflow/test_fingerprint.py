@@ -50,6 +50,16 @@ def test_a_changed_input_is_another_run(place, change):
     assert identity(place) != before
 
 
+def test_the_record_of_a_lottery_counts_as_the_data_do(place):
+    place.study(estimators=[{"randomised_rollout": {"scheme": "data/lottery.csv"}}])
+    without = identity(place)
+    record = place.root / "data/lottery.json"
+    record.write_text('{"seed": 1}')
+    dealt = identity(place)
+    record.write_text('{"seed": 2}')
+    assert len({without, dealt, identity(place)}) == 3
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.causal.by_cluster import sums_by
 from scale_impact.core.cohorts import Floats
 from scale_impact.core.experiment.dealing import Codes
 
@@ -91,7 +92,7 @@ def lee_bounds(answers: Answers) -> Bounds:
     influence = np.zeros((len(answers.outcome), 2))
     for part, s, own in zip(parts, share, ends, strict=True):
         influence += s * part.influence + part.mass_influence[:, None] * (own[:2] - values[:2]) / mass.sum()
-    summed = _by_cluster(influence, answers.cluster)
+    summed = sums_by(np.unique(answers.cluster, return_inverse=True)[1], influence)
     covariance = summed.T @ summed / len(answers.outcome) ** 2 * _few(len(summed))
     cells = tuple(
         {"cell": int(c), "weight": float(s), **p.words()} for c, s, p in zip(names, share, parts, strict=True)
@@ -104,11 +105,6 @@ def lee_bounds(answers: Answers) -> Bounds:
 
 def _few(clusters: int) -> float:
     return clusters / (clusters - 1) if clusters > 1 else np.nan
-
-
-def _by_cluster(values: Floats, cluster: Codes) -> Floats:
-    codes = np.unique(cluster, return_inverse=True)[1]
-    return np.stack([np.bincount(codes, v) for v in values.T], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from scale_impact.core.causal.graphs.implications import Independence
-from scale_impact.core.causal.graphs.independence import Nodes, holm, measured
+from scale_impact.core.causal.graphs.independence import Nodes, measured
+from scale_impact.core.comparison import holm
 
 
 def nodes(clusters=None, **columns):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scale_impact.core.causal.for_whom.projection import holm, independent, project, regress, scored
+from scale_impact.core.causal.for_whom.projection import independent, project, regress, scored
+from scale_impact.core.comparison import holm
 from scale_impact.errors import EstimationError
 from tests.causal import by_hand, simulated
 

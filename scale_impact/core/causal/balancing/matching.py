@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.causal.by_cluster import sums_by
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -50,7 +52,7 @@ class Neighbours:
 
     def means(self, values: Floats) -> Floats:
         """Mean of values [m] or [m, c] over each row's neighbours, [t] or [t, c]; 0 where there is none."""
-        return np.asarray(self.links @ _summed(self.others, values, self.links.shape[1]))[self.own]
+        return np.asarray(self.links @ sums_by(self.others, values, self.links.shape[1]))[self.own]
 
     def sizes(self) -> Floats:
         """How many neighbours each row has, [t]."""
@@ -61,7 +63,7 @@ class Neighbours:
 
     def used(self, counted: Floats, power: int = 1) -> Floats:
         """How much each of the m rows is used: the sum of its shares (to a power) over rows that count, [m]."""
-        each = _summed(self.own, counted, self.links.shape[0])
+        each = sums_by(self.own, counted, self.links.shape[0])
         links = self.links if power == 1 else self.links.power(power)
         return np.asarray(links.T @ each)[self.others]
 
@@ -85,12 +87,6 @@ class Neighbours:
             np.concatenate(cols or empty).astype(np.int64),
             np.concatenate(far or empty),
         )
-
-
-def _summed(codes: Ints, values: Floats, n: int) -> Floats:
-    if values.ndim == 1:
-        return np.bincount(codes, values, n).astype(np.float64)
-    return np.column_stack([np.bincount(codes, v, n) for v in values.T])
 
 
 def neighbours(

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scale_impact.core.causal.by_cluster import sums_by
 from scale_impact.core.causal.for_whom.calibration import reuse, steps
-from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored, cluster_sums
+from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored
 from scale_impact.core.words import counted
 from scale_impact.errors import EstimationError
 
@@ -122,7 +123,7 @@ def _cut(values: Floats, weight: Floats, groups: int) -> Ints:
 def _covariance(rows: Scored, scores: Floats, dummies: Floats, effects: Floats, total: Floats) -> Floats:
     """Covariance [J, J] by clusters; deviations from the common mean counted ``reuse`` times."""
     rest = scores[:, None] - rows.weight[:, None] * effects
-    sums = cluster_sums(dummies * rest / total, rows.clusters)
+    sums = sums_by(rows.clusters, dummies * rest / total)
     plain = sums.T @ sums * rows.n_clusters / (rows.n_clusters - 1)
     apart = np.eye(len(effects)) - total / total.sum()
     return np.asarray(plain + (reuse(rows) - 1) * apart @ plain @ apart.T)
@@ -160,7 +161,7 @@ def contrasts(rows: Scored, groups: Groups) -> Contrasts:
         (e * rows.weight / w)[:, None] * (rows.contexts - mean)
         for e, w, mean in zip(ends, total, (least, most), strict=True)
     ]
-    sums = cluster_sums(parts[1] - parts[0], rows.clusters)
+    sums = sums_by(rows.clusters, parts[1] - parts[0])
     error = np.sqrt((sums**2).sum(axis=0) * rows.n_clusters / (rows.n_clusters - 1))
     centre = rows.weight @ rows.contexts / len(rows)
     spreads = np.sqrt(rows.weight @ (rows.contexts - centre) ** 2 / len(rows))

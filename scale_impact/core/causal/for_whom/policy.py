@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.causal.by_cluster import sums_by
 from scale_impact.core.causal.for_whom.calibration import reuse
-from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored, cluster_sums
+from scale_impact.core.causal.for_whom.projection import Floats, Ints, Scored
 
 CLOSE = 1e-9
 """Of the summed gains: a more complicated tree has to be better by more than this share."""
@@ -307,5 +308,5 @@ def _value(rows: Scored, cost: float, decides: NDArray[Any], factor: float) -> V
     if rows.surplus is not None:
         gains = gains - rows.surplus * (gains.sum() / total)
     mean = float(gains.sum() / total)
-    sums = cluster_sums((gains - rows.weight * mean)[:, None], rows.clusters)[:, 0] / total
+    sums = sums_by(rows.clusters, gains - rows.weight * mean) / total
     return Value(mean, float(np.sqrt(factor * (sums**2).sum() * rows.n_clusters / (rows.n_clusters - 1))))

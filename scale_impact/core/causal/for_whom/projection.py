@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.words import counted, number, some
+from scale_impact.core.causal.by_cluster import sums_by
+from scale_impact.core.words import counted, some
 from scale_impact.errors import EstimationError
 
 if TYPE_CHECKING:
@@ -141,14 +142,6 @@ def by_fold(rows: Scored, values: Floats) -> Floats:
     return np.asarray((np.bincount(rows.folds, rows.weight * values) / total)[rows.folds])
 
 
-def cluster_sums(values: Floats, clusters: Ints) -> Floats:
-    """Sums [G, K] of rows [n, K] by cluster."""
-    n = int(clusters.max()) + 1
-    return (
-        np.column_stack([np.bincount(clusters, column, n) for column in values.T]) if values.size else np.zeros((n, 0))
-    )
-
-
 # ---- regression of scores -----------------------------------------------------------------------------
 
 
@@ -198,7 +191,7 @@ def _left_out(columns: Floats, weight: Floats, clusters: Ints, cross: Floats, re
         if kept.min() < ALONE:
             raise EstimationError(_lonely("row"))
         return np.asarray(across * (rest / kept)[:, None])
-    sums = cluster_sums(columns * rest[:, None], clusters)
+    sums = sums_by(clusters, columns * rest[:, None])
     parts = _crosses(columns, weight, clusters)
     kept = np.eye(len(cross)) - parts @ inverse
     if np.abs(np.linalg.det(kept)).min() < ALONE:
@@ -210,7 +203,7 @@ def _crosses(columns: Floats, weight: Floats, clusters: Ints) -> Floats:
     """Weighted cross products [G, K, K] of each cluster."""
     k = columns.shape[1]
     pairs = (columns[:, :, None] * (weight[:, None] * columns)[:, None, :]).reshape(len(columns), k * k)
-    return cluster_sums(pairs, clusters).reshape(-1, k, k)
+    return sums_by(clusters, pairs).reshape(-1, k, k)
 
 
 def _lonely(what: str) -> str:
@@ -349,17 +342,3 @@ def independent(columns: Floats) -> list[int]:
 def said_of_dropped(names: tuple[str, ...]) -> str:
     """That contexts were left out, as a sentence."""
     return f" Left out, because constant or told by others: {some(names)}." if names else ""
-
-
-def holm(p_values: Floats) -> Floats:
-    """P-values adjusted so that the chance of any false finding keeps the level. Source: Holm (1979)."""
-    order = np.argsort(p_values, kind="stable")
-    steps = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
-    found = np.empty(len(order))
-    found[order] = np.minimum(steps, 1.0)
-    return found
-
-
-def p_words(p: float) -> str:
-    """A p-value for reading."""
-    return "p < 0.001" if p < 0.001 else f"p = {number(round(p, 3))}"

@@ -17,8 +17,9 @@ from typing import Literal
 
 import numpy as np
 
+from scale_impact.core.causal.by_cluster import sums_by
 from scale_impact.core.causal.for_whom.calibration import reuse, steps
-from scale_impact.core.causal.for_whom.projection import FLAT, Floats, Ints, Scored, cluster_sums
+from scale_impact.core.causal.for_whom.projection import FLAT, Floats, Ints, Scored
 from scale_impact.errors import EstimationError
 
 Target = Literal["AUTOC", "QINI"]
@@ -96,7 +97,7 @@ def ranked(rows: Scored, target: Target = "AUTOC") -> Ranking:
 
 def _errors(pulls: Floats, rows: Scored) -> Floats:
     """Standard errors [K] of means whose influence is ``pulls`` [n, K]."""
-    sums = cluster_sums(pulls, rows.clusters) / rows.weight.sum()
+    sums = sums_by(rows.clusters, pulls) / rows.weight.sum()
     return np.asarray(np.sqrt((sums**2).sum(axis=0) * rows.n_clusters / (rows.n_clusters - 1)))
 
 

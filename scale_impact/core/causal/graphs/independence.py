@@ -233,13 +233,3 @@ def _correlation(a: Floats, b: Floats) -> float | None:
         return None
     size = float(np.sqrt((a**2).sum() * (b**2).sum()))
     return float((a * b).sum()) / size if size else 0.0
-
-
-def holm(p_values: Sequence[float]) -> Floats:
-    """P-values that hold for all tests at once. Source: Holm (1979)."""
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
-    raised = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
-    found = np.empty_like(p)
-    found[order] = np.minimum(raised, 1.0)
-    return found

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.core.causal.by_cluster import sums_by
 from scale_impact.core.causal.row_influence import LARGE, UNSEEN
 
 Floats = NDArray[np.float64]
@@ -209,15 +210,10 @@ def _combinations(case: Case) -> tuple[str, ...]:
 # ---- covariances -------------------------------------------------------------------------------------
 
 
-def by_cluster(scores: Floats, clusters: Ints, n_clusters: int) -> Floats:
-    """Sums of rows by cluster, [G, K]."""
-    return np.stack([np.bincount(clusters, s, n_clusters) for s in scores.T], axis=1)
-
-
 def meat(case: Case, scores: Floats) -> Floats:
     """Sum of products of scores [n, K], by row or by cluster."""
     if case.vcov == "CR1":
-        scores = by_cluster(scores, case.clusters, case.n_clusters)
+        scores = sums_by(case.clusters, scores, case.n_clusters)
     return np.asarray(scores.T @ scores)
 
 

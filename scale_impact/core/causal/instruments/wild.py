@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.causal.instruments.estimation import Case, Floats, by_cluster
+from scale_impact.core.causal.by_cluster import sums_by
+from scale_impact.core.causal.instruments.estimation import Case, Floats
 from scale_impact.core.causal.instruments.weak import Segment
 from scale_impact.core.wild import VALUES, Weights, multipliers
 
@@ -147,9 +148,9 @@ class _Parts:
         all_of = np.column_stack([case.basis, q])
         g, at = case.n_clusters, case.clusters
         both = (case.outcome, case.exposure)
-        scores = np.stack([by_cluster(q * v[:, None], at, g) for v in both])
-        pulled = np.stack([by_cluster(all_of * v[:, None], at, g) for v in both])
-        cross = np.stack([by_cluster(all_of * z[:, None], at, g) for z in q.T], axis=1)
+        scores = np.stack([sums_by(at, q * v[:, None], g) for v in both])
+        pulled = np.stack([sums_by(at, all_of * v[:, None], g) for v in both])
+        cross = np.stack([sums_by(at, all_of * z[:, None], g) for z in q.T], axis=1)
         return cls(scores, pulled, cross)
 
     def sums(self, values: NDArray[Any]) -> _Sums:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scale_impact.core.causal.by_cluster import sums_by
 from scale_impact.core.causal.cross_section import Floats, Ints
 
 
@@ -67,7 +68,7 @@ def averages(sums: Sums, inside: Floats, clusters: Ints) -> Averages:
 def _clustered(errors: Floats, clusters: Ints) -> Floats:
     """Sum over clusters of the outer products of summed errors [n, K], times C / (C - 1) for the C that say anything."""
     _, codes = np.unique(clusters, return_inverse=True)
-    sums = np.column_stack([np.bincount(codes, column) for column in errors.T])
+    sums = sums_by(codes, errors)
     saying = np.maximum((sums != 0).sum(axis=0), 2)
     small = np.sqrt(saying / (saying - 1))
     return np.asarray(sums.T @ sums * np.outer(small, small))
