@@ -27,8 +27,9 @@ import pandas as pd
 import scale_impact as si
 from scale_impact.core.causal.for_whom.calibration import calibrate
 from scale_impact.core.causal.for_whom.groups import grouped
-from scale_impact.core.causal.for_whom.projection import Scored, holm, project, scored
+from scale_impact.core.causal.for_whom.projection import Scored, project, scored
 from scale_impact.core.causal.for_whom.ranking import ranked
+from scale_impact.core.comparison import holm
 from scale_impact.errors import EstimationError
 
 DRAWS, TIMES, SEED, LEVEL = 200, 10, 20251122, 0.05

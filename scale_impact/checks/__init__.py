@@ -20,6 +20,7 @@ from scale_impact.core import keys
 from scale_impact.core.check import Check
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.one_thread import one_thread
 from scale_impact.core.panel import Panel
 from scale_impact.errors import EstimationError, StreamedError, UsageError
 
@@ -71,16 +72,12 @@ def check(
         The data, and who is compared with whom.
     refit:
         Estimates the effect for a panel and a design.
-    refits:
-        All estimators of the study by name, the primary one first, for checks that compare them.
-    judged:
-        As ``refit``, with the study's kind of interval for the overall effect, for checks of that
-        interval; default ``refit``.
-    curve:
-        Makes the specification curve of the study's grid, with its joint test; None where there is no
-        grid.
-    profile:
-        Makes the profile of the study's outcomes; None where there is no study.
+    refits, judged:
+        All estimators of the study by name, the primary one first, for checks that compare them; ``refit`` with the
+        study's kind of interval for the overall effect, for checks of that interval (default ``refit``).
+    curve, profile:
+        Make the specification curve of the study's grid, with its joint test, and the profile of its outcomes; None where
+        there is no grid, no study.
     options:
         Options of the check.
 
@@ -101,7 +98,10 @@ def check(
     if (reason := _not_asked(name, design)) is not None:
         return Check.inapplicable(name, reason)
     try:
-        found: Check = run(panel, design, refit, **options, **_filled(name, refits, judged or refit, curve, profile))
+        with one_thread(keys.marked("checks", name, "EXPOSURE")):  # those ask estimators of rows again and again
+            found: Check = run(
+                panel, design, refit, **options, **_filled(name, refits, judged or refit, curve, profile)
+            )
     except StreamedError as error:
         return Check.inapplicable(name, " ".join(error.problems))
     except EstimationError as error:  # of the data as they are changed here; a study's own estimates were made before

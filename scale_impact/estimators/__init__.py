@@ -10,6 +10,7 @@ from typing import Any
 from scale_impact.core import keys
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect
+from scale_impact.core.one_thread import one_thread
 from scale_impact.core.panel import Panel
 from scale_impact.errors import DesignError, UsageError
 from scale_impact.inference import Inference, judged
@@ -54,7 +55,8 @@ def estimate(name: str, panel: Panel, design: Design, *, inference: Inference = 
         raise UsageError(problems)
     if design.exposed is not None and not keys.marked("estimators", name, "EXPOSURE"):
         raise DesignError(_no_exposures(name, design))
-    effect: Effect = fit(panel, design, **options)
+    with one_thread(keys.marked("estimators", name, "EXPOSURE")):  # those compare rows by few columns
+        effect: Effect = fit(panel, design, **options)
     return judged(effect, panel, design, lambda p, d: fit(p, d, **options), inference)
 
 
