@@ -1,0 +1,353 @@
+"""Cities: what is compared, by which indicators, and in which context each city stands.
+
+Values are frozen. ``Cities.from_frame`` is the one door: what is wrong with a table is said there, all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.core.words import counted, nearest, number, some
+from scale_impact.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scale_impact.core.catalogue.indicator import Indicator
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+Better = Literal["+", "-", "target"]
+
+LEAKS = 0.98
+"""A context variable whose correlation with an indicator is this large, in values or in ranks, is taken for the indicator itself."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One indicator as cities are judged by it.
+
+    Attributes
+    ----------
+    column:
+        Column of the table.
+    name, unit, dimension:
+        As they are shown; the dimension is the indicator's place in the hierarchy.
+    direction:
+        ``+`` more is better, ``-`` less is better, ``target`` best at ``target``.
+    target:
+        The best value where the direction is ``target``.
+    worst, best:
+        Goalposts: values that count 0 and 100 on the common scale; both None where none are fixed.
+    goalposts:
+        Where the goalposts come from.
+    weight:
+        Relative weight within its dimension.
+    indicator:
+        Key of the catalogue's line; empty where there is none.
+    """
+
+    column: str
+    name: str
+    unit: str
+    dimension: str
+    direction: Better
+    target: float | None = None
+    worst: float | None = None
+    best: float | None = None
+    goalposts: str = ""
+    weight: float = 1.0
+    indicator: str = ""
+
+    @classmethod
+    def of(
+        cls, indicator: Indicator, column: str, *, goalposts: tuple[float, float] | None = None, weight: float = 1.0
+    ) -> Criterion:
+        """The criterion of a line of the catalogue; ``goalposts`` (worst, best) go before those of the catalogue.
+
+        Raises
+        ------
+        DataError
+            The catalogue gives the indicator no direction in which it could be judged.
+        """
+        if indicator.direction not in ("+", "-", "target"):
+            raise DataError(
+                f"{column}: indicator {indicator.indicator} has the direction {indicator.direction!r}, so no city can be better by it. "
+                "Use it as context, or give its direction in data/indicators/catalogue.csv."
+            )
+        worst, best = (indicator.worst, indicator.best) if goalposts is None else goalposts
+        origin = indicator.goalposts if goalposts is None else "given by the study"
+        return cls(
+            column, indicator.name, indicator.unit, indicator.dimension, indicator.direction, indicator.target,
+            worst, best, origin, weight, indicator.indicator,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ContextColumn:
+    """One thing that a city cannot choose: its size, its density, its region.
+
+    Attributes
+    ----------
+    column:
+        Column of the table.
+    meaning, unit:
+        In words.
+    kind:
+        ``number``, or ``group`` (region, function) of which only equality counts.
+    """
+
+    column: str
+    meaning: str = ""
+    unit: str = ""
+    kind: Literal["number", "group"] = "number"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The situation of N cities, known without looking at what they achieve.
+
+    Attributes
+    ----------
+    labels:
+        The cities, unique [N].
+    columns:
+        What is known of each.
+    frame:
+        Their values [N, C]: floats (NaN where not known) or texts.
+    """
+
+    labels: tuple[str, ...]
+    columns: tuple[ContextColumn, ...]
+    frame: pd.DataFrame
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the columns that hold numbers."""
+        return tuple(c.column for c in self.columns if c.kind == "number")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the columns of which only equality counts."""
+        return tuple(c.column for c in self.columns if c.kind == "group")
+
+    def values(self) -> Floats:
+        """The numbers [N, P], as they are."""
+        values: Floats = self.frame[list(self.numbers)].to_numpy(float)
+        return values
+
+    def take(self, rows: Ints | Sequence[int]) -> Context:
+        """The context of some cities, in the order given."""
+        chosen = list(rows)
+        return replace(self, labels=tuple(self.labels[k] for k in chosen), frame=self.frame.iloc[chosen])
+
+
+@dataclass(frozen=True)
+class Cities:
+    """N cities by K indicators, with their context.
+
+    Attributes
+    ----------
+    labels:
+        The cities, unique [N].
+    criteria:
+        What they are judged by [K].
+    values:
+        Their values in the criteria's units [N, K]; NaN where not known.
+    std_errors:
+        Standard errors of the values [N, K]; 0 where a value is taken as known exactly, None where all are.
+    context:
+        What else is known of them; its ``columns`` may be none.
+    notes:
+        What was done to the table.
+    """
+
+    labels: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
+    values: Floats
+    context: Context
+    std_errors: Floats | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The dimensions, in the order in which they first occur."""
+        return tuple(dict.fromkeys(c.dimension for c in self.criteria))
+
+    def take(self, rows: Ints | Sequence[int]) -> Cities:
+        """Some of the cities, in the order given."""
+        chosen = list(rows)
+        errors = None if self.std_errors is None else self.std_errors[chosen]
+        labels = tuple(self.labels[k] for k in chosen)
+        return replace(
+            self, labels=labels, values=self.values[chosen], context=self.context.take(chosen), std_errors=errors
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        city: str,
+        criteria: Sequence[Criterion],
+        context: Sequence[ContextColumn] = (),
+        std_errors: Mapping[str, str] | None = None,
+    ) -> Cities:
+        """Cities of a table with one row each.
+
+        Parameters
+        ----------
+        frame:
+            One row a city; it is not changed.
+        city:
+            Column of the city's name.
+        criteria:
+            What cities are judged by.
+        context:
+            What cities are compared on; never what they are judged by.
+        std_errors:
+            Column of a value's standard error by the column of the value; others are taken as known exactly.
+
+        Raises
+        ------
+        DataError
+            One city, a city twice, a column that is missing, no number or constant, a city without any value, context
+            that holds an indicator; all problems at once.
+        """
+        errors = dict(std_errors or {})
+        if problems := list(_missing_columns(frame, city, criteria, context, errors)):
+            raise DataError(problems)
+        if problems := [*_city_problems(frame, city), *_number_problems(frame, criteria, context, errors)]:
+            raise DataError(problems)
+        labels = tuple(str(v) for v in frame[city])
+        values = frame[[c.column for c in criteria]].to_numpy(float, na_value=np.nan)
+        found = Context(labels, tuple(context), _context_frame(frame, context))
+        if problems := [*_value_problems(labels, criteria, values), *leaks(values, criteria, found)]:
+            raise DataError(problems)
+        spread = _std_errors(frame, criteria, errors) if errors else None
+        return cls(labels, tuple(criteria), values, found, spread)
+
+
+def _context_frame(frame: pd.DataFrame, context: Sequence[ContextColumn]) -> pd.DataFrame:
+    """Numbers as floats, groups as texts (None where not known), rows numbered from 0."""
+    import pandas as pd
+
+    found = {c.column: frame[c.column].to_numpy(float, na_value=np.nan) if c.kind == "number" else _texts(frame[c.column])
+             for c in context}  # fmt: skip
+    return pd.DataFrame(found, index=range(len(frame)))
+
+
+def _texts(column: pd.Series) -> list[str | None]:
+    known = column.notna()
+    return [str(v) if k else None for v, k in zip(column, known, strict=True)]
+
+
+def _std_errors(frame: pd.DataFrame, criteria: Sequence[Criterion], columns: Mapping[str, str]) -> Floats:
+    found = np.zeros((len(frame), len(criteria)))
+    for k, criterion in enumerate(criteria):
+        if criterion.column in columns:
+            found[:, k] = frame[columns[criterion.column]].to_numpy(float, na_value=np.nan)
+    return found
+
+
+# ---- what is wrong with a table --------------------------------------------------------------------------
+
+
+def _missing_columns(
+    frame: pd.DataFrame,
+    city: str,
+    criteria: Sequence[Criterion],
+    context: Sequence[ContextColumn],
+    errors: Mapping[str, str],
+) -> Iterator[str]:
+    known = [str(c) for c in frame.columns]
+    if not criteria:
+        yield "No indicator is given. Name at least one by which cities are judged."
+    roles = [("city", city), *(("indicator", c.column) for c in criteria), *(("context", c.column) for c in context)]
+    roles += [(f"standard error of {of}", column) for of, column in errors.items()]
+    for role, column in roles:
+        if column not in known:
+            yield f"{role}: the table has no column {column!r}. {nearest(column, known)}"
+    judged = [c.column for c in criteria]
+    yield from (f"indicator: {c} stands here twice. Leave one out." for k, c in enumerate(judged) if c in judged[:k])
+    yield from (
+        f"context: {c.column} is an indicator too. A city's result is no context: leave it out of the one or the other."
+        for c in context
+        if c.column in judged
+    )
+    yield from (
+        f"standard error of {of}: it is no indicator. {nearest(of, judged)}" for of in errors if of not in judged
+    )
+
+
+def _city_problems(frame: pd.DataFrame, city: str) -> Iterator[str]:
+    if len(frame) < 2:
+        yield f"{city}: the table has {counted(len(frame), 'city', 'cities')}. A benchmark needs at least two."
+    if (unnamed := int(frame[city].isna().sum())) > 0:
+        yield f"{city}: {counted(unnamed, 'row')} without a name. Name the city, or leave the row out."
+    twice = frame[city][frame[city].duplicated() & frame[city].notna()].unique()
+    if len(twice):
+        yield (
+            f"{city}: {some([str(v) for v in twice])} {'stands' if len(twice) == 1 else 'stand'} in more than one row. Keep one row a city "
+            "(one period, or values pooled over periods)."
+        )
+
+
+def _number_problems(
+    frame: pd.DataFrame, criteria: Sequence[Criterion], context: Sequence[ContextColumn], errors: Mapping[str, str]
+) -> Iterator[str]:
+    import pandas as pd
+
+    columns = [c.column for c in criteria] + [c.column for c in context if c.kind == "number"] + list(errors.values())
+    for column in dict.fromkeys(columns):
+        wrong = pd.to_numeric(frame[column], errors="coerce").isna() & frame[column].notna()
+        if wrong.any():
+            yield f"{column}: {frame[column][wrong].iloc[0]!r} is no number ({counted(int(wrong.sum()), 'row')}). Write a number, or nothing."
+        elif np.isinf(frame[column].to_numpy(float, na_value=np.nan)).any():
+            yield f"{column}: it holds an infinite value. Write a number, or nothing."
+    for of, column in errors.items():
+        found = pd.to_numeric(frame[column], errors="coerce")
+        if (found < 0).any():
+            yield f"standard error of {of}: {column} is negative ({number(float(found.min()))}). Correct it."
+
+
+def _value_problems(labels: Sequence[str], criteria: Sequence[Criterion], values: Floats) -> Iterator[str]:
+    known = ~np.isnan(values)
+    if empty := [labels[int(k)] for k in np.flatnonzero(~known.any(axis=1))]:
+        yield f"{some(empty)}: no indicator has a value. Leave {'the city' if len(empty) == 1 else 'the cities'} out, or find values."
+    for k, criterion in enumerate(criteria):
+        seen = values[known[:, k], k]
+        if not len(seen):
+            yield f"{criterion.column}: no city has a value. Leave the indicator out."
+        elif len(labels) > 1 and np.ptp(seen) == 0:
+            yield f"{criterion.column}: all cities have {number(float(seen[0]))}. It tells no city from another: leave the indicator out."
+
+
+def leaks(values: Floats, criteria: Sequence[Criterion], context: Context) -> Iterator[str]:
+    """Context that holds an indicator, in values or in ranks: adjusting for it would take away what is to be judged."""
+    from scipy.stats import rankdata
+
+    for name, column in zip(context.numbers, context.values().T, strict=True):
+        for k, criterion in enumerate(criteria):
+            both = ~np.isnan(column) & ~np.isnan(values[:, k])
+            if both.sum() < 4:
+                continue
+            pairs = column[both], values[both, k]
+            found = max((_correlation(*p) for p in (pairs, (rankdata(pairs[0]), rankdata(pairs[1])))), key=abs)
+            if abs(found) >= LEAKS:
+                yield (
+                    f"context: {name} has the correlation {found:.3f} with the indicator {criterion.column}: it holds what is to be judged. "
+                    "Leave it out of the context."
+                )
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
