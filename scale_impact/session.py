@@ -32,12 +32,14 @@ from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.evidence import (
     Origin,
     check_row,
+    city_row,
     estimate_rows,
     index_row,
     pilot_rows,
     power_rows,
     specification_row,
     unanswered_row,
+    unit_rows,
 )
 from scale_impact.core.experiment.power import is_asked
 from scale_impact.core.exposure_tables import described_exposure, exposure_means
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
     from matplotlib.figure import Figure
 
+    from scale_impact.benchmarking import Benchmark
     from scale_impact.core.building.coverage import Coverage
     from scale_impact.core.causal.graphs.adjustment import Adjustment
     from scale_impact.core.experiment.power.plan import PowerPlan
@@ -181,6 +184,8 @@ class Session:
         from scale_impact.core.catalogue.measure import load_measure
 
         settings = self.study.settings
+        if settings.benchmark is not None:
+            return _markdown(f"## {settings.title}\n\n{settings.question}\n\n{self.benchmark().judged_by()}")
         measure = load_measure(self.study.project.measure(settings.measure))
         outcomes = "; ".join(f"**{self.indicator(o).name}** (column `{o}`, {self.unit(o)})" for o in self.outcomes)
         return _markdown(
@@ -854,18 +859,58 @@ class Session:
             return "Nothing was written: this notebook was not told where (out is None). `scale-impact run` publishes results."
         if self._seed is not None:
             refuse_to_publish(self.out, self.study.project)
+        estimates, checks = self._rows() if self.study.settings.benchmark is None else self._rows_of_cities()
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_rows(self.out / "estimates.jsonl", estimates)
+        write_rows(self.out / "checks.jsonl", checks)
+        if units := self._unit_rows():
+            write_rows(self.out / "units.jsonl", units)
+        if RUN_VARIABLE in os.environ:
+            machine.note(self.out)
+        return f"{len(estimates)} estimates and {len(checks)} checks written."
+
+    def _rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows of estimates and checks of all outcomes."""
         estimates = [row for o in self.study.outcomes for row in self._estimate_rows(o)] + self._index_rows()
         checks = [
             check_row(self._origin(o), c, self.study.settings.estimators[0].name)
             for o in self.study.outcomes
             for c in self.check(o.column)
         ]
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_rows(self.out / "estimates.jsonl", estimates)
-        write_rows(self.out / "checks.jsonl", checks)
-        if RUN_VARIABLE in os.environ:
-            machine.note(self.out)
-        return f"{len(estimates)} estimates and {len(checks)} checks written."
+        return estimates, checks
+
+    def _rows_of_cities(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows of estimates and checks of a benchmark."""
+        origin, found = self._origin(self.study.outcomes[0]), self.benchmark()
+        estimates = [city_row(origin, number, self.study.settings.level) for number in found.numbers()]
+        return estimates, [check_row(origin, check, "benchmark") for check in found.checks()]
+
+    def benchmark(self) -> Benchmark:
+        """A city among comparable cities: scores, peers, context adjustment, frontier, rank bands, robustness, change.
+
+        Raises
+        ------
+        UsageError
+            The study evaluates a measure and is no benchmark.
+        """
+        from scale_impact.benchmarking import Benchmark
+
+        if self.study.settings.benchmark is None:
+            raise UsageError(
+                "The study evaluates a measure and has no key `benchmark`. Use the template benchmark with a study that has one."
+            )
+        found: Benchmark = self._once("benchmark", "", lambda: Benchmark(self.study, self.data()))
+        return found
+
+    def why_here(self) -> Markdown:
+        """One page on the benchmark's city in plain words: where it stands, how sure that is, and why."""
+        return _markdown(self.benchmark().page())
+
+    def _unit_rows(self) -> list[dict[str, Any]]:
+        """Who was studied and who treated; nothing before a pilot, of a benchmark, and where no unit is known by name."""
+        if self._is_planned or self.study.settings.benchmark is not None or self.panel().streamed:
+            return []
+        return unit_rows(self._origin(self.study.outcomes[0]), self.design(), self.panel().followed)
 
     def _estimate_rows(self, outcome: Outcome) -> list[dict[str, Any]]:
         if self._is_planned:
@@ -957,6 +1002,8 @@ def _axis(session: Session, outcome: str, figure: str, values: tuple[Any, ...]) 
 
     if values and isinstance(values[0], Profile):
         return f"Effect, {UNIT}"
+    if session.study.settings.benchmark is not None:
+        return session.benchmark().unit
     name, unit = session.indicator(outcome).name, session.unit(outcome)
     if (values and isinstance(values[0], Panel)) or keys.marked("figures", figure, "OUTCOME_AXIS"):
         return f"{name}, {unit}"

@@ -178,7 +178,7 @@ def test_results_go_where_the_notebook_says(place, tmp_path):
         session.figure("raw_trends", session.panel(outcome), session.design(outcome), outcome=outcome)
     said = session.save()
     assert {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")} == {
-        "estimates.jsonl", "checks.jsonl", "figures/raw_trends.svg", "figures/raw_trends.png",
+        "estimates.jsonl", "checks.jsonl", "units.jsonl", "figures/raw_trends.svg", "figures/raw_trends.png",
         "figures/raw_trends_people.svg", "figures/raw_trends_people.png",
     }  # fmt: skip
     rows = [json.loads(line) for line in (tmp_path / "out/estimates.jsonl").read_text().splitlines()]

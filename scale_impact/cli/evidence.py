@@ -65,11 +65,11 @@ def evidence(
 def _shown(frame: pd.DataFrame) -> list[str]:
     """Columns of the table: labels where rows are of other kinds than overall, variants where there are any.
 
-    What a planned pilot would notice is no effect: where there is such a row, the estimands are shown too.
+    What a planned pilot would notice and a city's rank are no effects: where there is such a row, the estimands are shown too.
     """
-    from scale_impact.core.evidence import NOTICED
+    from scale_impact.core.evidence import NOTICED, RANKED
 
-    noticed = bool((frame["estimand"] == NOTICED).any())
+    noticed = bool(frame["estimand"].isin((NOTICED, RANKED)).any())
     without = {"label"} if (frame["kind"] == "overall").all() and not noticed else set()
     without |= {"variant"} if frame["variant"].isna().all() else set()
     shown = [name for name in SHOWN if name not in without]

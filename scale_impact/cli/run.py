@@ -263,7 +263,7 @@ def _answer(run: Run, result: Result | None, url: str | None) -> None:
     typer.echo(f"  {run.study.settings.title}")
     typer.echo(f"  {in_words(primary, run.study.indicator(run.study.outcomes[0]).name)}")
     typer.echo(f"  {primary['estimand']} by {primary['estimator']}, {primary['outcome_unit']}: {numbers(primary)}")
-    typer.echo(f"  {primary['n_treated']:,} treated of {primary['n_units']:,}; {primary['inference']}")
+    typer.echo(f"  {_of_whom(primary)}; {primary['inference']}")
     show_notes(_notes(run))
     _checks(run)
     _further(run)
@@ -271,6 +271,13 @@ def _answer(run: Run, result: Result | None, url: str | None) -> None:
     if run.study.overrides and run.base == run.study.folder:
         changed = ", ".join(f"{k}={v}" for k, v in run.study.overrides)
         typer.echo(f"  Note: these published results are with {changed}; give --out DIR to try without publishing.")
+
+
+def _of_whom(primary: dict[str, Any]) -> str:
+    """Of how many units the answer is."""
+    if primary["n_treated"] is None:
+        return f"{primary['n_units']:,} compared"
+    return f"{primary['n_treated']:,} treated of {primary['n_units']:,}"
 
 
 def _further(run: Run) -> None:
@@ -317,7 +324,7 @@ def _checks(run: Run) -> None:
 def _check_rows(run: Run) -> list[dict[str, Any]]:
     from scale_impact.evidence.store import read_rows
 
-    return [r for r in read_rows(run.results / "checks.jsonl") if r["outcome"] == run.study.outcomes[0].column]
+    return [r for r in read_rows(run.results / "checks.jsonl") if r["outcome"] == _primary(run)["outcome"]]
 
 
 def _verdicts(rows: list[dict[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from scale_impact.core.effect import ROW_FIELDS, Effect, Estimate, flat_row
 from scale_impact.core.study import Outcome, Study
 
 if TYPE_CHECKING:
+    from scale_impact.core.design import Design
     from scale_impact.core.experiment.power.plan import PowerPlan
     from scale_impact.core.pilot.plan import PilotPlan
     from scale_impact.core.profile.profile import IndexLine
@@ -21,6 +23,12 @@ SCHEMA = 1
 
 NOTICED = "MDE"
 """Estimand of a planned pilot: the minimum detectable effect, which is no effect of anything."""
+
+RANKED = "RANK"
+"""Estimand of a city's place among cities, 1 the best; like the other numbers of a benchmark it is no effect of anything."""
+
+INDEX = "index"
+"""What stands as outcome where all indicators of a benchmark are put together."""
 
 ESTIMATE_FIELDS = (
     "schema", "study", "variant", "run_id", "measure", "outcome", "indicator", "dimension", "direction",
@@ -32,6 +40,12 @@ CHECK_FIELDS = (
     "schema", "study", "variant", "run_id", "measure", "outcome", "estimator",
     "check", "verdict", "reason", "statistic", "p_value", "details",
 )  # fmt: skip
+
+
+UNIT_FIELDS = ("schema", "study", "variant", "measure", "unit", "first_treated")
+
+MOST_UNITS = 10_000
+"""A study of more units publishes no list of them."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +153,79 @@ def unanswered_row(origin: Origin, estimator: str, reason: str, level: float) ->
     return {name: row[name] for name in ESTIMATE_FIELDS}
 
 
+@dataclass(frozen=True)
+class CityNumber:
+    """A number of a benchmark: ``estimand`` of a city, with its interval.
+
+    Attributes
+    ----------
+    city:
+        The city, as it is shown.
+    estimand:
+        ``RANK``, ``SCORE``, ``EXPECTED``, ``ADJUSTED`` or ``CHANGE``.
+    value, low, high, std_error:
+        The number; None where there is none.
+    unit:
+        Its unit.
+    how:
+        How the interval was made, or why there is no number.
+    outcome:
+        ``index``, or a dimension.
+    kind, role:
+        As in estimates.jsonl.
+    cities:
+        How many cities it is among.
+    context:
+        What is known of the city.
+    """
+
+    city: str
+    estimand: str
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    how: str
+    std_error: float | None = None
+    outcome: str = INDEX
+    kind: str = "unit"
+    role: str = "secondary"
+    cities: int | None = None
+    context: Mapping[str, Any] | None = None
+
+
+def city_row(origin: Origin, number: CityNumber, level: float) -> dict[str, Any]:
+    """Row of estimates.jsonl for a number of a benchmark."""
+    about = {"outcome": number.outcome, "indicator": None, "direction": "+", "outcome_unit": number.unit}
+    dimension = None if number.outcome == INDEX else number.outcome
+    row = {
+        **dict.fromkeys(ESTIMATE_FIELDS), **origin.fields(), **about, "dimension": dimension, "measure": None,
+        "estimator": "benchmark", "role": number.role, "estimand": number.estimand, "kind": number.kind, "label": number.city,
+        "estimate": number.value, "std_error": number.std_error, "level": level, "ci_low": number.low, "ci_high": number.high,
+        "n_units": number.cities, "inference": number.how, "context": number.context,
+    }  # fmt: skip
+    return {name: row[name] for name in ESTIMATE_FIELDS}
+
+
+def unit_rows(origin: Origin, design: Design, followed: bool) -> list[dict[str, Any]]:
+    """Rows of units.jsonl: who was studied, and the first treated period of each as text (null: never treated).
+
+    No row where nobody is followed over time, where observations and not units are treated, or where there are too many.
+    """
+    known = len(design.cohort_codes) if followed and design.exposed is None else 0
+    if not 0 < known <= MOST_UNITS:
+        return []
+    head = {name: value for name, value in origin.fields().items() if name in UNIT_FIELDS}
+    starts = {g: None if s == design.n_periods else design.cohort_name(g) for g, s in enumerate(design.starts)}
+    rows = [{"unit": unit, "first_treated": start} for g, start in starts.items() for unit in design.members(g)]
+    return [{name: {**head, **row}[name] for name in UNIT_FIELDS} for row in rows]
+
+
 def check_row(origin: Origin, check: Check, estimator: str) -> dict[str, Any]:
     """Row of checks.jsonl for one check."""
     row = {**origin.fields(), "estimator": check.of or estimator, **check.row()}
+    if origin.study.settings.benchmark is not None:
+        row |= {"outcome": INDEX, "measure": None}
     return {name: row[name] for name in CHECK_FIELDS}
 
 

@@ -43,6 +43,24 @@ class Outcome(Record):
     """What it measures: a key or code of data/indicators/catalogue.csv."""
     scale: Literal["level", "log"] = "level"
     """`log` where the column holds logarithms already; nothing is transformed."""
+    goalposts: tuple[float, float] | None = None
+    """Of a benchmark: the values that count 0 and 100 (worst, best); default those of the catalogue."""
+    weight: Annotated[float, Field(gt=0)] | None = None
+    """Of a benchmark: how much it counts within its dimension, relative to the others; default 1."""
+    std_error: StrictStr | None = None
+    """Of a benchmark: the column with the value's standard error; without it a value is taken as known exactly."""
+    per: StrictStr | None = None
+    """Of a benchmark: the column that the value is divided by, such as residents."""
+    times: Annotated[float, Field(gt=0)] | None = None
+    """Of a benchmark, with `per`: what the ratio is multiplied by, such as 1000; default 1."""
+    pooled: Annotated[StrictInt, Field(ge=1)] | None = None
+    """Of a benchmark, with `per`: counts of so many periods are pooled and shrunk to the rate of all (empirical Bayes)."""
+
+    @property
+    def only_scored(self) -> tuple[str, ...]:
+        """The keys given that a benchmark alone takes."""
+        named = ("goalposts", "weight", "std_error", "per", "times", "pooled")
+        return tuple(k for k in named if getattr(self, k) is not None)
 
 
 class Treatment(Record):
@@ -116,6 +134,60 @@ class CausalGraph(Record):
     """Unobserved nodes that stay the same over time, so that they drop out of changes."""
 
 
+NOBODY = Treatment.model_construct()
+"""The treatment of a benchmark, which asks what cities are like and not what was done."""
+
+
+class ContextChoice(Record):
+    """What cities are compared on: a column, and whether it is a number or a group."""
+
+    column: StrictStr
+    """Column of the source."""
+    kind: Literal["number", "group"] = "number"
+    """`group` where only equality counts, such as a region."""
+
+
+def _as_context(raw: Any) -> Any:
+    return {"column": raw} if isinstance(raw, str) else raw
+
+
+class BenchmarkChoices(Record):
+    """A city among comparable cities; steps without options are made with their defaults (docs/benchmark.md)."""
+
+    city: Label
+    """The city that the page is about, as the data name it."""
+    names: StrictStr | None = None
+    """Column with the names that are shown; default the unit."""
+    at: Label | None = None
+    """The period in which cities are judged; default the last."""
+    before: Label | None = None
+    """An earlier period: what has changed since then; default no change is asked for."""
+    context: list[Annotated[ContextChoice, BeforeValidator(_as_context)]] = []
+    """What a city cannot choose and is compared on; never what it is judged by. A column, or {column: ..., kind: group}."""
+    measures: list[StrictStr] = []
+    """Studies of measures that peers may have tried, by slug."""
+    scores: dict[str, Any] = {}
+    """Options of the scores: normaliser, weights, missing, aggregation ..."""
+    peers: dict[str, Any] = {}
+    """Options of the peers: method, number, caliper ..."""
+    adjustment: dict[str, Any] = {}
+    """Options of the context adjustment."""
+    frontier: dict[str, Any] = {}
+    """Options of the frontier."""
+    rank_bands: dict[str, Any] = {}
+    """Options of the rank bands."""
+    robustness: dict[str, Any] = {}
+    """Options of the robustness to choices."""
+    change: dict[str, Any] = {}
+    """Options of the change over time."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The keys that name a column of the source, with the columns."""
+        named = {} if self.names is None else {"benchmark.names": self.names}
+        return named | {f"benchmark.context.{k}.column": c.column for k, c in enumerate(self.context)}
+
+
 class DesignChoices(Record):
     """The comparison; see ``Design.from_panel``."""
 
@@ -172,8 +244,8 @@ class Settings(Record):
     """The study's title, a question in a few words."""
     question: StrictStr
     """What the study wants to know, in a sentence."""
-    measure: StrictStr
-    """What was done: the name of a card, data/measures/<name>.yaml."""
+    measure: StrictStr = ""
+    """What was done: the name of a card, data/measures/<name>.yaml. A benchmark has none."""
     template: StrictStr
     """The notebook that evaluates it: notebooks/<name>.ipynb."""
     source: StrictStr
@@ -183,9 +255,11 @@ class Settings(Record):
     period: StrictStr
     """Column of the period: whole numbers, dates, or texts that sort by time."""
     outcomes: Annotated[list[Outcome], Field(min_length=1)]
-    """What may have changed; the first is the primary outcome."""
-    treatment: Treatment
-    """Who is treated from when, said in exactly one way."""
+    """What may have changed; the first is the primary outcome. Of a benchmark: what cities are judged by."""
+    treatment: Treatment = NOBODY
+    """Who is treated from when, said in exactly one way. A benchmark has none."""
+    benchmark: BenchmarkChoices | None = None
+    """A city among comparable cities, instead of the effect of a measure."""
     sample: Sample = Sample()
     """Periods and units of the source that are used; default all."""
     graph: CausalGraph | None = None
@@ -194,8 +268,8 @@ class Settings(Record):
     """Who is compared with whom."""
     covariates: list[StrictStr] = []
     """Columns to hold constant, for estimators that take them."""
-    estimators: Annotated[Choices, Field(min_length=1)]
-    """How the effect is estimated; the first is the primary one. A name, or {name: {option: value}}."""
+    estimators: Annotated[Choices, Field(min_length=1, validate_default=False)] = []
+    """How the effect is estimated; the first is the primary one. A name, or {name: {option: value}}. A benchmark has none."""
     checks: Choices = []
     """What is tried on the primary estimate. A name, or {name: {option: value}}."""
     inference: Annotated[Choice, BeforeValidator(as_choice)] = Choice(name="auto")

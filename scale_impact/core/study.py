@@ -19,6 +19,7 @@ from scale_impact.core.study_names import (
     by_key,
     contradictions,
     graph_problems,
+    of_another_kind,
     source_problems,
     unit_problems,
     unknown_names,
@@ -217,7 +218,7 @@ class StudyFile:
         problems = [*problems, *self._ambiguous]
         settings, wrong = self._settings(keys, alone=variant is None)
         settings = None if settings is None else by_key(self.holdings, settings)
-        problems = [*problems, *wrong, *unknown_names(self.holdings, keys)]
+        problems = [*problems, *of_another_kind(keys), *wrong, *unknown_names(self.holdings, keys)]
         problems += contradictions(settings) if settings is not None else []
         problems += self._parameter_problems(keys)
         problems += self._grid_problems(keys) if grid else []
@@ -324,6 +325,17 @@ class Study:
         """The catalogue's entry for an outcome."""
         return load_indicators(self.project.indicators)[outcome.indicator]
 
+    @property
+    def measure_card(self) -> Path | None:
+        """The card of its measure; None where it evaluates none."""
+        return self.project.measure(self.settings.measure) if self.settings.measure else None
+
+    @property
+    def others(self) -> dict[str, tuple[Path, ...]]:
+        """Studies whose results it reads, by slug, each with the files that it reads of them."""
+        chosen = self.settings.benchmark
+        return {} if chosen is None else {slug: _published(self.project.studies / slug) for slug in chosen.measures}
+
     def unit_of(self, outcome: Outcome) -> str:
         """The unit of effects on an outcome."""
         unit = self.indicator(outcome).unit
@@ -359,6 +371,13 @@ class Study:
         keys = apply(self._own, combination.choices, file._own_names(self._own))
         found = file._judged(keys, name, [], _where(file.folder, name))
         return replace(found, combination=combination, _own=self._own)
+
+
+def _published(folder: Path) -> tuple[Path, ...]:
+    """What a study plans and what it has published."""
+    names = ("checks.jsonl", "estimates.jsonl", "units.jsonl")
+    results = sorted(p for name in names for p in folder.glob(f"results/**/{name}"))
+    return (folder / "study.yaml", *results)
 
 
 def _joined(variant: str | None, combination: str) -> str:

@@ -26,6 +26,18 @@ WRITE = {
 FUNCTIONS = {"estimators": "fit", "checks": "run"}
 """Rooms that a study chooses from, each with its function."""
 
+STEPS = {
+    "scores": "score", "peers": "find_peers", "adjustment": "adjust", "frontier": "envelop", "rank_bands": "bands",
+    "robustness": "examine", "change": "compare",
+}  # fmt: skip
+"""Steps of a benchmark, files of the room ``benchmark``, each with its function."""
+
+OF_MEASURES = ("measure", "treatment", "estimators")
+"""Keys that a study of a measure needs and a benchmark does not have."""
+
+NOT_OF_BENCHMARKS = (*OF_MEASURES, "covariates", "checks", "design", "graph", "inference")
+"""Keys that mean nothing where no measure is evaluated."""
+
 
 @dataclass(frozen=True)
 class Holdings:
@@ -95,6 +107,17 @@ class Holdings:
 # ---- names of other files ----------------------------------------------------------------------
 
 
+def of_another_kind(raw: Mapping[str, Any]) -> list[str]:
+    """Keys that are missing in the study of a measure, and keys that have no place in a benchmark."""
+    if raw.get("benchmark") is None:
+        return [f"{key}: this key is missing." for key in OF_MEASURES if key not in raw]
+    return [
+        f"{key}: a benchmark compares cities and evaluates no measure. Leave the key out, or leave out `benchmark`."
+        for key in NOT_OF_BENCHMARKS
+        if key in raw
+    ]
+
+
 def unknown_names(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
     """What the study names and the project does not have."""
     problems = []
@@ -113,7 +136,26 @@ def unknown_names(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
         problems += [
             f"{room}.{k}{p}" for k, item in enumerate(_items(raw, room)) for p in _of_choice(holdings, room, item)
         ]
-    return problems + _inference_problems(raw)
+    return problems + _inference_problems(raw) + _benchmark_problems(holdings, raw)
+
+
+def _benchmark_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
+    """Unknown studies and options of a benchmark."""
+    chosen = raw.get("benchmark")
+    if not isinstance(chosen, Mapping):
+        return []
+    studies, measures = holdings.project.keys("studies"), chosen.get("measures")
+    problems = [
+        f"benchmark.measures.{k}: there is no study {name!r}. {nearest(name, studies)}"
+        for k, name in enumerate(measures if isinstance(measures, list) else [])
+        if isinstance(name, str) and name not in studies
+    ]
+    given = {step: options for step in STEPS if isinstance(options := chosen.get(step), Mapping)}
+    return problems + [
+        f"benchmark.{p}"
+        for step, options in given.items()
+        for p in keys.wrong_options("benchmark", step, STEPS[step], options)
+    ]
 
 
 def _items(raw: Mapping[str, Any], key: str) -> list[Any]:
@@ -156,7 +198,22 @@ def _columns_named(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str
         ]
     if isinstance(design, Mapping):
         named.append(("design.cluster", design.get("cluster")))
-    return [*named, *_columns_of_options(holdings, raw)]
+    return [*named, *_columns_of_benchmark(raw), *_columns_of_options(holdings, raw)]
+
+
+def _columns_of_benchmark(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Columns that a benchmark names beside what cities are judged by."""
+    outcomes = [(k, o) for k, o in enumerate(_items(raw, "outcomes")) if isinstance(o, Mapping)]
+    named = [(f"outcomes.{k}.{key}", o[key]) for k, o in outcomes for key in ("std_error", "per") if key in o]
+    chosen = raw.get("benchmark")
+    if not isinstance(chosen, Mapping):
+        return named
+    context = [c.get("column") if isinstance(c, Mapping) else c for c in _items(chosen, "context")]
+    return [
+        *named,
+        ("benchmark.names", chosen.get("names")),
+        *((f"benchmark.context.{k}", c) for k, c in enumerate(context)),
+    ]
 
 
 def _columns_of_options(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -244,7 +301,7 @@ def contradictions(settings: Settings) -> list[str]:
         for k, name in enumerate(names)
         if name in names[:k]
     ]
-    problems += _columns_in_two_roles(settings) + _of_planned(settings)
+    problems += _columns_in_two_roles(settings) + _of_planned(settings) + _of_scores(settings)
     if settings.sample.without and settings.unit is None:
         problems.append(
             "sample.without: no unit is followed over time (unit is null), so none can be left out by name."
@@ -267,12 +324,37 @@ def _of_planned(settings: Settings) -> list[str]:
     return problems
 
 
+def _of_scores(settings: Settings) -> list[str]:
+    """Keys of a benchmark in the study of a measure, and what its own keys contradict."""
+    if settings.benchmark is None:
+        return [
+            f"outcomes.{k}.{key}: a benchmark alone takes it, and the study has no key `benchmark`. Leave it out."
+            for k, outcome in enumerate(settings.outcomes)
+            for key in outcome.only_scored
+        ]
+    columns = [o.column for o in settings.outcomes]
+    problems = [f"benchmark.context.{k}: {c.column} is an outcome too. What cities are judged by is no context: leave it out of the one or "
+                "the other." for k, c in enumerate(settings.benchmark.context) if c.column in columns]  # fmt: skip
+    problems += [f"outcomes.{k}.times: it goes with `per`, the column that the value is divided by. Give both, or leave it out."
+                 for k, o in enumerate(settings.outcomes) if o.times is not None and o.per is None]  # fmt: skip
+    problems += [f"outcomes.{k}.pooled: it goes with `per`: counts are pooled with what they happened to. Name the column."
+                 for k, o in enumerate(settings.outcomes) if o.pooled is not None and o.per is None]  # fmt: skip
+    if settings.unit is None:
+        problems.append(
+            "unit: a benchmark compares units that have a name, and unit is null. Name the column of the city."
+        )
+    return problems
+
+
 def unit_problems(holdings: Holdings, settings: Settings) -> list[str]:
     """Where the source's card and the catalogue give an outcome in different units."""
     card, known = holdings.source(settings.source), holdings.indicators
     if not isinstance(card, Source) or isinstance(known, StudyError):
         return []
-    found = [_unit_problem(o, card.columns[o.column].unit.strip(), known[o.indicator].unit) for o in settings.outcomes]
+    found = [
+        None if o.per is not None else _unit_problem(o, card.columns[o.column].unit.strip(), known[o.indicator].unit)
+        for o in settings.outcomes  # a ratio has the indicator's unit, and its parts have units of their own
+    ]
     return [f"outcomes.{k}: {problem}" for k, problem in enumerate(found) if problem]
 
 

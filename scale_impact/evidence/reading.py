@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scale_impact.core.evidence import NOTICED
+from scale_impact.core.evidence import NOTICED, RANKED
 from scale_impact.core.words import effect_unit, number, within_sentence
 
 SHARES = ("share", "binary", "0/1", "0-1")
@@ -18,12 +18,23 @@ def in_words(row: dict[str, Any], name: str) -> str:
         return "No estimate."
     if row.get("estimand") == NOTICED:
         return _noticed(row, name)
+    if row.get("estimand") == RANKED:
+        return _ranked(row)
     size = _size(row, name)
     if row["ci_low"] is None or row["ci_high"] is None:
         return f"{size}; no {'bounded ' if row.get('p_value') is not None else ''}interval."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
     sure = "zero is excluded" if row["ci_low"] > 0 or row["ci_high"] < 0 else "zero is not excluded"
     return f"{size}, {row['level'] * 100:g} % interval {low} to {high}: {sure}."
+
+
+def _ranked(row: dict[str, Any]) -> str:
+    """One sentence for a city's place."""
+    place = f"{row['label']}: rank {number(row['estimate'])} of {row['n_units']:,}"
+    if row["ci_low"] is None or row["ci_high"] is None:
+        return f"{place}; how sure that is, is not known."
+    low, high = number(row["ci_low"]), number(row["ci_high"])
+    return f"{place}; {row['level'] * 100:g} % confidence set: ranks {low} to {high}."
 
 
 def _noticed(row: dict[str, Any], name: str) -> str:

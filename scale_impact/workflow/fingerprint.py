@@ -86,7 +86,15 @@ def _hash(value: Any) -> str:
 def _own(run: Run) -> dict[str, Any]:
     """What a run shares with no other: names and resolved settings."""
     found = {"study": run.study.slug, "variant": run.study.variant, **resolved(run)}
-    return {**found, "records": records} if (records := _records(run)) else found
+    found |= {"records": records} if (records := _records(run)) else {}
+    return found | ({"others": others} if (others := _others(run)) else {})
+
+
+def _others(run: Run) -> dict[str, str]:
+    """Hashes of what a run reads of other studies, by their places."""
+    project = run.study.project
+    files = [path for paths in run.study.others.values() for path in paths if path.is_file()]
+    return {project.relative(path): hashes_of(project.root).file(path) for path in files}
 
 
 def _records(run: Run) -> dict[str, str | None]:
@@ -115,7 +123,7 @@ def _shared(run: Run) -> dict[str, Any]:
     return {
         "template": [cell.hash for cell in cells_of(run.template)],
         "modules": _modules(run.template, project.root),
-        "measure": _content(_measure, project.measure(settings.measure)),
+        "measure": {} if run.study.measure_card is None else _content(_measure, run.study.measure_card),
         "indicators": {name: catalogue[name] for name in _indicator_names(run)},
         "source": _content(_source, project.source(settings.source)),
         "made_of": _made_of(run),

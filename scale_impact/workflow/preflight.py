@@ -123,6 +123,8 @@ def _of_data(run: Run, estimate: bool) -> Preflight:
         frame = _data(run)
     except ScaleImpactError as error:
         return Preflight((error,))
+    if study.settings.benchmark is not None:
+        return _of_benchmark(run, frame, estimate)
     errors: dict[str, ScaleImpactError] = {}
     notes: dict[str, None] = {}
     for outcome in study.outcomes:
@@ -140,6 +142,19 @@ def _of_data(run: Run, estimate: bool) -> Preflight:
         for refused in refusals:
             errors.setdefault(str(refused), _located(refused, run, outcome))
     return Preflight(tuple(errors.values()), tuple(notes))
+
+
+def _of_benchmark(run: Run, frame: pd.DataFrame | ParquetTable, estimate: bool) -> Preflight:
+    """The table of cities, and each step that the study sets options of."""
+    from scale_impact.benchmarking import Benchmark
+
+    benchmark = Benchmark(run.study, frame)
+    try:
+        refused = benchmark.problems() if estimate else ()
+        notes = benchmark.cities.notes
+    except ScaleImpactError as error:
+        refused, notes = (error,), ()
+    return Preflight(tuple(type(e)(e.problems, where=run.name) for e in refused), notes)
 
 
 def _of_estimators(study: Study, panel: Panel, design: Design, notes: dict[str, None]) -> Iterator[ScaleImpactError]:

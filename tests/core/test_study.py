@@ -96,7 +96,7 @@ def test_misspelt_missing_and_unknown_keys_are_all_said_at_once(place):
         "outcomes: this key is missing.",
         "titel: there is no such key. Did you mean 'title'?",
         "periods: there is no such key. Did you mean 'period'?",
-        "zebra: there is no such key. Known: checks, covariates, design, estimators, graph, grid, inference, level, measure, outcomes, "
+        "zebra: there is no such key. Known: benchmark, checks, covariates, design, estimators, graph, grid, inference, level, measure, outcomes, "
         "parameters, period, question, sample, seed, source, template, title, treatment, unit, variants.",
     ]
 

@@ -82,9 +82,12 @@ def _of_run(result: Published) -> Iterable[Item]:
         yield Item(f"{result.place}/{path.as_posix()}", result.run.results / path, "results", _about(path))
     named = {
         project.template(study.settings.template): ("template", "The notebook that is executed"),
-        project.measure(study.settings.measure): ("card", "What was done, how it should work, what it should move"),
         project.indicators: ("card", "The indicators, with unit and direction"),
     }
+    if study.measure_card is not None:
+        named[study.measure_card] = ("card", "What was done, how it should work, what it should move")
+    read = ("card", "What this run reads of another study")
+    named |= {path: read for paths in study.others.values() for path in paths}
     whence = ("card", "Where the data come from, licence, hash and columns")
     named |= {project.source(name): whence for name in sources_of(result)}
     modules = local_modules(read_template(run.template).code, project.root)
@@ -100,6 +103,7 @@ def _about(path: Path) -> str:
         "executed.ipynb": "The notebook, run",
         "estimates.jsonl": "Every estimate, a line each",
         "checks.jsonl": "Every check with its verdict, a line each",
+        "units.jsonl": "Who was studied, and since when each was treated, a line each",
         "manifest.json": "What went into the run, with what it was made, and hashes of what came out",
     }.get(path.as_posix(), "Result of the run")
 

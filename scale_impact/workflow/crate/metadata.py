@@ -182,7 +182,7 @@ def _action(result: Published, data: Sequence[Data], parameters: Sequence[Mappin
     used = [
         f"studies/{study.slug}/study.yaml",
         *(project.relative(project.source(d.name)) for d in sources),
-        project.relative(project.measure(study.settings.measure)),
+        *([] if study.measure_card is None else [project.relative(study.measure_card)]),
         project.relative(project.indicators),
         *(item.place for d in sources for item in d.files),
     ]

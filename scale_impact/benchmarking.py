@@ -1,0 +1,266 @@
+"""Benchmark: a study's cities, made from its data, and each step with the study's options, computed once.
+
+    benchmark = session.benchmark()
+    benchmark.scores, benchmark.peers, benchmark.adjustment, benchmark.bands, ...
+
+Stands between the session and the room ``benchmark``, as ``curve`` does for specifications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scale_impact.benchmark.cities import Cities, ContextColumn, Criterion
+from scale_impact.core import keys
+from scale_impact.core.sample import restricted
+from scale_impact.core.settings import BenchmarkChoices, Outcome
+from scale_impact.core.source import Source, load_source
+from scale_impact.core.streams_parquet import ParquetTable
+from scale_impact.core.study import Study
+from scale_impact.core.study_names import STEPS
+from scale_impact.core.words import nearest, plain
+from scale_impact.errors import DataError, DesignError, ScaleImpactError, StudyError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scale_impact.benchmark.adjustment import ContextAdjustment
+    from scale_impact.benchmark.change import Changes
+    from scale_impact.benchmark.frontier import Frontier
+    from scale_impact.benchmark.peers import Peers
+    from scale_impact.benchmark.rank_bands import RankBands
+    from scale_impact.benchmark.robustness import Robustness
+    from scale_impact.benchmark.scores import Scores
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A study's benchmark; what is asked for first is computed first, and once.
+
+    Attributes
+    ----------
+    study:
+        A study with the key ``benchmark``.
+    data:
+        The columns of its source.
+
+    Raises
+    ------
+    DataError, DesignError
+        From the attribute that is asked for: what is wrong with the table, or what a step cannot answer.
+    """
+
+    study: Study
+    data: pd.DataFrame | ParquetTable
+
+    @property
+    def chosen(self) -> BenchmarkChoices:
+        """The study's choices."""
+        chosen = self.study.settings.benchmark
+        if chosen is None:
+            raise UsageError(
+                "The study evaluates a measure and has no key `benchmark`. Use the template benchmark with a study that has one."
+            )
+        return chosen
+
+    # ---- the cities -------------------------------------------------------------------------
+
+    @cached_property
+    def cities(self) -> Cities:
+        """The cities in the period that is judged."""
+        return self._cities(self.at)
+
+    @cached_property
+    def at(self) -> Any:
+        """The period that is judged."""
+        return self._period(self.chosen.at, "at") if self.chosen.at is not None else self._periods[-1]
+
+    @cached_property
+    def label(self) -> str:
+        """The city that the page is about, as it is shown."""
+        wanted, names = plain(self.chosen.city), self._names
+        found = names.get(wanted) or (wanted if wanted in names.values() else None)
+        if found is None or found not in self.cities.labels:
+            raise DesignError(
+                f"benchmark.city: {wanted!r} is no {self.study.settings.unit} of {plain(self.at)}. "
+                f"{nearest(wanted, [*names, *names.values()])}"
+            )
+        return found
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        """The rows of the study's sample."""
+        if isinstance(self.data, ParquetTable):
+            raise DesignError(
+                "A benchmark looks at single cities, and the data are streamed. Say `stream: false` in the source's card."
+            )
+        return restricted(self.data, self.study.settings).frame
+
+    @cached_property
+    def _periods(self) -> list[Any]:
+        return list(np.sort(self._frame[self.study.settings.period].dropna().unique()))
+
+    def _period(self, wanted: Any, key: str) -> Any:
+        found = {plain(p): p for p in self._periods}
+        if plain(wanted) not in found:
+            raise DesignError(
+                f"benchmark.{key}: {plain(wanted)!r} is no period of the data. {nearest(plain(wanted), found)}"
+            )
+        return found[plain(wanted)]
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """The name that is shown of each unit, by the unit as text; two that are called alike show the unit too."""
+        unit, names = str(self.study.settings.unit), self.chosen.names
+        units = [plain(u) for u in self._frame[unit].dropna().unique()]
+        if names is None:
+            return {u: u for u in units}
+        last = self._frame.dropna(subset=[unit, names]).drop_duplicates(unit, keep="last")
+        shown = {plain(u): str(n) for u, n in zip(last[unit], last[names], strict=True)}
+        called = list(shown.values())
+        return {u: shown[u] if called.count(shown.get(u, "")) == 1 else f"{shown.get(u, '')} ({u})".strip() for u in units if u in shown} | {
+            u: u for u in units if u not in shown
+        }  # fmt: skip
+
+    def _cities(self, period: Any) -> Cities:
+        settings = self.study.settings
+        rows = self._frame[self._frame[settings.period] == period]
+        city = "city as shown"
+        shown = rows.assign(**{city: [self._names.get(plain(u)) for u in rows[settings.unit]]})
+        return Cities.from_frame(
+            shown, city=city, criteria=self.criteria, context=self.context, std_errors=self._std_errors
+        )
+
+    @cached_property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """What cities are judged by."""
+        found, problems = [], []
+        for k, outcome in enumerate(self.study.outcomes):
+            try:
+                found.append(self._criterion(outcome))
+            except DataError as error:
+                problems += [f"outcomes.{k}: {p}" for p in error.problems]
+        if problems:
+            raise DesignError(problems)
+        return tuple(found)
+
+    def _criterion(self, outcome: Outcome) -> Criterion:
+        weight = 1.0 if outcome.weight is None else outcome.weight
+        return Criterion.of(self.study.indicator(outcome), outcome.column, goalposts=outcome.goalposts, weight=weight)
+
+    @property
+    def context(self) -> tuple[ContextColumn, ...]:
+        """What cities are compared on, as the source's card describes it."""
+        columns = self._card.columns
+        return tuple(
+            ContextColumn(c.column, columns[c.column].meaning, columns[c.column].unit, c.kind)
+            for c in self.chosen.context
+        )
+
+    @property
+    def _std_errors(self) -> dict[str, str]:
+        return {o.column: o.std_error for o in self.study.outcomes if o.std_error is not None}
+
+    @cached_property
+    def _card(self) -> Source:
+        return load_source(self.study.project.source(self.study.settings.source))
+
+    # ---- the steps --------------------------------------------------------------------------
+
+    def _made(self, step: str, *data: Any, **more: Any) -> Any:
+        """A step with the study's options, level and seed."""
+        settings, function = self.study.settings, STEPS[step]
+        known = keys.options("benchmark", step, function)
+        shared = {k: v for k, v in (("level", settings.level), ("seed", settings.seed)) if k in known}
+        return keys.load("benchmark", step, function)(*data, **{**shared, **more, **getattr(self.chosen, step)})
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The scores of all cities."""
+        made: Scores = self._made("scores", self.cities)
+        return made
+
+    @cached_property
+    def peers(self) -> Peers:
+        """Who is comparable."""
+        self._needs_context("peers")
+        made: Peers = self._made("peers", self.cities.context)
+        return made
+
+    @cached_property
+    def adjustment(self) -> ContextAdjustment:
+        """The index beside what the context lets expect."""
+        self._needs_context("adjustment")
+        made: ContextAdjustment = self._made("adjustment", self.cities.context, self.scores.index, self._errors)
+        return made
+
+    @cached_property
+    def frontier(self) -> Frontier:
+        """How far each city is from the best."""
+        names = {"names": list(self.scores.dimensions)}
+        made: Frontier = self._made("frontier", self.scores.dimension_scores, self.cities.context, **names)
+        return made
+
+    @cached_property
+    def bands(self) -> RankBands:
+        """The ranks that each city can have."""
+        made: RankBands = self._made(
+            "rank_bands", self.cities.labels, self.scores.index, self._errors, self.scores.draws
+        )
+        return made
+
+    @cached_property
+    def robustness(self) -> Robustness:
+        """How much the choices decide."""
+        made: Robustness = self._made("robustness", self.scores)
+        return made
+
+    @cached_property
+    def changes(self) -> Changes | None:
+        """What has changed since the earlier period; None where the study names none."""
+        if self.chosen.before is None:
+            return None
+        before = self._period(self.chosen.before, "before")
+        earlier: Scores = self._made("scores", self._cities(before))
+        made: Changes = self._made("change", {plain(before): earlier, plain(self.at): self.scores})
+        return made
+
+    @property
+    def _errors(self) -> Floats | None:
+        return None if self.scores.draws is None else self.scores.std_errors
+
+    def _needs_context(self, step: str) -> None:
+        if not self.cities.context.columns:
+            raise DesignError(
+                f"benchmark.{step}: no context is named, so nobody can be called comparable. Name columns under benchmark.context."
+            )
+
+    # ---- what is wrong ----------------------------------------------------------------------
+
+    def problems(self) -> tuple[ScaleImpactError, ...]:
+        """What is wrong with the table, the city, and the options of scores and peers; all at once."""
+        return tuple(self._problems())
+
+    def _problems(self) -> Iterator[ScaleImpactError]:
+        asked: list[Callable[[], Any]] = [lambda: self.label, lambda: self.scores, lambda: self.changes]
+        asked += [lambda: self.peers, lambda: self.adjustment] if self.chosen.context else []
+        try:
+            _ = self.cities
+        except ScaleImpactError as error:
+            yield error
+            return
+        for step in asked:
+            try:
+                step()
+            except UsageError as error:
+                yield StudyError([f"benchmark: {p}" for p in error.problems])
+            except ScaleImpactError as error:
+                yield error
