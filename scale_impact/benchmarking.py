@@ -8,7 +8,8 @@ Stands between the session and the room ``benchmark``, as ``curve`` does for spe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,27 +19,37 @@ from numpy.typing import NDArray
 
 from scale_impact.benchmark.cities import Cities, ContextColumn, Criterion
 from scale_impact.core import keys
+from scale_impact.core.evidence import RANKED, CityNumber
 from scale_impact.core.sample import restricted
 from scale_impact.core.settings import BenchmarkChoices, Outcome
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.study import Study
 from scale_impact.core.study_names import STEPS
-from scale_impact.core.words import nearest, plain
+from scale_impact.core.words import nearest, number, plain
 from scale_impact.errors import DataError, DesignError, ScaleImpactError, StudyError, UsageError
+from scale_impact.evidence.adoptions import adoptions_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from IPython.display import Markdown
 
     from scale_impact.benchmark.adjustment import ContextAdjustment
+    from scale_impact.benchmark.against_peers import Profile
     from scale_impact.benchmark.change import Changes
     from scale_impact.benchmark.frontier import Frontier
     from scale_impact.benchmark.peers import Peers
     from scale_impact.benchmark.rank_bands import RankBands
     from scale_impact.benchmark.robustness import Robustness
     from scale_impact.benchmark.scores import Scores
+    from scale_impact.benchmark.tried_by_peers import Adoption, PeersTried
+    from scale_impact.core.check import Check
 
 Floats = NDArray[np.float64]
+
+
+OF_HUNDRED = ("goalposts", "minmax", "percentile", "scaled")
+"""Scales from 0 to 100."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,7 @@ class Benchmark:
         """What cities are compared on, as the source's card describes it."""
         columns = self._card.columns
         return tuple(
-            ContextColumn(c.column, columns[c.column].meaning, columns[c.column].unit, c.kind)
+            ContextColumn(c.column, _short(columns[c.column].meaning), columns[c.column].unit, c.kind)
             for c in self.chosen.context
         )
 
@@ -179,7 +190,9 @@ class Benchmark:
         """A step with the study's options, level and seed."""
         settings, function = self.study.settings, STEPS[step]
         known = keys.options("benchmark", step, function)
-        shared = {k: v for k, v in (("level", settings.level), ("seed", settings.seed)) if k in known}
+        log = [c.column for c in self.chosen.context if c.log]
+        own = (("level", settings.level), ("seed", settings.seed), ("log", log))
+        shared = {k: v for k, v in own if k in known}
         return keys.load("benchmark", step, function)(*data, **{**shared, **more, **getattr(self.chosen, step)})
 
     @cached_property
@@ -205,8 +218,8 @@ class Benchmark:
     @cached_property
     def frontier(self) -> Frontier:
         """How far each city is from the best."""
-        names = {"names": list(self.scores.dimensions)}
-        made: Frontier = self._made("frontier", self.scores.dimension_scores, self.cities.context, **names)
+        names = list(self.scores.dimensions)
+        made: Frontier = self._made("frontier", self.scores.dimension_scores, self.cities.context, names)
         return made
 
     @cached_property
@@ -233,6 +246,24 @@ class Benchmark:
         made: Changes = self._made("change", {plain(before): earlier, plain(self.at): self.scores})
         return made
 
+    @cached_property
+    def profile(self) -> Profile:
+        """The city's scores beside those of its peers; beside all cities where it has no peers."""
+        from scale_impact.benchmark.against_peers import against_all, against_peers
+
+        alone = self.label in self.peers.why_not
+        return against_all(self.label, self.scores) if alone else against_peers(self.label, self.scores, self.peers)
+
+    @property
+    def changes_beside_peers(self) -> Changes | None:
+        """What has changed in the city and in those of its peers that have a change."""
+        found = self.changes
+        return (
+            None
+            if found is None
+            else found.take([c for c in (self.label, *self.peers.of(self.label)) if c in found.labels])
+        )
+
     @property
     def _errors(self) -> Floats | None:
         return None if self.scores.draws is None else self.scores.std_errors
@@ -241,6 +272,180 @@ class Benchmark:
         if not self.cities.context.columns:
             raise DesignError(
                 f"benchmark.{step}: no context is named, so nobody can be called comparable. Name columns under benchmark.context."
+            )
+
+    @cached_property
+    def tried(self) -> PeersTried | None:
+        """What the city's peers tried; None where the study names no studies of measures."""
+        if not self.chosen.measures:
+            return None
+        from scale_impact.benchmark.tried_by_peers import tried_by_peers
+
+        return tried_by_peers(self.peers, self.label, self._adoptions)
+
+    @property
+    def _adoptions(self) -> list[Adoption]:
+        """What the studies named have published, each city by the name that is shown here."""
+        project = self.study.project
+        return [each for slug in self.chosen.measures for each in adoptions_of(project, slug, self._names)]
+
+    # ---- in words and rows ------------------------------------------------------------------
+
+    @property
+    def unit(self) -> str:
+        """What the index is measured in."""
+        return (
+            "points of 100"
+            if self.scores.recipe.normaliser in OF_HUNDRED
+            else f"Index, by {self.scores.recipe.normaliser}"
+        )
+
+    def judged_by(self) -> str:
+        """What cities are judged by and compared on, as text."""
+        rows = [f"| {c.dimension} | {c.name} | {c.unit} | {_way(c)} | {_posts(c)} |" for c in self.criteria]
+        told = "\n".join(["| dimension | indicator | unit | better | 0 and 100 |", "|---|---|---|---|---|", *rows])
+        context = "; ".join(
+            f"{c.meaning or c.column}{f' ({c.unit})' if c.kind == 'number' and c.unit else ''}" for c in self.context
+        )
+        return f"**What cities are judged by.**\n\n{told}\n\n**What they are compared on.** {context or 'Nothing: no context is named'}."
+
+    def page(self) -> str:
+        """One page on the city in plain words."""
+        from scale_impact.benchmark.page import page
+
+        return page(
+            self.label, self.scores, peers=self.peers, adjustment=self.adjustment, bands=self.bands, frontier=self.frontier,
+            robustness=self.robustness, changes=self.changes, tried=self.tried,
+        )  # fmt: skip
+
+    # ---- what a notebook shows --------------------------------------------------------------
+
+    def notes(self) -> Markdown:
+        """What was done to the table and to the scores."""
+        return _listed([*self.cities.notes, *self.scores.notes], "Nothing was left out, imputed or clipped.")
+
+    def peers_in_words(self) -> Markdown:
+        """Who the city's peers are and where they differ, a line each."""
+        found, label = self.peers, self.label
+        fewer = [found.fewer[label]] if label in found.fewer else []
+        return _listed([*found.in_words(label), *fewer, *found.notes])
+
+    def peers_table(self) -> pd.DataFrame:
+        """What each peer has in common with the city and where it differs."""
+        return self.peers.explain(self.label).set_index(["peer", "column"])
+
+    def peers_again(self) -> pd.DataFrame:
+        """How often each of the city's peers is found again."""
+        from scale_impact.benchmark.peers import stability
+
+        return stability(self.peers, cities=[self.label], seed=self.study.settings.seed).table()
+
+    def league_table(self) -> pd.DataFrame:
+        """All cities with their bands, in the order of these."""
+        from scale_impact.benchmark.league import standings
+
+        return standings(self.bands).frame.set_index("city")
+
+    def context_in_words(self) -> Markdown:
+        """How much the situation explains, and what the city is for its own."""
+        return _listed([self.adjustment.explain(self.label), *self.adjustment.notes])
+
+    def frontier_table(self) -> pd.DataFrame:
+        """All cities beside the best that is reached."""
+        return self.frontier.table().set_index("city")
+
+    def frontier_in_words(self) -> Markdown:
+        """Who defines the city's target."""
+        return _listed([*self.frontier.in_words(self.label), *self.frontier.notes])
+
+    def robustness_in_words(self) -> Markdown:
+        """What the choices decide, for all cities and for this one."""
+        found = self.robustness
+        return _listed([*found.sentences(self.label), *found.sentences(), *found.notes])
+
+    def change_in_words(self) -> Markdown:
+        """What has changed; that nothing was asked for, where the study names no earlier period."""
+        if self.changes is None:
+            return _listed(["The study names no earlier period (`benchmark.before`)."])
+        return _listed([*self.changes.sentences(self.label), *self.changes.notes])
+
+    def tried_in_words(self) -> Markdown:
+        """What the city's peers tried, and what happened."""
+        if self.tried is None:
+            return _listed(["The study names no studies of measures (`benchmark.measures`)."])
+        return _listed(self.tried.sentences())
+
+    def verdicts(self) -> pd.DataFrame:
+        """The checks with verdict and reason."""
+        import pandas as pd
+
+        found = [(c.check, c.verdict, c.reason) for c in self.checks()]
+        return pd.DataFrame(found, columns=["check", "verdict", "reason"]).set_index("check")
+
+    # ---- what is published ------------------------------------------------------------------
+
+    def checks(self) -> tuple[Check, ...]:
+        """What the reader of a rank has to know, as verdicts."""
+        return self.robustness.checks()
+
+    def numbers(self) -> Iterator[CityNumber]:
+        """The numbers that are published: the city's rank first, then all cities, then the city's dimensions."""
+        yield self._rank(self.cities.labels.index(self.label), kind="overall", role="primary")
+        for k in range(len(self.cities.labels)):
+            yield self._score(k)
+            yield self._rank(k)
+            yield from self._beside_context(k) if self.context else ()
+        yield from self._dimensions(self.cities.labels.index(self.label))
+
+    def _rank(self, k: int, **more: Any) -> CityNumber:
+        band, label = self.bands, self.cities.labels[k]
+        how = self.scores.why_not.get(label) or "; ".join(["marginal confidence set for ranks", *band.notes[:1]])
+        value, low, high = (_number(v[k]) for v in (band.rank, band.low, band.high))
+        return CityNumber(label, RANKED, value, low, high, "rank", how, cities=self._ranked, **more)
+
+    @cached_property
+    def _ranked(self) -> int:
+        """How many cities have a rank."""
+        return int((~np.isnan(self.scores.index)).sum())
+
+    def _score(self, k: int) -> CityNumber:
+        label = self.cities.labels[k]
+        known = dict(zip((c.column for c in self.context), self.cities.context.frame.iloc[k], strict=True))
+        value, error = _number(self.scores.index[k]), _number(self.scores.std_errors[k])
+        half = None if value is None or error is None else self._quantile * error
+        ends = (None, None) if value is None or half is None else (value - half, value + half)
+        how = self.scores.why_not.get(label) or "normal interval from draws"
+        return CityNumber(label, "SCORE", value, *ends, self.unit, how, error, cities=self._ranked, context=known)
+
+    @cached_property
+    def _quantile(self) -> float:
+        from scipy.special import ndtri
+
+        return float(ndtri((1 + self.study.settings.level) / 2))
+
+    def _beside_context(self, k: int) -> Iterator[CityNumber]:
+        """What the context lets expect, and the index less that."""
+        found, label = self.adjustment, self.cities.labels[k]
+        why = found.why_not.get(label)
+        low, high = _number(found.low[k]), _number(found.high[k])
+        yield CityNumber(
+            label,
+            "EXPECTED",
+            _number(found.expected[k]),
+            low,
+            high,
+            self.unit,
+            why or "conformal interval",
+            cities=self._ranked,
+        )
+        yield CityNumber(
+            label, "ADJUSTED", _number(found.adjusted[k]), None, None, self.unit, why or "", cities=self._ranked
+        )
+
+    def _dimensions(self, k: int) -> Iterator[CityNumber]:
+        for name, value in zip(self.scores.dimensions, self.scores.dimension_scores[k], strict=True):
+            yield CityNumber(
+                self.label, "SCORE", _number(value), None, None, self.unit, "", outcome=name, cities=self._ranked
             )
 
     # ---- what is wrong ----------------------------------------------------------------------
@@ -264,3 +469,33 @@ class Benchmark:
                 yield StudyError([f"benchmark: {p}" for p in error.problems])
             except ScaleImpactError as error:
                 yield error
+
+
+def _listed(sentences: Sequence[str], nothing: str = "") -> Markdown:
+    """Sentences as a list, each once."""
+    from IPython.display import Markdown
+
+    lines = [s if s.startswith("- ") else f"- {s}" for s in dict.fromkeys(sentences)]
+    return Markdown("\n".join(lines) or nothing)
+
+
+def _short(meaning: str) -> str:
+    """What a column holds, without what a card adds to it."""
+    return re.split(r"[,;:(]", meaning)[0].strip()
+
+
+def _number(value: Any) -> float | None:
+    """A number; None where there is none or it is infinite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _way(criterion: Criterion) -> str:
+    if criterion.direction == "target":
+        return f"near {number(float(criterion.target or 0.0))}"
+    return "more" if criterion.direction == "+" else "less"
+
+
+def _posts(criterion: Criterion) -> str:
+    if criterion.worst is None or criterion.best is None:
+        return "not fixed"
+    return f"{number(criterion.worst)} and {number(criterion.best)} ({criterion.goalposts})"

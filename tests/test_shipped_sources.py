@@ -3,6 +3,7 @@
 import shutil
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from scale_impact.core.source import load_source
@@ -28,6 +29,7 @@ DERIVED = {
     "nyc_pm25_spring": (69, 6),
     "santa_clara_zip_weeks": (231, 10),
     "chile_councils": (309, 12),
+    "chile_municipal_benchmark": (690, 24),
     "swiss_municipalities": (22_971, 8),
 }
 PACKAGED = {
@@ -43,6 +45,9 @@ PACKAGED = {
     "us_cigarette_sales_1970_2000": (1_209, 5),
     "london_water_1849_1854": (4, 3),
     "us_supported_work": (445, 14),
+    "swedish_municipal_accounts": (2_385, 5),
+    "swedish_region_names": (312, 2),
+    "swedish_municipal_finances": (530, 14),
 }
 STUDIES = (
     "snow-london-water",
@@ -50,6 +55,8 @@ STUDIES = (
     "santa-clara-digital-tracing",
     "chile-civil-society-councils",
     "swiss-naturalisation",
+    "chile-municipal-egovernment",
+    "swedish-municipal-finances",
 )
 
 
@@ -208,6 +215,150 @@ def test_new_councils_of_chile_are_17_beside_86_municipalities_without(pulled):
     assert first.value_counts().to_dict() == {2021: 11, 2020: 6}
     assert rows["municipality"].nunique() - len(first) == 86
     assert rows.groupby("municipality")["council"].apply(lambda c: c.is_monotonic_increasing).all()
+
+
+@pytest.fixture(scope="module")
+def chile(pulled):
+    """What the card of the benchmark gives, and what it is made from, by municipality and year."""
+    rows, tidy, raw = (
+        frame_of(pulled[0], n) for n in ("chile_municipal_benchmark", "chile_egov_benchmark", "chile_municipal_finance")
+    )
+    return (
+        rows.set_index(["municipality", "year"]),
+        tidy.query("year != 2016").set_index(["cut_com", "year"]),
+        raw.set_index(["cut", "year"]),
+    )
+
+
+JUDGED = {
+    "online_services": "egi", "internet": "internet_con", "professionals": "iadm25", "council": "mcosoc",
+    "participation_rule": "mocosoc", "organisations": "isoc013",
+}  # fmt: skip
+
+
+def test_chiles_missing_answers_stay_missing_and_no_staff_is_no_answer(chile):
+    rows, tidy, _ = chile
+    for column, of in JUDGED.items():
+        lost = rows[column].isna() & tidy[of].reindex(rows.index).notna()
+        assert list(rows[lost]["name"]) == (["Malloa"] if column == "professionals" else [])
+        assert not (rows[column].notna() & tidy[of].reindex(rows.index).isna()).any()
+    assert rows.groupby("year")["internet"].count().to_dict() == {2019: 319, 2021: 321}
+    assert (rows[list(JUDGED)].notna().any(axis=1)).all(), "a city without any value cannot be benchmarked"
+
+
+def test_chiles_rural_share_of_2019_is_that_of_2020(chile):
+    """Rural residents of 2019 are on another basis: in 11 municipalities they exceed all residents."""
+    rows, _, raw = chile
+    of_2019 = raw.xs(2019, level="year")
+    assert (of_2019["itpr"] > of_2019["itpc"]).sum() == 11
+    shares = raw["itpr"] / raw["itpc"] * 100
+    found = rows["rural_share"].xs(2019, level="year")
+    assert found.sub(shares.xs(2020, level="year")).abs().max() < 1e-9
+    assert rows["rural_share"].between(0, 100).all()
+
+
+def test_chiles_standard_errors_say_how_far_one_year_is_from_two(chile):
+    rows = chile[0]
+    for column, scale in (("online_services", lambda v: v), ("internet", np.sqrt), ("organisations", np.log)):
+        wide = scale(rows[column]).unstack()
+        apart = (wide[2021] - wide[2019]).std() / np.sqrt(2)
+        slope = {"internet": 2 * np.sqrt(rows["internet"]), "organisations": rows["organisations"]}.get(column, 1.0)
+        found = rows[f"{column}_se"][rows[column].notna()]
+        assert found.sub((apart * slope * (rows[column] * 0 + 1)).dropna(), fill_value=0).abs().max() < 1e-9
+    late = rows.xs(2021, level="year")
+    assert late["online_services_se"].iloc[0] / late["online_services"].std() == pytest.approx(1.0, abs=0.01)
+
+
+def test_chiles_websites_were_scored_anew_and_go_with_the_budget(chile):
+    """What the study's README says of the index, beside what its authors publish: budget raises it, need lowers it."""
+    rows, tidy, _ = chile
+    wide = rows["online_services"].unstack().dropna()
+    assert len(wide) == 326
+    assert wide.corr("spearman").iloc[0, 1] == pytest.approx(0.18, abs=0.005)
+    budget = (tidy["iadm40"] + tidy["iadm41"]).reindex(rows.index)
+    for year, up, down in ((2019, 0.46, -0.35), (2021, 0.39, -0.21)):
+        scored = rows.xs(year, level="year")
+        assert scored["online_services"].corr(budget.xs(year, level="year"), "spearman") == pytest.approx(up, abs=0.005)
+        assert scored["online_services"].corr(scored["common_fund_share"], "spearman") == pytest.approx(down, abs=0.005)
+
+
+# ---- Sweden, from packages alone -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sweden():
+    """Spans of years, and the years themselves with the span that each belongs to."""
+    years = frame_of(ROOT, "swedish_municipal_accounts")
+    return frame_of(ROOT, "swedish_municipal_finances"), years.assign(last=np.where(years["year"] <= 1982, 1982, 1987))
+
+
+def test_swedens_accounts_are_those_that_greene_describes(sweden):
+    """Means and standard deviations of Greene (2003), table 18.2, in kronor; he had one digit more of each value."""
+    found = sweden[1][["expenditures", "revenues", "grants"]] * 1e6
+    assert list(found.mean()) == pytest.approx([18478.51, 13422.56, 5236.03], abs=0.02)
+    assert list(found.std()) == pytest.approx([3174.36, 3004.16, 1260.97], abs=0.02)
+
+
+def test_swedens_numbers_are_official_codes(sweden):
+    """Who lives most on grants lies in the far north, and who lives least on them is the capital with its rich suburbs."""
+    now = sweden[0].query("year == 1987").sort_values("own_revenue_share")
+    assert set(now["name"].head(5)) >= {"Pajala", "Haparanda"}
+    assert set(now["name"].tail(3)) == {"Sundbyberg", "Solna", "Stockholm"}
+    assert now["kind"].value_counts().to_dict() == {"town": 96, "rural": 83, "market town": 66, "county town": 20}
+    assert now["county"].nunique() == 23
+    assert (now["name"].str.fullmatch(r"\d{4} \(.+\)")).sum() == 47
+    assert now["name"].is_unique
+
+
+def test_swedens_means_and_errors_are_those_of_their_years(sweden):
+    spans, years = sweden
+    own = years["revenues"] / (years["revenues"] + years["grants"]) * 100
+    covered = (years["revenues"] + years["grants"]) / years["expenditures"] * 100
+    size = 100 * np.log(years["expenditures"])
+    by = [years["municipality"], years["last"]]
+    n = own.groupby(by).size().to_numpy()
+    keyed = spans.assign(code=spans["municipality"].astype(int)).set_index(["code", "year"])
+    for column, values in (("own_revenue_share", own), ("expenditure_covered", covered), ("expenditure_swing", size)):
+        apart = values - values.groupby(years["year"]).transform("mean")
+        variance = apart.groupby(by).var()
+        shrunk = (variance + variance.groupby("last").transform("mean")) / 2
+        swing = column == "expenditure_swing"
+        assert keyed[column].to_numpy() == pytest.approx(
+            (np.sqrt(variance) if swing else values.groupby(by).mean()).to_numpy()
+        )
+        wanted = np.sqrt(shrunk / (2 * (n - 1)) if swing else shrunk / n)
+        assert keyed[f"{column}_se"].to_numpy() == pytest.approx(wanted.to_numpy())
+
+
+def test_swedens_context_is_that_of_the_others_in_the_county(sweden):
+    spans = sweden[0].query("year == 1987").set_index("municipality")
+    blekinge = spans[spans["county"] == "Blekinge"]["grants"]
+    assert len(blekinge) == 5
+    for code, own in blekinge.items():
+        assert spans["county_grants"][code] == pytest.approx((blekinge.sum() - own) / 4)
+
+
+def test_swedens_series_break_in_1983(sweden):
+    wide = sweden[1].pivot(index="municipality", columns="year", values=["revenues", "expenditures", "grants"])
+    moved = {c: wide[c][1983] / wide[c][1982] - 1 for c in ("revenues", "expenditures", "grants")}
+    assert {c: round(float(m.mean()), 2) for c, m in moved.items()} == {
+        "revenues": -0.21,
+        "expenditures": -0.15,
+        "grants": 0.0,
+    }
+    assert [int((moved[c] < 0).sum()) for c in ("revenues", "expenditures")] == [262, 263]
+
+
+def test_swedens_years_say_almost_nothing_of_who_covers_what_it_spends(sweden):
+    """Of the differences between municipalities, this much is more than chance (README)."""
+    now = sweden[0].query("year == 1987")
+    told = {
+        c: 1 - (now[f"{c}_se"] ** 2).mean() / now[c].var()
+        for c in ("own_revenue_share", "expenditure_covered", "expenditure_swing")
+    }
+    assert {c: round(float(v), 2) for c, v in told.items()} == {
+        "own_revenue_share": 0.98, "expenditure_covered": 0.14, "expenditure_swing": 0.5,
+    }  # fmt: skip
 
 
 # ---- studies ---------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.benchmark.scoring.quantities import of_period, period_problems, quantity_problems, values_of
 from scale_impact.core.words import counted, nearest, number, some
 from scale_impact.errors import DataError
 
@@ -51,6 +52,13 @@ class Criterion:
         Relative weight within its dimension.
     indicator:
         Key of the catalogue's line; empty where there is none.
+    per, factor:
+        Column by which values are divided, and what they are multiplied by then (100,000 inhabitants): a count becomes a
+        rate. Empty where values are taken as they are.
+    exposure, years:
+        Column of what a small count happened to (inhabitants of the year), and how many years up to the last are pooled.
+        The value is then the empirical Bayes rate times ``factor``, and its standard error that of its posterior. Empty
+        where values are no counts.
     """
 
     column: str
@@ -64,10 +72,23 @@ class Criterion:
     goalposts: str = ""
     weight: float = 1.0
     indicator: str = ""
+    per: str = ""
+    factor: float = 1.0
+    exposure: str = ""
+    years: int = 1
 
     @classmethod
     def of(
-        cls, indicator: Indicator, column: str, *, goalposts: tuple[float, float] | None = None, weight: float = 1.0
+        cls,
+        indicator: Indicator,
+        column: str,
+        *,
+        goalposts: tuple[float, float] | None = None,
+        weight: float = 1.0,
+        per: str = "",
+        factor: float = 1.0,
+        exposure: str = "",
+        years: int = 1,
     ) -> Criterion:
         """The criterion of a line of the catalogue; ``goalposts`` (worst, best) go before those of the catalogue.
 
@@ -85,7 +106,7 @@ class Criterion:
         origin = indicator.goalposts if goalposts is None else "given by the study"
         return cls(
             column, indicator.name, indicator.unit, indicator.dimension, indicator.direction, indicator.target,
-            worst, best, origin, weight, indicator.indicator,
+            worst, best, origin, weight, indicator.indicator, per, factor, exposure, years,
         )  # fmt: skip
 
 
@@ -198,13 +219,18 @@ class Cities:
         criteria: Sequence[Criterion],
         context: Sequence[ContextColumn] = (),
         std_errors: Mapping[str, str] | None = None,
+        period: str | None = None,
+        at: Any = None,
     ) -> Cities:
-        """Cities of a table with one row each.
+        """Cities of a table with one row each, or one row each a period.
+
+        Amounts with a ``per`` become rates, small counts with an ``exposure`` empirical Bayes rates with their standard errors
+        (``core.catalogue.small_counts.smoothed``).
 
         Parameters
         ----------
         frame:
-            One row a city; it is not changed.
+            One row a city (and period); it is not changed.
         city:
             Column of the city's name.
         criteria:
@@ -212,26 +238,57 @@ class Cities:
         context:
             What cities are compared on; never what they are judged by.
         std_errors:
-            Column of a value's standard error by the column of the value; others are taken as known exactly.
+            Column of a value's standard error, in the unit of the column, by the column of the value; others are taken as known
+            exactly.
+        period, at:
+            Column of the period, and the one that is compared (the last, where none is given): earlier ones count only in
+            pooled years.
 
         Raises
         ------
         DataError
             One city, a city twice, a column that is missing, no number or constant, a city without any value, context
-            that holds an indicator; all problems at once.
+            that holds an indicator, a number to divide by of zero or below; all problems at once.
         """
         errors = dict(std_errors or {})
-        if problems := list(_missing_columns(frame, city, criteria, context, errors)):
+        if problems := list(_missing_columns(frame, city, criteria, context, errors, period)):
             raise DataError(problems)
-        if problems := [*_city_problems(frame, city), *_number_problems(frame, criteria, context, errors)]:
+        rows, made, notes = _one_row_each(frame, city, period, at, criteria, context, errors)
+        if problems := [*_city_problems(rows, city), *quantity_problems(rows, made, city)]:
             raise DataError(problems)
-        labels = tuple(str(v) for v in frame[city])
-        values = frame[[c.column for c in criteria]].to_numpy(float, na_value=np.nan)
-        found = Context(labels, tuple(context), _context_frame(frame, context))
+        labels = tuple(str(v) for v in rows[city])
+        values, spread, said = values_of(rows, made, _std_errors(rows, criteria, errors) if errors else None)
+        found = Context(labels, tuple(context), _context_frame(rows, context))
         if problems := [*_value_problems(labels, criteria, values), *leaks(values, criteria, found)]:
             raise DataError(problems)
-        spread = _std_errors(frame, criteria, errors) if errors else None
-        return cls(labels, tuple(criteria), values, found, spread)
+        return cls(labels, tuple(criteria), values, found, spread, (*notes, *said))
+
+
+def _one_row_each(
+    frame: pd.DataFrame,
+    city: str,
+    period: str | None,
+    at: Any,
+    criteria: Sequence[Criterion],
+    context: Sequence[ContextColumn],
+    errors: Mapping[str, str],
+) -> tuple[pd.DataFrame, list[Criterion], list[str]]:
+    """The table with one row a city, the criteria with the columns of their pooled exposures, and what was done."""
+    problems = [
+        *_number_problems(frame, criteria, context, errors),
+        *period_problems(frame, city, period, at, criteria),
+    ]
+    if period is None:
+        if problems:
+            raise DataError([*_city_problems(frame, city), *problems])
+        return frame, list(criteria), []
+    if problems := [*problems, *quantity_problems(frame, criteria, city)]:
+        raise DataError(problems)
+    pooled = {c.column: f"{c.exposure} of {c.column}, pooled" for c in criteria if c.exposure}
+    made = [replace(c, exposure=pooled[c.column]) if c.exposure else c for c in criteria]
+    wanted = frame[period].dropna().max() if at is None else at
+    rows, notes = of_period(frame, city, period, wanted, criteria, pooled)
+    return rows, made, notes
 
 
 def _context_frame(frame: pd.DataFrame, context: Sequence[ContextColumn]) -> pd.DataFrame:
@@ -265,12 +322,16 @@ def _missing_columns(
     criteria: Sequence[Criterion],
     context: Sequence[ContextColumn],
     errors: Mapping[str, str],
+    period: str | None,
 ) -> Iterator[str]:
     known = [str(c) for c in frame.columns]
     if not criteria:
         yield "No indicator is given. Name at least one by which cities are judged."
     roles = [("city", city), *(("indicator", c.column) for c in criteria), *(("context", c.column) for c in context)]
     roles += [(f"standard error of {of}", column) for of, column in errors.items()]
+    roles += [(f"per of {c.column}", c.per) for c in criteria if c.per]
+    roles += [(f"exposure of {c.column}", c.exposure) for c in criteria if c.exposure]
+    roles += [("period", period)] if period is not None else []
     for role, column in roles:
         if column not in known:
             yield f"{role}: the table has no column {column!r}. {nearest(column, known)}"
@@ -283,6 +344,11 @@ def _missing_columns(
     )
     yield from (
         f"standard error of {of}: it is no indicator. {nearest(of, judged)}" for of in errors if of not in judged
+    )
+    yield from (
+        f"standard error of {c.column}: it is a small count, whose standard error follows from the count. Leave one of the two out."
+        for c in criteria
+        if c.exposure and c.column in errors
     )
 
 
@@ -305,6 +371,7 @@ def _number_problems(
     import pandas as pd
 
     columns = [c.column for c in criteria] + [c.column for c in context if c.kind == "number"] + list(errors.values())
+    columns += [column for c in criteria for column in (c.per, c.exposure) if column]
     for column in dict.fromkeys(columns):
         wrong = pd.to_numeric(frame[column], errors="coerce").isna() & frame[column].notna()
         if wrong.any():

@@ -8,8 +8,12 @@ from typing import Any
 from scale_impact.core.settings import DesignChoices, Treatment
 from scale_impact.core.words import nearest
 
-KEY_BY_KEY = ("design", "sample", "parameters")
+KEY_BY_KEY = ("design", "sample", "parameters", "benchmark")
 """Keys of which a variant or a combination replaces single parts; everything else is replaced whole."""
+
+
+OF_BENCHMARK = ("city", "at", "before")
+"""Scalars of a benchmark that can be named in short."""
 
 
 def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,6 +31,7 @@ def scalar_keys() -> dict[str, str]:
     short = {name: name for name in top}
     short |= {name: f"sample.{name}" for name in ("first_period", "last_period")}
     short |= {name: f"design.{name}" for name in DesignChoices.model_fields}
+    short |= {name: f"benchmark.{name}" for name in OF_BENCHMARK}
     return short | {name: f"treatment.{name}" for name in Treatment.model_fields if name != "cohorts"}
 
 

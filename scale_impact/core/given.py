@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.changes import scalar_keys
+from scale_impact.core.changes import OF_BENCHMARK, scalar_keys
 from scale_impact.core.parameters import SESSION, declared
 from scale_impact.core.study import Study, StudyFile
 
@@ -41,7 +41,12 @@ def study_for(
         As ``Study.load``; also for names that Papermill set and nobody knows, and their values.
     """
     cell = injected(given.get("In"))
-    scalars = {k: v for k, v in given.items() if k in scalar_keys() and _is_scalar(v)}
+    others = (
+        () if "benchmark" in StudyFile.read(name).raw else OF_BENCHMARK
+    )  # a variable `city` elsewhere is the notebook's own
+    scalars = {
+        k: v for k, v in given.items() if k in scalar_keys() and _is_scalar(v) and (k not in others or k in cell.names)
+    }
     strange = {k: given[k] for k in cell.names if k in given and k not in (*SESSION, *cell.known)}
     file = StudyFile.read(name, {**scalars, **strange, **overrides})
     changed = _own(file, variant, given, cell)

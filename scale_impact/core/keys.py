@@ -8,7 +8,7 @@ from datetime import date
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from types import UnionType
+from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Lt
@@ -90,7 +90,7 @@ def records(room: str, name: str, function: str, given: Mapping[str, Any]) -> li
 
 def _of_kind(kind: Any, room: str, name: str, function: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Options given to a key that are of a marked kind, each with its values."""
-    hints = get_type_hints(load(room, name, function), include_extras=True)
+    hints = kinds(room, name, function)
     mark = get_args(kind)[1]
     named = [(o, v) for o, v in given.items() if o in options(room, name, function) and _is_marked(hints[o], mark)]
     return [(o, c) for o, v in named for c in (v if isinstance(v, list) else [v]) if isinstance(c, str)]
@@ -105,6 +105,13 @@ def _keyword_only(room: str, name: str, function: str) -> dict[str, inspect.Para
     return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
+def kinds(room: str, name: str, function: str) -> dict[str, Any]:
+    """The kind of each option of a key; what the function takes beside options may be known to type checkers alone."""
+    found = load(room, name, function)
+    own = {p: kind for p, kind in found.__annotations__.items() if p in _keyword_only(room, name, function)}
+    return get_type_hints(SimpleNamespace(__annotations__=own), found.__globals__, include_extras=True)
+
+
 def unknown_options(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[str]:
     """What is wrong with the names of options given to a key."""
     known = options(room, name, function)
@@ -114,7 +121,7 @@ def unknown_options(room: str, name: str, function: str, given: Mapping[str, Any
 def wrong_options(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[str]:
     """What is wrong with names and values of options that a file gives to a key."""
     problems = unknown_options(room, name, function, given) + missing_options(room, name, function, given)
-    hints = get_type_hints(load(room, name, function), include_extras=True)
+    hints = kinds(room, name, function)
     known = {o: v for o, v in given.items() if o in options(room, name, function)}
     return problems + [f"{name}: {o} {p}" for o, v in known.items() if (p := _misfit(hints[o], v)) is not None]
 

@@ -6,7 +6,7 @@ import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, get_type_hints
+from typing import Any
 
 from scale_impact.core import keys
 from scale_impact.core.catalogue.indicator import load_indicators
@@ -14,8 +14,8 @@ from scale_impact.core.changes import scalar_keys
 from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OTHER_NAMES
 from scale_impact.core.parameters import Parameter, declared
 from scale_impact.core.project import Project
-from scale_impact.core.settings import FOLDER_NAME, Settings
-from scale_impact.core.study_names import FUNCTIONS
+from scale_impact.core.settings import FOLDER_NAME, BenchmarkChoices, Settings
+from scale_impact.core.study_names import FUNCTIONS, OF_MEASURES, STEPS
 from scale_impact.core.template import read_template
 from scale_impact.core.yaml_file import Record
 from scale_impact.errors import ScaleImpactError
@@ -39,6 +39,7 @@ def study_schema(project: Project) -> Schema:
     whole = _record(Settings)
     properties = whole["properties"] | _named(project, whole["properties"])
     properties |= _chosen(properties)
+    properties["benchmark"] = _benchmark(properties["benchmark"])
     properties["treatment"] |= _one_way(properties["treatment"]["properties"])
     properties["variants"] |= _variants(properties)
     properties["grid"] |= _grid(properties)
@@ -47,8 +48,13 @@ def study_schema(project: Project) -> Schema:
         "title": "study.yaml of scale_impact",
         **whole,
         "properties": properties,
-        "allOf": _of_templates(project),
+        "allOf": [_of_a_measure(), *_of_templates(project)],
     }
+
+
+def _of_a_measure() -> Schema:
+    """A study that is no benchmark says what was done, to whom, and how its effect is estimated."""
+    return {"if": {"not": _has("benchmark")}, "then": {"required": list(OF_MEASURES)}}
 
 
 # ---- the model ------------------------------------------------------------------------------------------
@@ -157,7 +163,7 @@ def _choice(room: str, function: str) -> Schema:
 
 def _options(room: str, name: str, function: str) -> Schema:
     found = keys.load(room, name, function)
-    hints = get_type_hints(found, include_extras=True)
+    hints = keys.kinds(room, name, function)
     known = keys.options(room, name, function)
     needed = [o for o in known if keys.missing_options(room, name, function, dict.fromkeys(set(known) - {o}))]
     first = (found.__doc__ or "").strip().split("\n")[0]
@@ -181,6 +187,16 @@ def _of_kind(kind: Any) -> Schema:
         return {}
     found: Schema = _plain(_inlined(made, made.pop("$defs", {})))
     return found
+
+
+def _benchmark(found: Schema) -> Schema:
+    """The keys of a benchmark, its steps with the options of their functions."""
+    whole = _record(BenchmarkChoices)
+    steps = {
+        step: {**_options("benchmark", step, function), "description": whole["properties"][step]["description"]}
+        for step, function in STEPS.items()
+    }
+    return {**whole, "description": found["description"], "properties": {**whole["properties"], **steps}}
 
 
 def _one_way(ways: Schema) -> Schema:

@@ -145,6 +145,8 @@ class ContextChoice(Record):
     """Column of the source."""
     kind: Literal["number", "group"] = "number"
     """`group` where only equality counts, such as a region."""
+    log: bool = False
+    """Whether ratios count and not differences, as for residents: a number above 0 whose logarithm is compared."""
 
 
 def _as_context(raw: Any) -> Any:

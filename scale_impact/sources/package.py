@@ -10,7 +10,7 @@ import pandas as pd
 from scale_impact.core.source import Source
 from scale_impact.errors import SourceError
 from scale_impact.sources import csv
-from scale_impact.sources._reading import formats
+from scale_impact.sources._reading import formats, pickled
 
 
 def locate(source: Source, root: Path) -> Path:
@@ -27,5 +27,7 @@ def locate(source: Source, root: Path) -> Path:
 
 
 def parse(path: Path, source: Source) -> pd.DataFrame:
-    """Read it as its ending says; as CSV where it says nothing."""
+    """Read it as its ending says, as CSV where it says nothing; pickled tables only where the card says so."""
+    if source.format == "pickle":
+        return pickled.parse(path, source)
     return formats.parse(path, source, fallback="csv")

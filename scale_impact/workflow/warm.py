@@ -105,7 +105,7 @@ class WarmKernels:
         self.close()
 
 
-HEAVY = ("dowhy", "econml")
+HEAVY = ("dowhy", "econml", "SALib")
 """Packages that a run which does not use them must not have loaded: preloaded only where each run of a batch names them."""
 
 
@@ -151,6 +151,7 @@ def _named(run: Run) -> list[Path]:
     package, settings = Path(__file__).resolve().parents[1], run.study.settings
     rooms = {"estimators": settings.estimators, "checks": settings.checks, "inference": [settings.inference]}
     places = [package / room / f"{choice.name}.py" for room, chosen in rooms.items() for choice in chosen]
+    places += sorted((package / "benchmark").rglob("*.py")) if settings.benchmark is not None else []
     return [path for path in places if path.is_file()]
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scale_impact.core.catalogue.small_counts import garwood, pooled
+from scale_impact.core.catalogue import rate_model
+from scale_impact.core.catalogue.small_counts import garwood, pooled, smoothed
 from scale_impact.errors import DataError
 
 
@@ -78,3 +79,127 @@ def test_one_number_and_shapes_that_do_not_fit_are_refused():
     assert "counts is one number" in problems(lambda: pooled(3, 100, 1))[0]
     assert "of one shape" in problems(lambda: pooled([1, 2], [1, 2, 3], 1))[0]
     assert "no whole number in the number given: 1.5" in problems(lambda: garwood(1.5))[0]
+
+
+# ---- empirical Bayes --------------------------------------------------------------------------------------------
+
+
+def counts(n, shape, seed, mean=2e-4, size=20_000):
+    """True rates, exposures and counts of n units whose rates are gamma."""
+    rng = np.random.default_rng(seed)
+    exposure = rng.lognormal(np.log(size), 1, n)
+    rates = rng.gamma(shape, mean / shape, n)
+    return rates, exposure, rng.poisson(rates * exposure)
+
+
+@pytest.mark.parametrize(("n", "shape", "seed"), [(300, 4, 1), (60, 1.5, 2), (1000, 10, 3)])
+def test_the_likeliest_prior_is_that_of_negative_binomial_regression(n, shape, seed):
+    import statsmodels.api as sm
+
+    _, exposure, count = counts(n, shape, seed)
+    fitted = sm.NegativeBinomial(count, np.ones(n), exposure=exposure, loglike_method="nb2").fit(disp=0, maxiter=300)
+    found = smoothed(count, exposure, per=1, method="likelihood")
+    assert found.mean == pytest.approx(np.exp(fitted.params[0]), rel=1e-4)
+    assert found.strength == pytest.approx(1 / fitted.params[1], rel=1e-3)
+
+
+def test_the_likelihood_is_that_of_scipys_negative_binomial_but_for_a_constant():
+    _, exposure, count = counts(40, 3, 4)
+    points = [(2e-4, 3.0), (1e-4, 0.7), (3e-4, 50.0)]
+    own = [rate_model.log_likelihood(count, exposure, np.log([m]), np.log([a]))[0] for m, a in points]
+    theirs = [stats.nbinom.logpmf(count, a, a / (a + m * exposure)).sum() for m, a in points]
+    assert np.diff(own) == pytest.approx(np.diff(theirs), rel=1e-9)
+
+
+def test_moments_are_those_of_marshall_by_hand():
+    """Rates 1, 2 and 6 of exposures 1, 1 and 2: mean 15/4; spread (1 (2.75)2 + 1 (1.75)2 + 2 (2.25)2) / 4; less mean / (4/3)."""
+    count, exposure = [1, 2, 12], [1, 1, 2]
+    found = smoothed(count, exposure, per=1, method="moments")
+    mean = 15 / 4
+    between = (2.75**2 + 1.75**2 + 2 * 2.25**2) / 4 - mean / (4 / 3)
+    assert found.mean == pytest.approx(mean)
+    assert found.strength == pytest.approx(mean**2 / between)
+    shrunk = [mean + between / (between + mean / e) * (c / e - mean) for c, e in zip(count, exposure, strict=True)]
+    assert found.rate == pytest.approx(shrunk)
+
+
+def test_posteriors_integrated_on_our_grid_are_those_of_brute_force():
+    """A fine grid over both parameters in place of Newton's steps and Gauss and Hermite's nodes."""
+    _, exposure, count = counts(15, 3, 5, size=8000)
+    middle = np.log(np.median(exposure) * count.sum() / exposure.sum())
+    log_mean, log_shape = (g.ravel() for g in np.meshgrid(np.linspace(-10, -7, 300), middle + np.linspace(-8, 14, 400)))
+    height = np.concatenate([rate_model.log_likelihood(count, exposure, log_mean[k : k + 5000], log_shape[k : k + 5000])
+                             for k in range(0, len(log_mean), 5000)])  # fmt: skip
+    away = log_shape - middle
+    height += -np.logaddexp(0, away) - np.logaddexp(0, -away)
+    weight = np.exp(height - height.max())
+    weight /= weight.sum()
+    shape, mean = np.exp(log_shape), np.exp(log_mean)
+    found = smoothed(count, exposure, per=1)
+    for k in (0, 7, 14):
+        rate = exposure[k] + shape / mean
+        middles = (count[k] + shape) / rate
+        first = weight @ middles
+        second = weight @ (middles / rate + middles**2)
+        assert found.rate[k] == pytest.approx(first, rel=2e-3)
+        assert found.std_error[k] == pytest.approx(np.sqrt(second - first**2), rel=5e-3)
+
+
+def test_the_less_a_unit_counts_the_nearer_it_is_drawn_to_the_mean_of_all():
+    _, exposure, count = counts(300, 4, 6)
+    found = smoothed(count, exposure, method="likelihood")
+    share = (found.rate - found.mean) / (1e5 * count / exposure - found.mean)
+    order = np.argsort(exposure)
+    assert (np.diff(share[order]) > -1e-9).all()
+    assert share[order][-1] > 0.9
+
+
+def test_large_counts_keep_their_rates_and_have_the_exact_interval():
+    _, exposure, count = counts(50, 2, 7, size=5e8)
+    found = smoothed(count, exposure)
+    assert found.rate == pytest.approx(1e5 * count / exposure, rel=2e-3)
+    assert found.low == pytest.approx(1e5 * garwood(count)[0] / exposure, rel=2e-3)
+
+
+def test_rates_do_not_depend_on_the_order_of_units_or_the_unit_of_exposure():
+    _, exposure, count = counts(30, 2, 8)
+    found = smoothed(count, exposure)
+    turned = smoothed(count[::-1], exposure[::-1] / 1000, per=100)
+    assert turned.rate[::-1] == pytest.approx(found.rate, rel=1e-9)
+    assert turned.low[::-1] == pytest.approx(found.low, rel=1e-8)
+
+
+def test_units_that_do_not_differ_get_one_rate_by_moments_and_an_interval_when_integrated():
+    found = smoothed([3, 3, 3, 3], [1000] * 4, method="moments")
+    assert np.isinf(found.strength)
+    assert found.rate.tolist() == pytest.approx([300] * 4)
+    assert found.std_error.tolist() == [0] * 4
+    integrated = smoothed([3, 3, 3, 3], [1000] * 4)
+    assert integrated.rate.tolist() == pytest.approx([integrated.rate[0]] * 4)
+    assert (integrated.low < 300).all()
+    assert (integrated.high > 300).all()
+
+
+def test_a_unit_without_a_count_has_no_rate_and_changes_no_other():
+    _, exposure, count = counts(20, 2, 9)
+    known = smoothed(count, exposure)
+    more = smoothed(np.append(count.astype(float), np.nan), np.append(exposure, 5000))
+    assert np.isnan(more.rate[-1])
+    assert more.rate[:-1] == pytest.approx(known.rate, rel=1e-12)
+
+
+def test_what_cannot_be_smoothed_is_refused():
+    assert "no unit has an event" in problems(lambda: smoothed([0, 0], [10, 20]))[0]
+    assert "from two units on" in problems(lambda: smoothed([4], [10]))[0]
+    assert "Pool years first" in problems(lambda: smoothed([[1, 2], [3, 4]], [[5, 6], [7, 8]]))[0]
+    assert "not above 0" in problems(lambda: smoothed([1, 2], [10, 0]))[0]
+
+
+def test_intervals_hold_the_true_rates_as_often_as_they_say():
+    """95 % intervals of 40 worlds of 50 cities; two standard errors of the simulation are about 1 point."""
+    held = []
+    for seed in range(40):
+        rates, exposure, count = counts(50, 3, 100 + seed)
+        found = smoothed(count, exposure, per=1)
+        held.append(((found.low <= rates) & (rates <= found.high)).mean())
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)

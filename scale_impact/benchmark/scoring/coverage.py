@@ -1,0 +1,34 @@
+"""Coverage: how much has to be known of a city before it gets a score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from scale_impact.benchmark.cities import Cities
+from scale_impact.benchmark.scoring.recipe import Recipe
+from scale_impact.benchmark.scoring.tree import Tree, members
+
+
+def too_little_known(cities: Cities, tree: Tree, recipe: Recipe) -> dict[str, str]:
+    """The reason, by label, why a city has no score: fewer indicators are known than the recipe asks for."""
+    known = ~np.isnan(cities.values)
+    shares = np.stack([known[:, m].mean(axis=1) for m in members(tree)], axis=1)
+    found = {}
+    for label, row, in_dimension in zip(cities.labels, known, shares, strict=True):
+        reasons = [*_overall(row, recipe), *_by_dimension(in_dimension, tree, recipe)]
+        if reasons:
+            found[label] = "Too little is known: " + "; ".join(reasons) + "."
+    return found
+
+
+def _overall(row: np.ndarray[tuple[int], np.dtype[np.bool_]], recipe: Recipe) -> Iterator[str]:
+    if row.mean() < recipe.coverage:
+        yield f"{int(row.sum())} of {len(row)} indicators, less than the {recipe.coverage:.0%} asked for"
+
+
+def _by_dimension(shares: np.ndarray[tuple[int], np.dtype[np.float64]], tree: Tree, recipe: Recipe) -> Iterator[str]:
+    for name, share in zip(tree.dimensions, shares, strict=True):
+        if share < recipe.coverage_in_dimension:
+            yield f"{share:.0%} of the indicators of {name}, less than the {recipe.coverage_in_dimension:.0%} asked for"

@@ -1,0 +1,59 @@
+"""Values behind the scores: with their gaps filled as they were, and drawn again within their errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from scale_impact.benchmark.cities import Cities, Floats
+from scale_impact.benchmark.scoring.imputation import Imputation, imputed
+from scale_impact.benchmark.scoring.outliers import learned
+from scale_impact.benchmark.scoring.recipe import Recipe
+from scale_impact.benchmark.scoring.steps import TINY
+from scale_impact.benchmark.scoring.uncertainty import drawn, varies
+
+SINGLE = ("mean", "median", "group mean")
+"""Fills that one value decides, which is made of the cities at hand."""
+
+MOST, HELD = 500, 20_000_000
+"""Draws of all values, and how many single values are held at once, for memory."""
+
+LEAST = 20
+"""Draws of all values, however many there are."""
+
+
+def completed(cities: Cities, recipe: Recipe) -> Cities:
+    """Cities with their gaps filled as ``score`` fills them, taken as known; those of ``available`` stay."""
+    order = np.argsort(np.array(cities.labels), kind="stable")
+    sorted_cities = cities.take(order)
+    values = imputed(sorted_cities, recipe).filled(sorted_cities.values)
+    errors = None if cities.std_errors is None else np.where(np.isnan(cities.values), 0.0, cities.std_errors)
+    return replace(cities, values=values[np.argsort(order)], std_errors=errors)
+
+
+def anything_varies(cities: Cities, recipe: Recipe) -> bool:
+    """Whether values have errors or are imputed more than once."""
+    several = recipe.missing == "impute" and bool(np.isnan(cities.values).any())
+    nothing = Imputation(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 0)), ())
+    return several or varies(cities, nothing)
+
+
+def drawn_scores(cities: Cities, recipe: Recipe) -> Floats:
+    """Scores of the indicators drawn again [B, n, K]: sampling errors and imputations, as ``score`` draws the index."""
+    order = np.argsort(np.array(cities.labels), kind="stable")
+    known = cities.take(order)
+    imputation = imputed(known, recipe)
+    treatment = learned(imputation.filled(known.values), known.criteria, recipe)
+    kept: list[Floats] = []
+
+    def keep(scores: Floats) -> Floats:
+        kept.append(scores[:, np.argsort(order)])
+        return np.zeros(scores.shape[:2])
+
+    number = min(MOST, max(LEAST, HELD // known.values.size))
+    drawn(known, imputation, treatment, recipe, number, keep)
+    found = np.concatenate(kept)
+    if {recipe.aggregation, recipe.upper} & {"geometric", "harmonic"}:
+        np.maximum(found, TINY, out=found)
+    return found

@@ -1,0 +1,419 @@
+"""The frontier: plain linear programmes, brute force and closed forms, limits, contexts, and what is refused."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import linprog
+
+from scale_impact.benchmark.cities import Context, ContextColumn
+from scale_impact.benchmark.enveloping import bandwidths, order_m, programmes, subsamples
+from scale_impact.benchmark.enveloping.bandwidths import Surroundings
+from scale_impact.benchmark.enveloping.doubt import doubt
+from scale_impact.benchmark.enveloping.programmes import Limits
+from scale_impact.benchmark.frontier import envelop
+from scale_impact.errors import DataError, DesignError, UsageError
+from tests.panels import shared
+
+
+def context(n, **columns):
+    found = [ContextColumn(c, kind="number" if np.asarray(v).dtype.kind == "f" else "group") for c, v in columns.items()]
+    return Context(tuple(f"city {k:03d}" for k in range(n)), tuple(found), pd.DataFrame(columns, index=range(n)))
+
+
+def held(values, *, around=None, **options):
+    values = np.asarray(values, dtype=float)
+    names = [f"d{k}" for k in range(values.shape[1])]
+    return envelop(values, around or context(len(values)), names=names, **options)
+
+
+def cities(n, dimensions, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.clip(50 + 12 * rng.normal(size=(n, 1)) + 10 * rng.normal(size=(n, dimensions)), 1, 100)
+
+
+def plain(own, pool, limits):
+    """One city's index by a plain linear programme in weights, all cities as constraints."""
+    dim = len(own)
+    rows, sides, room = pool, np.ones(len(pool)), [(0, None)] * dim
+    if limits.shares:
+        rows = np.vstack([pool, np.outer(limits.lower, own) - np.diag(own), np.diag(own) - np.outer(limits.upper, own)])
+        sides = np.append(sides, np.zeros(2 * dim))
+    else:
+        room = [(a, None if np.isinf(b) else b) for a, b in zip(limits.lower, limits.upper, strict=True)]
+    found = linprog(-own, A_ub=rows, b_ub=sides, bounds=room, method="highs")
+    return {0: -(found.fun or 0.0), 3: np.inf}[found.status]
+
+
+def bounds(kind, dim, most, rng):
+    lower = rng.dirichlet(np.ones(dim)) * rng.uniform(0, 0.9)
+    if kind == "free":
+        return Limits.none(dim)
+    if kind == "weights":
+        return Limits(lower / most / 2, np.where(rng.random(dim) < 0.5, np.inf, 2 / most), False)
+    upper = np.minimum(1.0, lower + rng.uniform(1.2, 3) / dim) if kind == "both" else np.ones(dim)
+    return Limits(lower, upper)
+
+
+@pytest.mark.parametrize("kind", ["free", "lower", "both", "weights"])
+@pytest.mark.parametrize("look", ["plain", "ties and zeros", "duplicates", "units apart"])
+def test_every_index_is_that_of_the_plain_programme(kind, look):
+    rng = np.random.default_rng(len(kind) * 100 + len(look))
+    for dim in (1, 3, 6):
+        values = rng.uniform(0.05, 1, (30, dim))
+        values = {
+            "plain": values, "ties and zeros": np.round(3 * values), "duplicates": np.repeat(values[:15], 2, axis=0),
+            "units apart": values * 10.0 ** rng.integers(-3, 4, dim),
+        }[look]  # fmt: skip
+        limits = bounds(kind, dim, values.max(axis=0), rng)
+        for pool in (values, values[rng.integers(0, 30, 12)]):
+            found = programmes.solve(values[:8], pool, limits)
+            wanted = [plain(v, pool, limits) for v in values[:8]]
+            np.testing.assert_allclose(found.index, wanted, rtol=1e-7, atol=1e-9)
+
+
+def test_weights_are_feasible_and_prices_prove_them_best():
+    values = cities(200, 5)
+    limits = Limits(np.full(5, 0.05), np.full(5, 0.5))
+    found = programmes.solve(values, values, limits)
+    shares = found.weights * values / found.index[:, None]
+    assert (found.weights @ values.T).max() <= 1 + 1e-9
+    assert shares.min() >= 0.05 - 1e-9 and shares.max() <= 0.5 + 1e-9
+    np.testing.assert_allclose(found.prices.sum(axis=1), found.index, rtol=1e-9)
+
+
+def test_many_dimensions_need_no_help_and_agree_with_highs(monkeypatch):
+    values = cities(150, 40)
+    monkeypatch.setattr(programmes, "_by_highs", lambda *_: pytest.fail("a programme was not certified"))
+    for limits in (Limits.none(40), Limits(np.full(40, 1 / 80), np.full(40, 1 / 15))):
+        found = programmes.solve(values, values, limits)
+        wanted = [plain(v, values, limits) for v in values[:12]]
+        np.testing.assert_allclose(found.index[:12], wanted, rtol=1e-7)
+
+
+def test_what_is_not_certified_is_solved_by_highs(monkeypatch):
+    values = cities(20, 3)
+    limits = Limits(np.full(3, 0.1), np.full(3, 0.6))
+    wanted = programmes.solve(values, values, limits)
+    monkeypatch.setattr(programmes, "CERTIFIED", -1.0)
+    found = programmes.solve(values, values, limits)
+    np.testing.assert_allclose(found.index, wanted.index, rtol=1e-9)
+    np.testing.assert_allclose(found.prices.sum(axis=1), found.index, rtol=1e-9)
+
+
+def test_two_dimensions_by_hand():
+    values = np.array([[4.0, 1.0], [1.0, 4.0], [2.0, 2.0], [2.0, 0.0]])
+    index, weights = doubt(values)
+    np.testing.assert_allclose(index, [1, 1, 0.8, 0.5])  # the third lies at 0.8 of the line from (4, 1) to (1, 4)
+    np.testing.assert_allclose(weights[2], [0.2, 0.2])
+    named = held(values, draws=0).references("city 002")
+    assert set(named["city"]) == {"city 000", "city 001"}
+    np.testing.assert_allclose(named["part of the target"], [0.5, 0.5])
+
+
+def test_a_vertex_by_brute_force_is_no_better():
+    values = cities(12, 3, seed=4)
+    best = np.zeros(12)
+    rows = np.vstack([values, -np.eye(3)])
+    sides = np.append(np.ones(12), np.zeros(3))
+    for three in itertools.combinations(range(15), 3):
+        if abs(np.linalg.det(rows[list(three)])) > 1e-9:
+            w = np.linalg.solve(rows[list(three)], sides[list(three)])
+            if (rows @ w <= sides + 1e-9).all():
+                best = np.maximum(best, values @ w)
+    np.testing.assert_allclose(doubt(values)[0], best, rtol=1e-9)
+
+
+def test_units_of_dimensions_do_not_matter_to_shares():
+    values = cities(40, 3)
+    index, weights = doubt(values, lower=0.1, upper=0.7)
+    again, other = doubt(values * [1, 1000, 0.01], lower=0.1, upper=0.7)
+    np.testing.assert_allclose(again, index, rtol=1e-9)
+    np.testing.assert_allclose(other * [1, 1000, 0.01], weights, atol=1e-9)
+
+
+def test_equal_shares_are_the_only_ones_left():
+    values = cities(30, 3)
+    index, weights = doubt(values, lower=1 / 3)
+    growth = (values[None] / values[:, None]).mean(axis=2).max(axis=1)
+    np.testing.assert_allclose(index, 1 / growth, rtol=1e-9)
+    np.testing.assert_allclose(weights * values / index[:, None], 1 / 3, rtol=1e-8)
+
+
+def test_tighter_bounds_never_raise_an_index():
+    values = cities(60, 4)
+    found = [doubt(values, lower=b)[0] for b in (0.0, 0.1, 0.2, 0.25)]
+    assert all((b <= a + 1e-9).all() for a, b in itertools.pairwise(found))
+
+
+# ---- order-m ---------------------------------------------------------------------------------------------
+
+
+def all_draws(values, m, distance):
+    return np.mean([distance(values[list(d)]) for d in itertools.product(range(len(values)), repeat=m)], axis=0)
+
+
+def free_disposal(values):
+    return lambda pool: [max((p / v).min() for p in pool) for v in values]
+
+
+SMALL = np.array([[1, 3.0], [2, 2], [3, 0.5], [1.5, 1]])
+
+
+def test_free_disposal_order_m_is_the_mean_over_every_draw():
+    wanted = all_draws(SMALL, 3, free_disposal(SMALL))
+    np.testing.assert_allclose(order_m.free_disposal(SMALL, 3).mean, wanted, rtol=1e-12)
+
+
+def test_convex_order_m_nears_the_mean_over_every_draw():
+    limits = Limits.none(2)
+    wanted = all_draws(SMALL, 3, lambda pool: 1 / programmes.solve(SMALL, pool, limits).index)
+    found = order_m.convex(SMALL, limits, order_m.uniforms(4000, 3, 1))
+    assert (abs(found.mean - wanted) < 3.5 * found.noise).all()
+    assert found.noise.max() < 0.005
+
+
+def test_with_unequal_chances_too():
+    chances = np.array([[0.4, 0.3, 0.2, 0.1], [0.25] * 4, [0, 0.5, 0.5, 0], [0.1, 0.2, 0.3, 0.4]])
+    every = list(itertools.product(range(4), repeat=2))
+    limits = Limits.none(2)
+    tables = np.array([1 / programmes.solve(SMALL, SMALL[list(d)], limits).index for d in every])
+    odds = np.array([[np.prod(c[list(d)]) for d in every] for c in chances])
+    found = order_m.convex(SMALL, limits, order_m.uniforms(3000, 2, 2), chances)
+    assert (abs(found.mean - (odds * tables.T).sum(axis=1)) < 3.5 * found.noise).all()
+    singles = np.array([free_disposal(SMALL)(SMALL[list(d)]) for d in every])
+    np.testing.assert_allclose(order_m.free_disposal(SMALL, 2, chances).mean, (odds * singles.T).sum(axis=1))
+
+
+@pytest.mark.parametrize("options", [{}, {"lower": 0.1, "upper": 0.7}, {"average": "index"}])
+def test_with_m_large_order_m_is_benefit_of_the_doubt(options):
+    values = cities(25, 3)
+    doubted = {k: v for k, v in options.items() if k != "average"}
+    wanted = held(values, draws=0, **doubted).index
+    np.testing.assert_allclose(held(values, method="order_m", m=2000, draws=20, **options).index, wanted, rtol=1e-9)
+
+
+def test_free_disposal_with_m_large_is_the_best_single_city():
+    values = cities(25, 3)
+    wanted = 1 / np.array(free_disposal(values)(values))
+    np.testing.assert_allclose(held(values, method="order_m", m=10_000, hull="free_disposal").index, wanted, rtol=1e-9)
+
+
+def test_the_index_falls_with_m_and_one_outlier_moves_it_little():
+    values = cities(80, 3)
+    by_m = [held(values, method="order_m", m=m, draws=60).index for m in (5, 20, 80)]
+    assert (by_m[0] > by_m[1]).all() and (by_m[1] > by_m[2]).all()
+    with_outlier = np.vstack([values, [300, 300, 300]])
+    all_, some = (held(with_outlier, **o).index[:80] for o in ({"draws": 0}, {"method": "order_m", "m": 20, "draws": 200}))
+    fallen = [np.median(new / old) for new, old in ((all_, held(values, draws=0).index), (some, by_m[1]))]
+    assert fallen[0] < 0.4 and fallen[1] > 0.6
+
+
+def test_standard_errors_are_those_of_drawing_cities_again():
+    values = np.abs(np.random.default_rng(3).normal(size=(80, 2))) + 0.2
+    rng = np.random.default_rng(1)
+    own, m = values[:4], 10
+    weights = np.append(np.zeros(4), np.full(80, 1 / 80))
+    again = [
+        [order_m._free_disposal_of(np.vstack([own, values[rows]]), k, m, weights)[0] for k in range(4)]
+        for rows in rng.integers(0, 80, (400, 80))
+    ]
+    np.testing.assert_allclose(order_m.free_disposal(values, m).std_error[:4], np.std(again, axis=0), rtol=0.15)
+    # from draws: the same quantity as the closed form where one dimension makes both frontiers one
+    single = values[:, :1]
+    drawn = order_m.convex(single, Limits.none(1), order_m.uniforms(2000, m, 5))
+    exact = order_m.free_disposal(single, m)
+    np.testing.assert_allclose(drawn.mean, exact.mean, rtol=0.03)
+    np.testing.assert_allclose(drawn.std_error, exact.std_error, rtol=0.12)
+
+
+def test_m_is_chosen_where_few_more_fall_below_the_frontier():
+    chosen, tried = order_m.choose_m(200, {10: 0.5, 20: 0.3, 40: 0.2, 80: 0.17, 160: 0.16}.__getitem__)
+    assert chosen == 40 and list(tried) == [10, 20, 40, 80]
+    found = held(cities(60, 3), method="order_m", draws=20)
+    assert found.m in found.tried and f"m = {found.m}" in found.notes[0]
+
+
+def test_an_index_without_bound_is_said():
+    values = np.array([[1.0, 0], [2, 0], [3, 0], [1, 5], [2, 0]])
+    found = held(values, method="order_m", m=1, draws=200, average="index")
+    assert np.isnan(found.index[3]) and "without bound" in found.why_not["city 003"]
+    assert np.isfinite(held(values, method="order_m", m=1, draws=200).index[3])
+
+
+# ---- context ---------------------------------------------------------------------------------------------
+
+
+def steep(n=150, seed=0):
+    """Cities that reach the more the larger their x; z says nothing."""
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(size=n), rng.normal(size=n)
+    values = np.clip(50 + 12 * x[:, None] + 5 * rng.normal(size=(n, 2)), 1, 100)
+    return values, x, z, rng.integers(0, 3, n).astype(str)
+
+
+def test_without_any_influence_of_context_both_order_m_are_one():
+    values, x, z, group = steep(60)
+    around = context(60, x=x, z=z, group=group)
+    endless = {"x": np.inf, "z": np.inf, "group": 2 / 3}
+    found = held(values, around=around, method="conditional_order_m", m=10, draws=30, bandwidths=endless)
+    np.testing.assert_allclose(found.ratio, 1, rtol=1e-9)
+    np.testing.assert_allclose(found.index, held(values, method="order_m", m=10, draws=30).index, rtol=1e-9)
+
+
+def test_only_the_own_group_counts_where_groups_do_not_mix():
+    values, _, _, group = steep(90)
+    around = context(90, group=group)
+    found = held(values, around=around, method="conditional_order_m", m=8, hull="free_disposal", bandwidths={"group": 0.0})
+    own = group == "1"
+    np.testing.assert_allclose(found.index[own], held(values[own], method="order_m", m=8, hull="free_disposal").index)
+
+
+def test_a_favourable_context_shows_in_the_ratio_and_what_says_nothing_is_left_out():
+    values, x, z, _ = steep()
+    found = held(values, around=context(150, x=x, z=z), method="conditional_order_m", m=15, draws=40)
+    kept = ~np.isnan(found.ratio)
+    assert found.bandwidths["x"] < 1 and found.bandwidths["z"] > 2
+    assert np.corrcoef(found.ratio[kept], x[kept])[0, 1] < -0.7
+    low = int(np.flatnonzero(kept)[x[kept].argmin()])
+    assert "unfavourable" in " ".join(found.in_words(found.labels[low]))
+
+
+def test_kernels_are_those_of_statsmodels():
+    from statsmodels.nonparametric.kernel_density import gpke
+
+    values, x, _, group = steep(30)
+    codes = group.astype(np.int64)[:, None]
+    around = Surroundings(x[:, None], codes, np.array([3]), "gaussian")
+    widths = np.array([0.4, 0.2])
+    alike = bandwidths.likeness(around, around, widths)
+    theirs = gpke(widths, np.column_stack([x, codes]), np.array([x[0], codes[0, 0]]), "cu", tosum=False)
+    np.testing.assert_allclose(alike[0] / alike[0].sum(), theirs / theirs.sum(), rtol=1e-9)
+    assert values.shape == (30, 2)
+
+
+def test_the_error_of_bandwidths_is_that_of_leaving_each_city_out():
+    values, x, z, group = steep(25)
+    around = Surroundings(np.column_stack([x, z]), group.astype(np.int64)[:, None], np.array([3]))
+    widths = np.array([0.8, 1.5, 0.3])
+    reached = (values[:, None] >= values[None]).all(axis=2).astype(float)
+    wanted = []
+    for k in range(25):
+        weights = [
+            max(1 - ((x[k] - x[j]) / 0.8) ** 2, 0) * max(1 - ((z[k] - z[j]) / 1.5) ** 2, 0) * (0.7 if group[k] == group[j] else 0.15)
+            for j in range(25)
+        ]  # fmt: skip
+        others = [j for j in range(25) if j != k]
+        w = np.array(weights)[others] if sum(np.array(weights)[others]) > 0 else np.ones(24)
+        wanted.append((reached[k] - w @ reached[others] / w.sum()) ** 2)
+    assert bandwidths.error(around, reached, widths) == pytest.approx(np.mean(wanted), rel=1e-9)
+
+
+def test_a_city_without_context_or_without_anyone_alike_says_so():
+    values, x, z, _ = steep(60)
+    x[3], x[5] = np.nan, 9.0
+    values[7, 1] = np.nan
+    found = held(values, around=context(60, x=x, z=z), method="conditional_order_m", m=10, draws=20, bandwidths={"x": 1, "z": 3})
+    assert "x is not known" in found.why_not["city 003"]
+    assert "5 are needed" in found.why_not["city 005"]
+    assert "no value in d1" in found.why_not["city 007"]
+    assert set(found.why_not) == {found.labels[k] for k in np.flatnonzero(np.isnan(found.index))}
+    assert found.in_words("city 003") == [f"city 003 has no place against the frontier. {found.why_not['city 003']}"]
+    assert not np.isin([3, 7], found.members[found.parts > 0]).any()
+
+
+# ---- intervals, order, words ---------------------------------------------------------------------------------
+
+
+def test_the_interval_ends_at_the_index_and_is_wider_with_fewer_cities():
+    few, many = (held(cities(n, 2), draws=100) for n in (30, 300))
+    for found in (few, many):
+        assert (found.low <= found.high).all() and (found.high == found.index).all()
+    assert np.mean(few.index / few.low) > np.mean(many.index / many.low) > 1
+    assert subsamples.subsample_size(345, 5) == 19 and subsamples.subsample_size(30, 8) == 9
+
+
+@pytest.mark.parametrize("method", ["benefit_of_the_doubt", "order_m", "conditional_order_m"])
+def test_no_answer_depends_on_the_order_of_the_cities(method):
+    values, x, z, group = steep(70)
+    values[10] = values[20]
+    around = context(70, x=x, z=z, group=group)
+    shuffled = np.random.default_rng(1).permutation(70)
+    a = held(values, around=around, method=method, draws=20)
+    b = held(values[shuffled], around=around.take(shuffled), method=method, draws=20)
+    for part in ("index", "low", "high", "weights", "targets", "noise"):
+        np.testing.assert_array_equal(getattr(a, part)[shuffled], getattr(b, part))
+    assert a.references("city 030").equals(b.references("city 030"))
+    assert a.notes == b.notes
+
+
+def test_the_same_seed_gives_the_same_bytes_and_the_values_stay_as_they_were():
+    values = cities(50, 3)
+    before = values.copy()
+    a, b = (held(values, method="order_m", m=10, draws=30) for _ in range(2))
+    assert a.index.tobytes() == b.index.tobytes() and a.low.tobytes() == b.low.tobytes()
+    np.testing.assert_array_equal(values, before)
+
+
+def test_words_and_tables_say_what_was_found():
+    found = held(SMALL, draws=0)
+    assert list(found.table()["city"]) == list(found.labels)
+    said = " ".join(found.in_words("city 003"))
+    assert "of the best that any city reaches" in said and "With its own mix" in said and "weights that favour it most" in said
+    assert "on the frontier" in " ".join(found.in_words("city 000"))
+    with pytest.raises(UsageError, match="no city 'city 9'"):
+        found.row("city 9")
+
+
+def test_cities_with_the_same_values_share_their_part():
+    values = np.array([[4.0, 4], [4, 4], [2, 2], [1, 3]])
+    named = held(values, draws=0).references("city 002")
+    assert dict(zip(named["city"], named["part of the target"], strict=True)) == pytest.approx({"city 000": 0.5, "city 001": 0.5})
+
+
+def test_peculiar_data_are_answered_with_words():
+    one = held([[3.0, 4.0]])
+    assert one.index[0] == 1 and np.isnan(one.low[0]) and "One city alone" in one.notes[0]
+    flat = held(np.column_stack([cities(20, 1), np.full(20, 7.0)]), draws=0)
+    assert (flat.index == 1).all() and "d1: all cities have 7" in flat.notes[0]
+    empty = held(np.column_stack([cities(20, 1), np.zeros(20)]), draws=0)
+    assert "d1: every city has 0" in empty.notes[0] and (empty.shares[:, 1] == 0).all()
+    many = held(cities(20, 12), draws=50)
+    assert any("No intervals: with 12 dimensions" in n for n in many.notes)
+    zero = held([[5.0, 0], [0, 0], [3, 4], [4, 2]], lower=0.2, draws=0)
+    assert list(zero.index[:2]) == [0, 0] and any("2 cities have the index 0" in n for n in zero.notes)
+
+
+def test_bad_options_are_refused_all_at_once():
+    with pytest.raises(UsageError) as refused:
+        held(SMALL, m=3, level=1.2, hull="free_disposal", given=["x"], draws=3, lower={"d9": 0.1})
+    told = str(refused.value)
+    for part in ("m: benefit", "level: 1.2", "hull: free_disposal", "given: context counts", "draws: 3", "no dimension 'd9'"):
+        assert part in told
+    with pytest.raises(UsageError, match="no context variable is named"):
+        held(SMALL, method="conditional_order_m")
+    with pytest.raises(UsageError, match="which has no logarithm"):
+        held(SMALL, around=context(4, x=np.array([0.0, 1, 2, 3])), method="conditional_order_m", logs=["x"])
+
+
+def test_bad_values_and_impossible_bounds_are_refused_with_which():
+    with pytest.raises(DataError, match=r"d1: 1 value is negative \(down to -2\)"):
+        held([[1.0, -2], [2, 3]])
+    with pytest.raises(DataError, match="No city has a value in every dimension"):
+        held([[1.0, np.nan], [np.nan, 3]])
+    with pytest.raises(DesignError, match="Lower shares add up to 1.2"):
+        held(SMALL, lower=0.6)
+    with pytest.raises(DesignError, match="Upper shares add up to 0.8"):
+        held(SMALL, upper=0.4)
+    with pytest.raises(DesignError, match=r"d0: the bounds 0.5 to 0.2 admit nothing"):
+        held(SMALL, lower={"d0": 0.5}, upper={"d0": 0.2})
+    with pytest.raises(DesignError, match="With the lower weights alone"):
+        held(SMALL, lower=1.0, bounds="weights")
+    with pytest.raises(DesignError, match="d1: every city has 0"):
+        held([[1.0, 0], [2, 0]], lower=0.1)
+
+
+def test_chiles_municipalities_are_held_as_plain_programmes_hold_them():
+    folder = shared("data/chile_egov_benchmark")
+    assert any(folder.iterdir())
