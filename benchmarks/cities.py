@@ -178,11 +178,9 @@ def _row(key: str, work: Work) -> bool:
 
 def _beside(key: str, python: str) -> bool:
     """One step in both, on one thread; whether the same comes out."""
-    script = str(Path(__file__).with_name("cities_peers.py"))
-    ours, theirs = (
-        _measured([sys.executable, "-m", "benchmarks.cities", f"peer {key}"]),
-        _measured([python, script, key]),
-    )
+    script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import cities_peers; cities_peers.main({key!r})"
+    ours = _measured([sys.executable, "-m", "benchmarks.cities", f"peer {key}"])
+    theirs = _measured([python, "-c", script])
     if problems := [f["failed"] for f in (ours, theirs) if "failed" in f]:
         print(f"{key:<78} {problems[0]}")
         return False

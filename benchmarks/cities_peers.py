@@ -1,12 +1,8 @@
-"""What packages for decisions with many criteria share with a benchmark of cities; runs in an environment of theirs, without ours.
-
-``python benchmarks/cities_peers.py STEP`` prints seconds of the processor and the ranks that came out.
-"""
+"""What packages for decisions with many criteria share with a benchmark of cities; runs in an environment of theirs, without ours."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,8 +133,10 @@ PEERS = {
     ),
 }
 
-if __name__ == "__main__":
-    peer = PEERS[sys.argv[1]]
+
+def main(key: str) -> None:
+    """Do one step and print seconds and ranks."""
+    peer = PEERS[key]
     values = table(peer.cities, peer.indicators)
     ranks: list[Any] = []
     seconds = fastest(lambda: ranks.append(peer.work(values)), peer.rounds)

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.benchmark.cities import Cities, ContextColumn, Criterion
+from scale_impact.benchmark.numbers import numbers
 from scale_impact.core import keys
-from scale_impact.core.evidence import RANKED, CityNumber
+from scale_impact.core.evidence import CityNumber
 from scale_impact.core.sample import restricted
 from scale_impact.core.settings import BenchmarkChoices, Outcome
 from scale_impact.core.source import Source, load_source
@@ -271,7 +272,7 @@ class Benchmark:
     def _needs_context(self, step: str) -> None:
         if not self.cities.context.columns:
             raise DesignError(
-                f"benchmark.{step}: no context is named, so nobody can be called comparable. Name columns under benchmark.context."
+                "benchmark.context: no context is named, so nobody can be called comparable. Name columns that a city cannot choose."
             )
 
     @cached_property
@@ -389,64 +390,9 @@ class Benchmark:
         return self.robustness.checks()
 
     def numbers(self) -> Iterator[CityNumber]:
-        """The numbers that are published: the city's rank first, then all cities, then the city's dimensions."""
-        yield self._rank(self.cities.labels.index(self.label), kind="overall", role="primary")
-        for k in range(len(self.cities.labels)):
-            yield self._score(k)
-            yield self._rank(k)
-            yield from self._beside_context(k) if self.context else ()
-        yield from self._dimensions(self.cities.labels.index(self.label))
-
-    def _rank(self, k: int, **more: Any) -> CityNumber:
-        band, label = self.bands, self.cities.labels[k]
-        how = self.scores.why_not.get(label) or "; ".join(["marginal confidence set for ranks", *band.notes[:1]])
-        value, low, high = (_number(v[k]) for v in (band.rank, band.low, band.high))
-        return CityNumber(label, RANKED, value, low, high, "rank", how, cities=self._ranked, **more)
-
-    @cached_property
-    def _ranked(self) -> int:
-        """How many cities have a rank."""
-        return int((~np.isnan(self.scores.index)).sum())
-
-    def _score(self, k: int) -> CityNumber:
-        label = self.cities.labels[k]
-        known = dict(zip((c.column for c in self.context), self.cities.context.frame.iloc[k], strict=True))
-        value, error = _number(self.scores.index[k]), _number(self.scores.std_errors[k])
-        half = None if value is None or error is None else self._quantile * error
-        ends = (None, None) if value is None or half is None else (value - half, value + half)
-        how = self.scores.why_not.get(label) or "normal interval from draws"
-        return CityNumber(label, "SCORE", value, *ends, self.unit, how, error, cities=self._ranked, context=known)
-
-    @cached_property
-    def _quantile(self) -> float:
-        from scipy.special import ndtri
-
-        return float(ndtri((1 + self.study.settings.level) / 2))
-
-    def _beside_context(self, k: int) -> Iterator[CityNumber]:
-        """What the context lets expect, and the index less that."""
-        found, label = self.adjustment, self.cities.labels[k]
-        why = found.why_not.get(label)
-        low, high = _number(found.low[k]), _number(found.high[k])
-        yield CityNumber(
-            label,
-            "EXPECTED",
-            _number(found.expected[k]),
-            low,
-            high,
-            self.unit,
-            why or "conformal interval",
-            cities=self._ranked,
-        )
-        yield CityNumber(
-            label, "ADJUSTED", _number(found.adjusted[k]), None, None, self.unit, why or "", cities=self._ranked
-        )
-
-    def _dimensions(self, k: int) -> Iterator[CityNumber]:
-        for name, value in zip(self.scores.dimensions, self.scores.dimension_scores[k], strict=True):
-            yield CityNumber(
-                self.label, "SCORE", _number(value), None, None, self.unit, "", outcome=name, cities=self._ranked
-            )
+        """The numbers that are published; see ``benchmark.numbers``."""
+        beside = self.adjustment if self.context else None
+        yield from numbers(self.label, self.scores, self.bands, beside, self.study.settings.level, self.unit)
 
     # ---- what is wrong ----------------------------------------------------------------------
 
@@ -455,20 +401,23 @@ class Benchmark:
         return tuple(self._problems())
 
     def _problems(self) -> Iterator[ScaleImpactError]:
-        asked: list[Callable[[], Any]] = [lambda: self.label, lambda: self.scores, lambda: self.changes]
-        asked += [lambda: self.peers, lambda: self.adjustment] if self.chosen.context else []
-        try:
-            _ = self.cities
-        except ScaleImpactError as error:
-            yield error
-            return
+        asked: list[Callable[[], Any]] = [
+            lambda: self.cities,
+            lambda: self.label,
+            lambda: self.scores,
+            lambda: self.changes,
+        ]
+        asked += [lambda: self.peers, lambda: self.adjustment, lambda: self.tried]
+        said: set[str] = set()  # what one step says of the table, the next one says again
         for step in asked:
             try:
                 step()
-            except UsageError as error:
-                yield StudyError([f"benchmark: {p}" for p in error.problems])
             except ScaleImpactError as error:
-                yield error
+                fresh = [p for p in error.problems if p not in said]
+                said |= set(fresh)
+                named = [f"benchmark: {p}" for p in fresh] if isinstance(error, UsageError) else fresh
+                kind = StudyError if isinstance(error, UsageError) else type(error)
+                yield from [kind(named)] if named else []
 
 
 def _listed(sentences: Sequence[str], nothing: str = "") -> Markdown:
@@ -482,11 +431,6 @@ def _listed(sentences: Sequence[str], nothing: str = "") -> Markdown:
 def _short(meaning: str) -> str:
     """What a column holds, without what a card adds to it."""
     return re.split(r"[,;:(]", meaning)[0].strip()
-
-
-def _number(value: Any) -> float | None:
-    """A number; None where there is none or it is infinite."""
-    return float(value) if np.isfinite(value) else None
 
 
 def _way(criterion: Criterion) -> str:

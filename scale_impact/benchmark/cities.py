@@ -393,7 +393,7 @@ def _value_problems(labels: Sequence[str], criteria: Sequence[Criterion], values
         if not len(seen):
             yield f"{criterion.column}: no city has a value. Leave the indicator out."
         elif len(labels) > 1 and np.ptp(seen) == 0:
-            yield f"{criterion.column}: all cities have {number(float(seen[0]))}. It tells no city from another: leave the indicator out."
+            yield f"{criterion.column}: all cities have {number(float(seen[0]) + 0.0)}. It tells no city from another: leave the indicator out."
 
 
 def leaks(values: Floats, criteria: Sequence[Criterion], context: Context) -> Iterator[str]:

@@ -25,6 +25,7 @@ from scale_impact.benchmark.enveloping import doubt, words
 from scale_impact.benchmark.enveloping.asked import Asked, Average, Bounds, Hull, Method, option_problems
 from scale_impact.benchmark.enveloping.bandwidths import Kernel
 from scale_impact.benchmark.enveloping.held import hold
+from scale_impact.core.one_thread import one_thread
 from scale_impact.core.words import nearest
 from scale_impact.errors import DataError, DesignError, UsageError
 
@@ -150,60 +151,52 @@ def envelop(
     Parameters
     ----------
     values:
-        Scores by dimension, not negative, more is better [N, D]; a city with a missing one has no index and is held against nobody.
-    context:
-        The cities' names and context.
-    names:
-        Of the dimensions [D].
+        Scores by dimension, not negative, more is better [N, D]; a city with a missing one is left out, and said.
+    context, names:
+        The cities' names and context; names of the dimensions [D].
     method:
         Against all cities, against m drawn ones, or against m drawn among those in a like context.
-    lower, upper:
-        Bounds of each dimension's share of a city's index (0 to 1) or weight, one number for all or one by name.
-    bounds:
-        What ``lower`` and ``upper`` bound.
+    lower, upper, bounds:
+        Bounds of each dimension's share of a city's index (0 to 1) or of its weight, one number for all or one by name.
     m:
-        Cities drawn; None: the smallest of 10, 20, 40, ... beyond which doubling it takes less than 5 % of the cities from above 1.
-    hull:
-        Order-m by most favourable weights (``convex``), or by being better in every dimension (``free_disposal``, in closed form).
-    average:
-        Whether distances (1 / index) or indices of the draws are averaged. An index has no mean where a dimension is 0 in some cities.
-    given, logs:
-        Context variables that count, None for all, and those that are compared by their logarithm.
-    kernel, bandwidths:
-        How likeness falls with the difference, and from which difference on; None: by cross-validation.
-    draws:
-        Draws of order-m, or subsamples for the interval of benefit of the doubt; 0: benefit of the doubt without interval.
-    level, seed:
-        Of intervals, and of all draws.
+        Cities drawn; None: the smallest of 10, 20, 40, ... of which twice as many bring less than 5 % of the cities below 1.
+    hull, average:
+        Order-m by weights (``convex``) or by single cities (``free_disposal``, in closed form); whether the draws' distances
+        (1 / index) are averaged, or their indices, which have no mean where a dimension is 0 in some cities.
+    given, logs, kernel, bandwidths:
+        Context variables that count (None: all), those compared by their logarithm, and how likeness falls with the
+        difference; bandwidths are cross-validated where none are given.
+    draws, level, seed:
+        Draws of order-m, or subsamples for the interval of benefit of the doubt (0: none); level of intervals.
 
     Raises
     ------
-    UsageError
-        Options that do not fit together or name nothing; all at once.
-    DataError
-        Negative values, or no city with all dimensions.
-    DesignError
-        Bounds that no weights can keep; no context to compare by.
+    UsageError, DataError, DesignError
+        Options that do not fit; values that are negative or never complete; bounds that no weights can keep.
     """
-    values = np.asarray(values, dtype=float)
     asked = Asked(
         tuple(names), method, lower, upper, bounds, m, hull, average, given, logs or [], kernel, bandwidths, draws, level, seed
     )  # fmt: skip
+    return _enveloped(np.asarray(values, dtype=float), context, asked)
+
+
+def _enveloped(values: Floats, context: Context, asked: Asked) -> Frontier:
     if problems := list(option_problems(asked, values, context)):
         raise UsageError(problems)
     known = values[~np.isnan(values).any(axis=1)]
     if not len(known):
         raise DataError("No city has a value in every dimension. Impute what is missing, or leave a dimension out.")
-    if problems := list(doubt.value_problems(known, names)):
+    if problems := list(doubt.value_problems(known, asked.names)):
         raise DataError(problems)
     limits = asked.limits()
-    if problems := list(doubt.limit_problems(known, limits, names)):
+    if problems := list(doubt.limit_problems(known, limits, asked.names)):
         raise DesignError(problems)
-    held = hold(values, context, asked, limits)
-    with np.errstate(divide="ignore"):
+    with one_thread(True):  # sums in one order: equal input gives equal bytes, whatever the number of threads
+        held = hold(values, context, asked, limits)
+    with np.errstate(divide="ignore", invalid="ignore"):
         targets = np.where(held.index[:, None] > 0, values / held.index[:, None], np.nan)
     notes = (*words.notes(values, held.index, asked, limits, held.m, held.tried), *held.notes)
     return Frontier(
-        context.labels, tuple(names), method, values, held.index, held.low, held.high, held.noise, held.weights, held.shares,
-        targets, held.members, held.parts, held.ratio, held.alike, held.m, held.tried, held.bandwidths, level, held.why_not, notes,
+        context.labels, asked.names, asked.method, values, held.index, held.low, held.high, held.noise, held.weights, held.shares,
+        targets, held.members, held.parts, held.ratio, held.alike, held.m, held.tried, held.bandwidths, asked.level, held.why_not, notes,
     )  # fmt: skip

@@ -25,6 +25,7 @@ from scale_impact.benchmark.trying.reversal import Reversal, reversal
 from scale_impact.benchmark.trying.values import anything_varies
 from scale_impact.core.check import Check
 from scale_impact.core.keys import Count, Share
+from scale_impact.core.one_thread import one_thread
 from scale_impact.core.words import nearest
 from scale_impact.errors import DesignError, UsageError
 
@@ -132,7 +133,8 @@ class Robustness:
         import pandas as pd
 
         at = np.array([self.place(label) for label in labels], dtype=np.int64)
-        return pd.DataFrame(winning(self.drawn, at), list(labels), list(labels))
+        with one_thread(small=True):
+            return pd.DataFrame(winning(self.drawn, at), list(labels), list(labels))
 
     def place(self, label: str) -> int:
         """Row of a city among those that have a rank.
@@ -202,13 +204,14 @@ def examine(
     _refuse(scores, draws, design, leavers, joint)
     ranked, why_not = _ranked(scores)
     said: Said = {"weights": weights, "of": of, "spread": spread, "bounds": bounds, "order": order, "joint": joint}
-    drawn = drawn_weights(scores, ranked, **said, draws=draws, seed=seed)
-    shares = None
-    if choices is None or choices:
-        given = alternatives or {}
-        shares = choice_shares(drawn, choices, given, base=design, resamples=resamples, level=level, seed=seed)
-    moved = reversal(scores, leavers=leavers, seed=seed) if leavers else None
-    return _gathered(drawn, band, words_of(scores, **said), shares, moved, why_not)
+    with one_thread(small=True):
+        drawn = drawn_weights(scores, ranked, **said, draws=draws, seed=seed)
+        shares = None
+        if choices is None or choices:
+            given = alternatives or {}
+            shares = choice_shares(drawn, choices, given, base=design, resamples=resamples, level=level, seed=seed)
+        moved = reversal(scores, leavers=leavers, seed=seed) if leavers else None
+        return _gathered(drawn, band, words_of(scores, **said), shares, moved, why_not)
 
 
 def _gathered(

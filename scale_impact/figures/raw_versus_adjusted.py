@@ -1,6 +1,6 @@
 """A slope chart: where each city stands as it is, and where for its context.
 
-A line that rises is a city that does better than its context lets expect. Cities that move most are named, and the one asked for.
+A line that rises is a city that gains places when its context counts. Cities that gain and lose most are named, and the one asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIDE = 0.62
 LONGEST = 24
 """Letters of a name; longer ones are cut."""
 
-UP, DOWN = "does better for its context", "does worse for its context"
+UP, DOWN = "rises when context counts", "falls when context counts"
 
 
 def draw(

@@ -82,7 +82,16 @@ def run_batch(
             conditions = replace(conditions, warm=kernels.socket)
         batch = _Batch(runs, conditions, settings, watch)
         stack.callback(batch.close)
-        return batch.finish(jobs)
+        for wave in _waves(runs):
+            batch.finish(wave, jobs)
+        return [result or _not_begun(run) for run, result in zip(runs, batch.results, strict=True)]
+
+
+def _waves(runs: Sequence[Run]) -> list[list[int]]:
+    """Positions of runs, those that read results of others in this batch after these."""
+    slugs = {run.study.slug for run in runs}
+    later = [k for k, run in enumerate(runs) if slugs & set(run.study.others)]
+    return [wave for wave in ([k for k in range(len(runs)) if k not in later], later) if wave]
 
 
 def started_ahead(settings: Settings, stack: ExitStack) -> WarmKernels | None:
@@ -111,11 +120,11 @@ class _Batch:
         self.events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self.workers: dict[int, Worker] = {}
         self.stopped = False
-        for index in range(len(runs)):
-            self.waiting.put(index)
 
-    def finish(self, jobs: int) -> list[Result]:
-        """Execute everything; events are told in this thread."""
+    def finish(self, wave: Sequence[int], jobs: int) -> None:
+        """Execute runs by their positions; events are told in this thread."""
+        for index in wave:
+            self.waiting.put(index)
         threads = [threading.Thread(target=self._serve, args=(slot,), daemon=True) for slot in range(jobs)]
         for thread in threads:
             thread.start()
@@ -126,7 +135,6 @@ class _Batch:
                 busy -= 1
             else:
                 self.watch(event)
-        return [result or _not_begun(run) for run, result in zip(self.runs, self.results, strict=True)]
 
     def _next(self) -> Event | None:
         """The next event; naps are short, so that an interrupt is heard."""

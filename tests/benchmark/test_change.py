@@ -12,9 +12,10 @@ import pytest
 from scale_impact.benchmark.change import compare
 from scale_impact.benchmark.changing import periods
 from scale_impact.benchmark.changing.breaks import suspected
-from scale_impact.benchmark.changing.convergence import corrected_slope, instrument, slope, spread
 from scale_impact.benchmark.changing.errors import dimension_errors, measured_variance
 from scale_impact.benchmark.changing.parts import Index
+from scale_impact.benchmark.changing.slopes import corrected_slope, instrument, slope
+from scale_impact.benchmark.changing.spread import spread
 from scale_impact.benchmark.cities import Cities, Criterion
 from scale_impact.benchmark.scores import score
 from scale_impact.benchmark.scoring.tree import made

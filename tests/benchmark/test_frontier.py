@@ -18,7 +18,9 @@ from tests.panels import shared
 
 
 def context(n, **columns):
-    found = [ContextColumn(c, kind="number" if np.asarray(v).dtype.kind == "f" else "group") for c, v in columns.items()]
+    found = [
+        ContextColumn(c, kind="number" if np.asarray(v).dtype.kind == "f" else "group") for c, v in columns.items()
+    ]
     return Context(tuple(f"city {k:03d}" for k in range(n)), tuple(found), pd.DataFrame(columns, index=range(n)))
 
 
@@ -79,17 +81,18 @@ def test_weights_are_feasible_and_prices_prove_them_best():
     found = programmes.solve(values, values, limits)
     shares = found.weights * values / found.index[:, None]
     assert (found.weights @ values.T).max() <= 1 + 1e-9
-    assert shares.min() >= 0.05 - 1e-9 and shares.max() <= 0.5 + 1e-9
+    assert shares.min() >= 0.05 - 1e-9
+    assert shares.max() <= 0.5 + 1e-9
     np.testing.assert_allclose(found.prices.sum(axis=1), found.index, rtol=1e-9)
 
 
 def test_many_dimensions_need_no_help_and_agree_with_highs(monkeypatch):
-    values = cities(150, 40)
+    values = cities(80, 40)
     monkeypatch.setattr(programmes, "_by_highs", lambda *_: pytest.fail("a programme was not certified"))
     for limits in (Limits.none(40), Limits(np.full(40, 1 / 80), np.full(40, 1 / 15))):
         found = programmes.solve(values, values, limits)
-        wanted = [plain(v, values, limits) for v in values[:12]]
-        np.testing.assert_allclose(found.index[:12], wanted, rtol=1e-7)
+        wanted = [plain(v, values, limits) for v in values[:6]]
+        np.testing.assert_allclose(found.index[:6], wanted, rtol=1e-7)
 
 
 def test_what_is_not_certified_is_solved_by_highs(monkeypatch):
@@ -169,9 +172,9 @@ def test_free_disposal_order_m_is_the_mean_over_every_draw():
 def test_convex_order_m_nears_the_mean_over_every_draw():
     limits = Limits.none(2)
     wanted = all_draws(SMALL, 3, lambda pool: 1 / programmes.solve(SMALL, pool, limits).index)
-    found = order_m.convex(SMALL, limits, order_m.uniforms(4000, 3, 1))
+    found = order_m.convex(SMALL, limits, order_m.uniforms(1500, 3, 1))
     assert (abs(found.mean - wanted) < 3.5 * found.noise).all()
-    assert found.noise.max() < 0.005
+    assert found.noise.max() < 0.008
 
 
 def test_with_unequal_chances_too():
@@ -180,7 +183,7 @@ def test_with_unequal_chances_too():
     limits = Limits.none(2)
     tables = np.array([1 / programmes.solve(SMALL, SMALL[list(d)], limits).index for d in every])
     odds = np.array([[np.prod(c[list(d)]) for d in every] for c in chances])
-    found = order_m.convex(SMALL, limits, order_m.uniforms(3000, 2, 2), chances)
+    found = order_m.convex(SMALL, limits, order_m.uniforms(1000, 2, 2), chances)
     assert (abs(found.mean - (odds * tables.T).sum(axis=1)) < 3.5 * found.noise).all()
     singles = np.array([free_disposal(SMALL)(SMALL[list(d)]) for d in every])
     np.testing.assert_allclose(order_m.free_disposal(SMALL, 2, chances).mean, (odds * singles.T).sum(axis=1))
@@ -203,11 +206,15 @@ def test_free_disposal_with_m_large_is_the_best_single_city():
 def test_the_index_falls_with_m_and_one_outlier_moves_it_little():
     values = cities(80, 3)
     by_m = [held(values, method="order_m", m=m, draws=60).index for m in (5, 20, 80)]
-    assert (by_m[0] > by_m[1]).all() and (by_m[1] > by_m[2]).all()
+    assert (by_m[0] > by_m[1]).all()
+    assert (by_m[1] > by_m[2]).all()
     with_outlier = np.vstack([values, [300, 300, 300]])
-    all_, some = (held(with_outlier, **o).index[:80] for o in ({"draws": 0}, {"method": "order_m", "m": 20, "draws": 200}))
+    all_, some = (
+        held(with_outlier, **o).index[:80] for o in ({"draws": 0}, {"method": "order_m", "m": 20, "draws": 200})
+    )
     fallen = [np.median(new / old) for new, old in ((all_, held(values, draws=0).index), (some, by_m[1]))]
-    assert fallen[0] < 0.4 and fallen[1] > 0.6
+    assert fallen[0] < 0.4
+    assert fallen[1] > 0.6
 
 
 def test_standard_errors_are_those_of_drawing_cities_again():
@@ -217,12 +224,12 @@ def test_standard_errors_are_those_of_drawing_cities_again():
     weights = np.append(np.zeros(4), np.full(80, 1 / 80))
     again = [
         [order_m._free_disposal_of(np.vstack([own, values[rows]]), k, m, weights)[0] for k in range(4)]
-        for rows in rng.integers(0, 80, (400, 80))
+        for rows in rng.integers(0, 80, (250, 80))
     ]
     np.testing.assert_allclose(order_m.free_disposal(values, m).std_error[:4], np.std(again, axis=0), rtol=0.15)
     # from draws: the same quantity as the closed form where one dimension makes both frontiers one
     single = values[:, :1]
-    drawn = order_m.convex(single, Limits.none(1), order_m.uniforms(2000, m, 5))
+    drawn = order_m.convex(single, Limits.none(1), order_m.uniforms(1500, m, 5))
     exact = order_m.free_disposal(single, m)
     np.testing.assert_allclose(drawn.mean, exact.mean, rtol=0.03)
     np.testing.assert_allclose(drawn.std_error, exact.std_error, rtol=0.12)
@@ -230,15 +237,18 @@ def test_standard_errors_are_those_of_drawing_cities_again():
 
 def test_m_is_chosen_where_few_more_fall_below_the_frontier():
     chosen, tried = order_m.choose_m(200, {10: 0.5, 20: 0.3, 40: 0.2, 80: 0.17, 160: 0.16}.__getitem__)
-    assert chosen == 40 and list(tried) == [10, 20, 40, 80]
+    assert chosen == 40
+    assert list(tried) == [10, 20, 40, 80]
     found = held(cities(60, 3), method="order_m", draws=20)
-    assert found.m in found.tried and f"m = {found.m}" in found.notes[0]
+    assert found.m in found.tried
+    assert f"m = {found.m}" in found.notes[0]
 
 
 def test_an_index_without_bound_is_said():
     values = np.array([[1.0, 0], [2, 0], [3, 0], [1, 5], [2, 0]])
     found = held(values, method="order_m", m=1, draws=200, average="index")
-    assert np.isnan(found.index[3]) and "without bound" in found.why_not["city 003"]
+    assert np.isnan(found.index[3])
+    assert "without bound" in found.why_not["city 003"]
     assert np.isfinite(held(values, method="order_m", m=1, draws=200).index[3])
 
 
@@ -265,7 +275,9 @@ def test_without_any_influence_of_context_both_order_m_are_one():
 def test_only_the_own_group_counts_where_groups_do_not_mix():
     values, _, _, group = steep(90)
     around = context(90, group=group)
-    found = held(values, around=around, method="conditional_order_m", m=8, hull="free_disposal", bandwidths={"group": 0.0})
+    found = held(
+        values, around=around, method="conditional_order_m", m=8, hull="free_disposal", bandwidths={"group": 0.0}
+    )
     own = group == "1"
     np.testing.assert_allclose(found.index[own], held(values[own], method="order_m", m=8, hull="free_disposal").index)
 
@@ -274,7 +286,8 @@ def test_a_favourable_context_shows_in_the_ratio_and_what_says_nothing_is_left_o
     values, x, z, _ = steep()
     found = held(values, around=context(150, x=x, z=z), method="conditional_order_m", m=15, draws=40)
     kept = ~np.isnan(found.ratio)
-    assert found.bandwidths["x"] < 1 and found.bandwidths["z"] > 2
+    assert found.bandwidths["x"] < 1
+    assert found.bandwidths["z"] > 2
     assert np.corrcoef(found.ratio[kept], x[kept])[0, 1] < -0.7
     low = int(np.flatnonzero(kept)[x[kept].argmin()])
     assert "unfavourable" in " ".join(found.in_words(found.labels[low]))
@@ -314,7 +327,9 @@ def test_a_city_without_context_or_without_anyone_alike_says_so():
     values, x, z, _ = steep(60)
     x[3], x[5] = np.nan, 9.0
     values[7, 1] = np.nan
-    found = held(values, around=context(60, x=x, z=z), method="conditional_order_m", m=10, draws=20, bandwidths={"x": 1, "z": 3})
+    found = held(
+        values, around=context(60, x=x, z=z), method="conditional_order_m", m=10, draws=20, bandwidths={"x": 1, "z": 3}
+    )
     assert "x is not known" in found.why_not["city 003"]
     assert "5 are needed" in found.why_not["city 005"]
     assert "no value in d1" in found.why_not["city 007"]
@@ -329,9 +344,11 @@ def test_a_city_without_context_or_without_anyone_alike_says_so():
 def test_the_interval_ends_at_the_index_and_is_wider_with_fewer_cities():
     few, many = (held(cities(n, 2), draws=100) for n in (30, 300))
     for found in (few, many):
-        assert (found.low <= found.high).all() and (found.high == found.index).all()
+        assert (found.low <= found.high).all()
+        assert (found.high == found.index).all()
     assert np.mean(few.index / few.low) > np.mean(many.index / many.low) > 1
-    assert subsamples.subsample_size(345, 5) == 19 and subsamples.subsample_size(30, 8) == 9
+    assert subsamples.subsample_size(345, 5) == 10
+    assert subsamples.subsample_size(30, 8) == 9
 
 
 @pytest.mark.parametrize("method", ["benefit_of_the_doubt", "order_m", "conditional_order_m"])
@@ -352,7 +369,8 @@ def test_the_same_seed_gives_the_same_bytes_and_the_values_stay_as_they_were():
     values = cities(50, 3)
     before = values.copy()
     a, b = (held(values, method="order_m", m=10, draws=30) for _ in range(2))
-    assert a.index.tobytes() == b.index.tobytes() and a.low.tobytes() == b.low.tobytes()
+    assert a.index.tobytes() == b.index.tobytes()
+    assert a.low.tobytes() == b.low.tobytes()
     np.testing.assert_array_equal(values, before)
 
 
@@ -360,7 +378,9 @@ def test_words_and_tables_say_what_was_found():
     found = held(SMALL, draws=0)
     assert list(found.table()["city"]) == list(found.labels)
     said = " ".join(found.in_words("city 003"))
-    assert "of the best that any city reaches" in said and "With its own mix" in said and "weights that favour it most" in said
+    assert "of the best that any city reaches" in said
+    assert "With its own mix" in said
+    assert "weights that favour it most" in said
     assert "on the frontier" in " ".join(found.in_words("city 000"))
     with pytest.raises(UsageError, match="no city 'city 9'"):
         found.row("city 9")
@@ -369,27 +389,41 @@ def test_words_and_tables_say_what_was_found():
 def test_cities_with_the_same_values_share_their_part():
     values = np.array([[4.0, 4], [4, 4], [2, 2], [1, 3]])
     named = held(values, draws=0).references("city 002")
-    assert dict(zip(named["city"], named["part of the target"], strict=True)) == pytest.approx({"city 000": 0.5, "city 001": 0.5})
+    assert dict(zip(named["city"], named["part of the target"], strict=True)) == pytest.approx(
+        {"city 000": 0.5, "city 001": 0.5}
+    )
 
 
 def test_peculiar_data_are_answered_with_words():
     one = held([[3.0, 4.0]])
-    assert one.index[0] == 1 and np.isnan(one.low[0]) and "One city alone" in one.notes[0]
+    assert one.index[0] == 1
+    assert np.isnan(one.low[0])
+    assert "One city alone" in one.notes[0]
     flat = held(np.column_stack([cities(20, 1), np.full(20, 7.0)]), draws=0)
-    assert (flat.index == 1).all() and "d1: all cities have 7" in flat.notes[0]
+    assert (flat.index == 1).all()
+    assert "d1: all cities have 7" in flat.notes[0]
     empty = held(np.column_stack([cities(20, 1), np.zeros(20)]), draws=0)
-    assert "d1: every city has 0" in empty.notes[0] and (empty.shares[:, 1] == 0).all()
+    assert "d1: every city has 0" in empty.notes[0]
+    assert (empty.shares[:, 1] == 0).all()
     many = held(cities(20, 12), draws=50)
     assert any("No intervals: with 12 dimensions" in n for n in many.notes)
     zero = held([[5.0, 0], [0, 0], [3, 4], [4, 2]], lower=0.2, draws=0)
-    assert list(zero.index[:2]) == [0, 0] and any("2 cities have the index 0" in n for n in zero.notes)
+    assert list(zero.index[:2]) == [0, 0]
+    assert any("2 cities have the index 0" in n for n in zero.notes)
 
 
 def test_bad_options_are_refused_all_at_once():
     with pytest.raises(UsageError) as refused:
         held(SMALL, m=3, level=1.2, hull="free_disposal", given=["x"], draws=3, lower={"d9": 0.1})
     told = str(refused.value)
-    for part in ("m: benefit", "level: 1.2", "hull: free_disposal", "given: context counts", "draws: 3", "no dimension 'd9'"):
+    for part in (
+        "m: benefit",
+        "level: 1.2",
+        "hull: free_disposal",
+        "given: context counts",
+        "draws: 3",
+        "no dimension 'd9'",
+    ):
         assert part in told
     with pytest.raises(UsageError, match="no context variable is named"):
         held(SMALL, method="conditional_order_m")
@@ -402,9 +436,9 @@ def test_bad_values_and_impossible_bounds_are_refused_with_which():
         held([[1.0, -2], [2, 3]])
     with pytest.raises(DataError, match="No city has a value in every dimension"):
         held([[1.0, np.nan], [np.nan, 3]])
-    with pytest.raises(DesignError, match="Lower shares add up to 1.2"):
+    with pytest.raises(DesignError, match=r"Lower shares add up to 1.2"):
         held(SMALL, lower=0.6)
-    with pytest.raises(DesignError, match="Upper shares add up to 0.8"):
+    with pytest.raises(DesignError, match=r"Upper shares add up to 0.8"):
         held(SMALL, upper=0.4)
     with pytest.raises(DesignError, match=r"d0: the bounds 0.5 to 0.2 admit nothing"):
         held(SMALL, lower={"d0": 0.5}, upper={"d0": 0.2})
@@ -415,5 +449,19 @@ def test_bad_values_and_impossible_bounds_are_refused_with_which():
 
 
 def test_chiles_municipalities_are_held_as_plain_programmes_hold_them():
-    folder = shared("data/chile_egov_benchmark")
-    assert any(folder.iterdir())
+    table = pd.read_csv(shared("data/chile_egov_benchmark/local_gov_indicators_2021.csv"))
+    dimensions = ["egi", "iadm25", "iadm33", "internet_con"]
+    table = table.dropna(subset=[*dimensions, "itpc"]).reset_index(drop=True)
+    table["internet_con"] = table["internet_con"] / table["itpc"]
+    values = table[dimensions].to_numpy(float)
+    around = context(len(table), inhabitants=table["itpc"].to_numpy(float), region=table["region"].astype(str))
+    options = {"lower": 0.1, "upper": 0.6}
+    found = held(values, draws=30, **options)
+    limits = Limits(np.full(4, 0.1), np.full(4, 0.6))
+    rows = np.arange(0, len(values), 30)
+    np.testing.assert_allclose(
+        found.index[rows], [plain(values[k], values, limits) for k in rows], rtol=1e-7, atol=1e-9
+    )
+    within = held(values, around=around, method="conditional_order_m", logs=["inhabitants"], draws=30, m=40, **options)
+    assert np.isnan(within.index).sum() == len(within.why_not) < 40
+    assert np.nanmax(within.parts.sum(axis=1)) <= 1 + 1e-9

@@ -7,6 +7,7 @@ import pytest
 from scale_impact.benchmark.cities import Cities, Criterion
 from scale_impact.benchmark.robustness import examine
 from scale_impact.benchmark.scores import score
+from scale_impact.benchmark.trying.values import as_scored, completed
 from scale_impact.errors import DesignError, UsageError
 from tests.benchmark.trying.made import drawn_values, ranks, scores
 from tests.panels import shared
@@ -105,7 +106,7 @@ def test_errors_of_the_values_join_the_weights():
 
     values, errors = [[55, 50], [50, 50], [10, 10]], [[6, 0], [6, 0], [0, 0]]
     made = scores(values, errors=errors, normaliser="scaled", draws=100)
-    found = examine(made, draws=20_000, joint=True, bounds={"d0": [0.2, 0.8]}, **WEIGHTS_ONLY)
+    found = examine(made, draws=5_000, joint=True, bounds={"d0": [0.2, 0.8]}, **WEIGHTS_ONLY)
     expected = norm.cdf(5 / (6 * np.sqrt(2)))
     # the weight scales difference and error alike; 500 draws of the values: four standard errors
     assert found.wins(["c00", "c01"]).iloc[0, 1] == pytest.approx(
@@ -139,13 +140,13 @@ def test_ranks_over_combinations_are_those_of_scoring_each():
     values = drawn_values(12, 4)
     values[2, 1] = np.nan
     made = scores(values, ["a", "a", "b", "b"], missing="mean")
-    found = examine(made, draws=150, leavers=0, design=64, alternatives={"missing": ["median", "available"]})
+    found = examine(made, draws=150, leavers=0, design=32, alternatives={"missing": ["median", "available"]})
     shares = found.shares
     assert shares.choices == ("weights", "normaliser", "missing", "outliers", "aggregation")
     assert shares.options["missing"] == ("mean", "median", "available")
     from scale_impact.benchmark.trying.sobol import design, pieces
 
-    plan = design(shares.choices, 64, 20251122)
+    plan = design(shares.choices, 32, 20251122)
     reference, shift = ranks(made.index.round(9)), []
     for row in plan:
         picked = {
@@ -159,6 +160,18 @@ def test_ranks_over_combinations_are_those_of_scoring_each():
         weights = found.drawn.dimensions[pieces(row[[0]], 150)]
         shift.append(np.abs(ranks(again.again(None, weights)[0].round(9)) - reference).mean())
     assert shares.shift == pytest.approx(np.mean(shift))
+
+
+@pytest.mark.parametrize("missing", ["impute", "median"])
+@pytest.mark.parametrize("outliers", ["none", "percentiles"])
+def test_gaps_are_filled_as_they_were_for_the_scores(missing, outliers):
+    values = drawn_values(15, 4)
+    values[[1, 6, 9], [0, 2, 3]] = np.nan
+    made = scores(values, ["a", "a", "b", "b"], missing=missing, outliers=outliers)
+    rows = np.arange(15)
+    again = completed(made.cities, made.recipe).values
+    assert np.allclose(as_scored(made, rows).values, again)
+    assert np.array_equal(again[~np.isnan(values)], values[~np.isnan(values)])
 
 
 def test_a_choice_that_decides_all_has_all_of_the_share():

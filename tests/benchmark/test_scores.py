@@ -302,6 +302,47 @@ def test_benefit_of_the_doubt_never_ranks_a_city_by_worse_weights_than_another_s
     assert (found.index >= 100 * equal / (3 * found.dimension_scores.max(axis=0)).sum() - 1e-9).all()
 
 
+def test_distances_to_a_target_are_coinrs_formulas_capped():
+    from dataclasses import replace
+
+    cities = small()
+    aims = tuple(replace(c, worst=None, best=t) for c, t in zip(cities.criteria, (6.0, 1.0, 9.0), strict=True))
+    found = score(replace(cities, criteria=aims), normaliser="distance_to_target")
+    a, b, c = cities.values.T
+    assert found.normalised[:, 0] == pytest.approx(np.minimum(100 * (a - 1) / 5, 100))
+    assert found.normalised[:, 1] == pytest.approx(np.minimum(100 * (9 - b) / 8, 100))
+    assert found.normalised[:, 2] == pytest.approx(np.minimum(100 * (c - 2) / 7, 100))
+
+
+def test_principal_components_are_scikit_learns():
+    from sklearn.decomposition import PCA
+
+    scores = drawn(60, 5, 12).values
+    z = (scores - scores.mean(axis=0)) / scores.std(axis=0, ddof=1)
+    fitted = PCA().fit(z)
+    assert np.abs(principal(scores)) == pytest.approx(np.abs(fitted.components_[0]))
+    assert explained(scores) == pytest.approx(fitted.explained_variance_ratio_)
+
+
+def test_entropy_weighs_what_differs():
+    """Shares 1/2, 1/2 have the largest entropy and weigh nothing; 1, 0 have none."""
+    from scale_impact.benchmark.scoring.weighting import entropy
+
+    assert entropy(np.array([[5.0, 10.0], [5.0, 0.0]])) == pytest.approx([0, 1])
+    share = np.array([0.2, 0.8])
+    uneven = 1 + (share * np.log(share)).sum() / np.log(2)
+    assert entropy(np.array([[2.0, 10.0], [8.0, 0.0]])) == pytest.approx(np.array([uneven, 1]) / (1 + uneven))
+
+
+def test_where_a_draw_takes_long_there_are_fewer_and_it_is_said(monkeypatch):
+    from scale_impact.benchmark.scoring import steps
+
+    monkeypatch.setattr(steps, "PAIR_BUDGET", 30 * 30 * 3 * 12)
+    found = score(drawn(30, 6, 1, errors=0.5), across="copeland")
+    assert found.draws.shape == (12, 30)
+    assert "12 draws in place of 500" in found.notes[-1]
+
+
 # ---- other weights, at once -----------------------------------------------------------------------------------
 
 
@@ -518,6 +559,20 @@ def test_percentiles_cut_both_tails_and_each_cut_value_is_on_record():
     low, high = np.percentile(cities.values, [5, 95], axis=0)
     assert found.treated == pytest.approx(np.clip(cities.values, low, high))
     assert len(found.records) == ((cities.values < low) | (cities.values > high)).sum() == 30
+
+
+def test_what_winsorising_does_not_mend_gets_coinrs_shifted_logarithm_of_the_untreated_values():
+    """1 to 40, 1,000 and 1,100: the largest moves to the next, then both to 40; one step is not enough."""
+    values = np.array([*range(1, 41), 1000.0, 1100.0])
+    frame = pd.DataFrame({"x": values, "city": [f"c{k:02d}" for k in range(42)]})
+    cities = Cities.from_frame(frame, city="city", criteria=[Criterion("x", "X", "u", "one", "+")])
+    two = score(cities, normaliser="minmax", outliers="treat", winsorise_most=2)
+    assert two.treated[:, 0].tolist() == [*range(1, 41), 40, 40]
+    one = score(cities, normaliser="minmax", outliers="treat", winsorise_most=1)
+    assert one.treated[:, 0] == pytest.approx(np.log(values - 1 + 0.01 * 1099))
+    only = score(cities, normaliser="minmax", outliers="winsorise", winsorise_most=1)
+    assert only.treated[:, 0].tolist() == [*range(1, 41), 1000, 1000]
+    assert only.records["what"].tolist() == ["winsorised, 1 step, still skewed"]
 
 
 def test_logarithms_keep_goalposts_in_step():

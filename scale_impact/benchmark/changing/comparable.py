@@ -207,8 +207,9 @@ def values_at(scores: Scores, labels: Sequence[str], values: Floats) -> Floats:
 def why_not(scores: Mapping[str, Scores], labels: Sequence[str], start: str, end: str) -> dict[str, str]:
     """The reason, by label, of a city without an index in one of two periods."""
     found = {}
+    here = {p: set(scores[p].cities.labels) for p in (start, end)}
     for label in labels:
-        missing = [p for p in (start, end) if label not in scores[p].cities.labels]
+        missing = [p for p in (start, end) if label not in here[p]]
         unscored = [f"no index in {p}: {scores[p].why_not[label]}" for p in (start, end) if label in scores[p].why_not]
         reasons = ([f"it is not in the table of {' and '.join(missing)}."] if missing else []) + unscored
         if reasons:

@@ -1,36 +1,38 @@
-"""How sure scores are beyond the index: dimensions, and the part of the index's error that comes from measuring.
+"""How sure scores are beyond the draws of the index: dimensions, and the part of the index's error that comes from measuring.
 
-Both are drawn again as the scores were, with the same seed, so that they belong to the draws of the index.
+Sampling errors are carried through scale and means by their slopes (a first-order expansion, half-way between a standard error above
+and one below, so that an end of the scale is noticed); imputations by what each of them makes of the score. That needs a few
+passes over the table in place of hundreds of draws, and no random number.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
+from scale_impact.benchmark.changing.parts import Index
 from scale_impact.benchmark.cities import Cities, Floats
 from scale_impact.benchmark.scores import Scores
-from scale_impact.benchmark.scoring.imputation import Imputation, imputed
+from scale_impact.benchmark.scoring.imputation import imputed
+from scale_impact.benchmark.scoring.normalising import normalised
 from scale_impact.benchmark.scoring.outliers import learned
-from scale_impact.benchmark.scoring.tree import dimension_scores, index
-from scale_impact.benchmark.scoring.uncertainty import drawn, varies
 from scale_impact.core.comparison import holm
-
-TINY = 1e-9
-"""What a drawn score at or below 0 counts as in a geometric or harmonic mean."""
 
 ROUNDING = 1e-9
 """Points of a standard deviation below which draws are equal but for rounding."""
 
 
 def dimension_errors(scores: Scores) -> Floats:
-    """Standard deviations of the dimensions' scores over the draws [N, D]; 0 where nothing varies, NaN without a score."""
+    """Standard errors of the dimensions' scores [N, D], of sampling and imputation; 0 where nothing varies, NaN without a score."""
     if scores.draws is None:
         return np.where(np.isnan(scores.dimension_scores), np.nan, 0.0)
     rows = _rows(scores)
     cities = scores.cities.take(rows)
-    return _over(scores, rows, _spreads(scores, cities, imputed(cities, scores.recipe))[:, :-1])
+    index, own = Index.of(scores), scores.normalised[rows]
+    moved = (index.inner(own, own) * _in_points(cities, scores)) ** 2
+    variance = np.stack(
+        [np.nansum(moved[:, scores.tree.belongs == d], axis=1) for d in range(len(scores.dimensions))], axis=1
+    )
+    return _over(scores, rows, np.sqrt(variance + _between(cities, scores)))
 
 
 def measured_variance(scores: Scores) -> Floats:
@@ -39,52 +41,45 @@ def measured_variance(scores: Scores) -> Floats:
     What was imputed, and rates that were shrunk towards the others, are left out: such a value errs towards the middle, so
     its error is no part of the spread that is seen, and nothing has to be taken away for it.
     """
-    nothing = np.where(np.isnan(scores.index), np.nan, 0.0)
     if scores.draws is None or scores.cities.std_errors is None:
-        return nothing
+        return np.where(np.isnan(scores.index), np.nan, 0.0)
     rows = _rows(scores)
     cities = scores.cities.take(rows)
-    shrunk = np.array([bool(c.exposure) for c in cities.criteria])
-    cities = replace(cities, std_errors=np.where(shrunk, 0.0, np.nan_to_num(scores.cities.std_errors[rows])))
-    filled = imputed(cities, scores.recipe)
-    sure = replace(filled, drawn=filled.drawn.mean(axis=0, keepdims=True)) if len(filled.drawn) else filled
-    if not varies(cities, sure):
-        return nothing
-    if not len(filled.drawn) and not shrunk.any():
-        return scores.std_errors**2
-    return _over(scores, rows, _spreads(scores, cities, sure)[:, -1:] ** 2)[:, 0]
+    errors = _in_points(cities, scores)
+    errors[:, [bool(c.exposure) for c in cities.criteria]] = 0.0
+    own = scores.normalised[rows]
+    moved = Index.of(scores).slopes(own, own)[0] * errors
+    return _over(scores, rows, np.nansum(moved**2, axis=1)[:, None])[:, 0]
 
 
 def _rows(scores: Scores) -> list[int]:
-    """Cities with a score in the order of their labels, in which scores draw."""
-    return [
-        k
-        for k in np.argsort(np.array(scores.cities.labels), kind="stable")
-        if scores.cities.labels[k] not in scores.why_not
+    """Cities with a score in the order of their labels, in which scores are made."""
+    labels = scores.cities.labels
+    return [int(k) for k in np.argsort(np.array(labels), kind="stable") if labels[int(k)] not in scores.why_not]
+
+
+def _in_points(cities: Cities, scores: Scores) -> Floats:
+    """Standard errors of the indicators in points of the common scale [n, K]; NaN for what was not measured."""
+    if cities.std_errors is None:
+        return np.zeros_like(cities.values)
+    treatment = learned(cities.values, cities.criteria, scores.recipe)
+    criteria = treatment.criteria(cities.criteria)
+    ends = [
+        normalised(treatment.apply(cities.values + way * cities.std_errors), criteria, scores.recipe) for way in (1, -1)
     ]
+    return np.abs(ends[0] - ends[1]) / 2
 
 
-def _spreads(scores: Scores, cities: Cities, imputation: Imputation) -> Floats:
-    """Standard deviations over draws of dimensions and, last, of the index [n, D + 1]."""
-    recipe, tree = scores.recipe, scores.tree
-    treatment = learned(imputation.filled(cities.values), cities.criteria, recipe)
-    centre = scores.dimension_scores[_rows(scores)], scores.index[_rows(scores)]
-    sums = np.zeros((2, len(cities.labels), len(tree.dimensions) + 1))
-
-    def count(drawn_scores: Floats) -> Floats:
-        lowest = TINY if {recipe.aggregation, recipe.upper} & {"geometric", "harmonic"} else -np.inf
-        by_dimension = np.maximum(
-            dimension_scores(np.maximum(drawn_scores, lowest), scores.weights, tree, recipe.aggregation), lowest
-        )
-        whole = index(by_dimension, scores.dimension_weights, tree, recipe.upper)
-        away = np.concatenate([by_dimension - centre[0], (whole - centre[1])[..., None]], axis=-1)
-        sums[0] += away.sum(axis=0)
-        sums[1] += (away**2).sum(axis=0)
-        return np.asarray(whole)
-
-    n = 0 if scores.draws is None else len(scores.draws)
-    drawn(cities, imputation, treatment, recipe, n, count)
-    found: Floats = np.sqrt(np.maximum(sums[1] - sums[0] ** 2 / n, 0.0) / (n - 1))
+def _between(cities: Cities, scores: Scores) -> Floats:
+    """Variance of the dimensions over the imputations [n, D]."""
+    gaps = imputed(cities, scores.recipe)
+    if len(gaps.drawn) < 2:
+        return np.zeros((len(cities.labels), len(scores.dimensions)))
+    treatment = learned(gaps.filled(cities.values), cities.criteria, scores.recipe)
+    index, criteria = Index.of(scores), treatment.criteria(cities.criteria)
+    filled = (gaps.filled(cities.values, m) for m in range(len(gaps.drawn)))
+    made = np.stack([index.dimensions(normalised(treatment.apply(v), criteria, scores.recipe)) for v in filled])
+    found: Floats = made.var(axis=0, ddof=1)
     return found
 
 

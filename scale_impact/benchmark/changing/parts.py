@@ -96,12 +96,16 @@ class Index:
             down = steep[node][:, None] * _slopes(self.across, share, *children, *(known[node] for known in nodes))
             steep |= {c: down[:, k] for k, c in enumerate(below)}
         by_dimension = np.stack([steep[d] for d in self.tree.dimensions], axis=1)
-        by_indicator = np.empty(then.shape)
-        for k, name in enumerate(self.tree.dimensions):
+        return by_dimension[:, self.tree.belongs] * self.inner(then, now), by_dimension
+
+    def inner(self, then: Floats, now: Floats) -> Floats:
+        """Points of its dimension for a point of an indicator [N, K], between two states."""
+        dims = self.dimensions(then), self.dimensions(now)
+        found = np.empty(then.shape)
+        for k in range(len(self.tree.dimensions)):
             m = np.flatnonzero(self.tree.belongs == k)
-            inner = _slopes(self.within, self.weights[m], then[:, m], now[:, m], nodes[0][name], nodes[1][name])
-            by_indicator[:, m] = by_dimension[:, [k]] * inner
-        return by_indicator, by_dimension
+            found[:, m] = _slopes(self.within, self.weights[m], then[:, m], now[:, m], dims[0][:, k], dims[1][:, k])
+        return found
 
 
 def _slopes(kind: Mean, weights: Floats, a: Floats, b: Floats, mean_a: Floats, mean_b: Floats) -> Floats:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.benchmark.enveloping.programmes import Limits, Solution, solve
+from scale_impact.core.one_thread import one_thread
 from scale_impact.core.words import counted, number, some
 from scale_impact.errors import DataError, DesignError
 
@@ -54,7 +55,8 @@ def doubt(
         raise DataError(problems)
     if problems := list(limit_problems(values, limits, names)):
         raise DesignError(problems)
-    found = best_weights(values, limits)
+    with one_thread(True):  # sums in one order: equal input gives equal bytes, whatever the number of threads
+        found = best_weights(values, limits)
     return found.index, found.weights
 
 

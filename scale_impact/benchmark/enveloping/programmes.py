@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.core.one_thread import one_thread
 from scale_impact.core.words import counted
 from scale_impact.errors import EstimationError
 
@@ -108,12 +107,10 @@ def solve(own: Floats, pool: Floats, limits: Limits) -> Solution:
     """
     own = np.ascontiguousarray(own, dtype=float)
     size = CHUNK if pool.ndim == 2 else max(1, int(CHUNK * 5_000 / pool[0].size))
-    # one thread: sums in one order, so that equal input gives equal bytes
-    with one_thread(True):
-        parts = [
-            _solve_chunk(own[k : k + size], pool if pool.ndim == 2 else pool[k : k + size], limits)
-            for k in range(0, len(own), size)
-        ]
+    parts = [
+        _solve_chunk(own[k : k + size], pool if pool.ndim == 2 else pool[k : k + size], limits)
+        for k in range(0, len(own), size)
+    ]
     return Solution(
         *(np.concatenate([getattr(p, f) for p in parts]) for f in ("index", "weights", "members", "prices"))
     )

@@ -30,7 +30,7 @@ def effective(weights: Floats, dimension_weights: Floats, tree: Tree) -> Floats:
 
 
 def cronbach(scores: Floats) -> float:
-    """Cronbach's alpha of scores [N, K], of all pairs that are known; NaN for one indicator.
+    """Cronbach's alpha of scores [N, K], of all pairs that are known; NaN for one indicator, or where their sum is the same for all.
 
     Source: Cronbach (1951): K / (K - 1) (1 - sum of the indicators' variances / variance of their sum).
     """
@@ -40,7 +40,8 @@ def cronbach(scores: Floats) -> float:
     if k < 2:
         return np.nan
     covariance = pd.DataFrame(scores).cov().to_numpy()
-    return float(k / (k - 1) * (1 - np.trace(covariance) / covariance.sum()))
+    total = covariance.sum()
+    return float(k / (k - 1) * (1 - np.trace(covariance) / total)) if total > 0 else np.nan
 
 
 def influence(scores: Floats, index: Floats) -> Floats:

@@ -97,7 +97,7 @@ def mean_problems(
     for k, name in enumerate(names):
         wrong = np.flatnonzero(scores[:, k] <= 0)
         if wrong.size:
-            shown = some([f"{labels[int(r)]} ({number(float(scores[r, k]))})" for r in wrong], 3)
+            shown = some([f"{labels[int(r)]} ({number(float(scores[r, k]) + 0.0)})" for r in wrong], 3)
             yield (
                 f"{name}: a {mean} mean of {what} needs scores above 0; {shown} {'has' if wrong.size == 1 else 'have'} none. "
                 "Choose a scale without 0, such as scale: [1, 100] with goalposts or minmax, or aggregation: arithmetic."

@@ -102,9 +102,18 @@ def _relative(values: Floats, normaliser: Normaliser, low: float, high: float) -
         return _by_rank(values, normaliser, low, high)
     if normaliser == "zscore":
         mean, spread = (f(values, axis=-2, keepdims=True) for f in (np.nanmean, _deviation))
-        return np.asarray((values - mean) / spread)
+        return _over(values - mean, spread, 0.0)
     least, most = (f(values, axis=-2, keepdims=True) for f in (np.nanmin, np.nanmax))
-    return np.asarray(low + (high - low) * (values - least) / (most - least))
+    return np.asarray(low + (high - low) * _over(values - least, most - least, 0.5))
+
+
+def _over(values: Floats, span: Floats, same: float) -> Floats:
+    """Values over their span; ``same`` where a draw makes all cities equal (such values themselves are refused)."""
+    if (span > 0).all():
+        return np.asarray(values / span)
+    return np.asarray(
+        np.where(span > 0, values / np.where(span > 0, span, 1.0), np.where(np.isnan(values), np.nan, same))
+    )
 
 
 def _deviation(values: Floats, axis: int, keepdims: bool) -> Floats:
@@ -174,7 +183,7 @@ def _criterion_problems(labels: Sequence[str], column: Floats, criterion: Criter
         yield from _fraction_problems(column, criterion)
     if recipe.normaliser not in FIXED and (seen := column[~np.isnan(column)]).size and np.ptp(seen) == 0:
         yield (
-            f"{name}: all cities that have a score have {number(float(seen[0]))}. A scale made of the cities cannot tell them apart: leave it out, "
+            f"{name}: all cities that have a score have {number(float(seen[0]) + 0.0)}. A scale made of the cities cannot tell them apart: leave it out, "
             "or fix goalposts."
         )
 

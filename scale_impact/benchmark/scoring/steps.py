@@ -12,7 +12,7 @@ from scale_impact.benchmark.scoring import tree as trees
 from scale_impact.benchmark.scoring import weighting
 from scale_impact.benchmark.scoring.coverage import too_little_known
 from scale_impact.benchmark.scoring.imputation import Imputation, imputed
-from scale_impact.benchmark.scoring.normalising import limits, normalised
+from scale_impact.benchmark.scoring.normalising import limits, normalised, scale_problems
 from scale_impact.benchmark.scoring.outliers import Treatment, learned
 from scale_impact.benchmark.scoring.problems import (
     counts_left,
@@ -67,6 +67,8 @@ def _of_known(cities: Cities, tree: Tree, recipe: Recipe) -> Scores:
     completed = imputation.filled(cities.values)
     treatment = learned(completed, cities.criteria, recipe)
     treated, criteria = treatment.apply(completed), treatment.criteria(cities.criteria)
+    if problems := list(scale_problems(cities.labels, treated, criteria, recipe)):
+        raise DesignError(problems)
     scores = normalised(treated, criteria, recipe)
     if problems := list(indicator_mean_problems(cities, scores, recipe)):
         raise DesignError(problems)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.benchmark.cities import Floats, Ints
+from scale_impact.benchmark.scoring.reweighting import reweighted
 from scale_impact.benchmark.trying.ranking import count, order_of
 from scale_impact.core.words import some
 from scale_impact.errors import DesignError
@@ -71,8 +72,8 @@ class Drawn:
         DesignError
             Weights that leave nothing that is known of a city.
         """
-        base = self.base if draw is None or self.values is None else replace(self.base, normalised=self.values[draw])
-        found = base.again(indicators, dimensions)
+        values = self.base.normalised if draw is None or self.values is None else self.values[draw]
+        found = under(self.base, values, indicators, dimensions)
         if np.isnan(found).any():
             without = [
                 self.scores.cities.labels[int(self.cities[k])] for k in np.flatnonzero(np.isnan(found).any(axis=0))
@@ -96,6 +97,13 @@ class Drawn:
     def _weights(self, start: int, stop: int) -> tuple[Floats | None, Floats | None]:
         return (None if self.indicators is None else self.indicators[start:stop],
                 None if self.dimensions is None else self.dimensions[start:stop])  # fmt: skip
+
+
+def under(scores: Scores, values: Floats, indicators: Floats | None, dimensions: Floats | None) -> Floats:
+    """What ``Scores.again`` gives, of weights that are known to be right, a thousand times without looking at them again."""
+    weights = scores.weights[None] if indicators is None else indicators
+    above = scores.dimension_weights[None] if dimensions is None else dimensions
+    return reweighted(values, scores.tree, scores.recipe.aggregation, scores.recipe.upper, weights, above)
 
 
 def collapsed(scores: Scores) -> Scores:

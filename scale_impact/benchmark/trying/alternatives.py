@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from scale_impact.benchmark.cities import Cities, Floats, Ints
 from scale_impact.benchmark.scoring.recipe import FIXED, Mean, Missing, Normaliser, Outliers, Recipe
-from scale_impact.benchmark.trying.acceptability import CELLS, Drawn, collapsed
+from scale_impact.benchmark.trying.acceptability import CELLS, Drawn, collapsed, under
 from scale_impact.benchmark.trying.ranking import ranks_of
-from scale_impact.benchmark.trying.values import completed
+from scale_impact.benchmark.trying.values import as_scored, completed
 from scale_impact.core.words import nearest
 from scale_impact.errors import DesignError, ScaleImpactError, UsageError
 
@@ -78,8 +78,10 @@ def alternatives(drawn: Drawn, choices: Sequence[str], given: Mapping[str, Seque
     ranked = scores.cities.take(drawn.cities)
     filled = {
         m: completed(ranked, replace(scores.recipe, missing=cast(Missing, m)))
-        for m in options.get("missing", (scores.recipe.missing,))
+        for m in options.get("missing", ())
+        if m != scores.recipe.missing
     }
+    filled[scores.recipe.missing] = as_scored(scores, drawn.cities)
     while True:
         combined, failed = _score_all(scores.recipe, filled, options)
         if not failed:
@@ -182,4 +184,5 @@ def _indices(scores: Scores, weights: tuple[Floats | None, Floats | None], rows:
     indicators, dimensions = (None if w is None else w[rows] for w in weights)
     if indicators is None and dimensions is None:
         return np.tile(scores.index, (len(rows), 1))
-    return (collapsed(scores) if indicators is None else scores).again(indicators, dimensions)
+    base = collapsed(scores) if indicators is None else scores
+    return under(base, base.normalised, indicators, dimensions)

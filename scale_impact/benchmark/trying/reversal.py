@@ -20,7 +20,7 @@ from scale_impact.benchmark.cities import Cities, Floats, Ints
 from scale_impact.benchmark.scoring import normalising, tree
 from scale_impact.benchmark.scoring.recipe import FIXED
 from scale_impact.benchmark.trying.ranking import ranks_of_one
-from scale_impact.benchmark.trying.values import SINGLE, completed
+from scale_impact.benchmark.trying.values import SINGLE, as_scored
 from scale_impact.core.words import some
 from scale_impact.errors import DesignError, ScaleImpactError
 
@@ -183,10 +183,8 @@ def _long_way(scores: Scores, ranked: Ints) -> Again:
     """All steps done again, but for values that were drawn."""
     from scale_impact.benchmark.scores import scored
 
-    cities = scores.cities.take(ranked)
+    cities = as_scored(scores, ranked) if scores.recipe.missing == "impute" else scores.cities.take(ranked)
     recipe = replace(scores.recipe, draws=0, coverage=0.0, coverage_in_dimension=0.0)
-    if recipe.missing == "impute":
-        cities = completed(cities, recipe)
 
     def again(city: int) -> tuple[Floats, Floats]:
         rest = [k for k in range(len(cities.labels)) if k != city]

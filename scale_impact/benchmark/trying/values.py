@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scale_impact.benchmark.cities import Cities, Floats
+from scale_impact.benchmark.cities import Cities, Floats, Ints
 from scale_impact.benchmark.scoring.imputation import Imputation, imputed
 from scale_impact.benchmark.scoring.outliers import learned
 from scale_impact.benchmark.scoring.recipe import Recipe
 from scale_impact.benchmark.scoring.steps import TINY
 from scale_impact.benchmark.scoring.uncertainty import drawn, varies
+
+if TYPE_CHECKING:
+    from scale_impact.benchmark.scores import Scores
 
 SINGLE = ("mean", "median", "group mean")
 """Fills that one value decides, which is made of the cities at hand."""
@@ -30,6 +34,18 @@ def completed(cities: Cities, recipe: Recipe) -> Cities:
     values = imputed(sorted_cities, recipe).filled(sorted_cities.values)
     errors = None if cities.std_errors is None else np.where(np.isnan(cities.values), 0.0, cities.std_errors)
     return replace(cities, values=values[np.argsort(order)], std_errors=errors)
+
+
+def as_scored(scores: Scores, rows: Ints) -> Cities:
+    """Some cities with their gaps filled as they were for the scores: what was drawn is not drawn again."""
+    cities = scores.cities.take(rows)
+    fills = scores.records[scores.records["before"].isna()]
+    row = {label: k for k, label in enumerate(cities.labels)}
+    column = {c.column: k for k, c in enumerate(cities.criteria)}
+    values = cities.values.copy()
+    for city, name, after in zip(fills["city"], fills["column"], fills["after"], strict=True):
+        values[row[city], column[name]] = after
+    return replace(cities, values=values)
 
 
 def anything_varies(cities: Cities, recipe: Recipe) -> bool:

@@ -1,0 +1,350 @@
+"""A study that is a benchmark: from study.yaml to cities, steps, published rows and one page."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scale_impact.core.study import Study
+from scale_impact.errors import DesignError, StudyError, UsageError
+from scale_impact.session import open_session
+from scale_impact.workflow.preflight import preflight
+from scale_impact.workflow.runs import expand
+from tests.projects import command, project, towns
+
+LINES = """\
+lit,Lit streets,technology,Streets that are lit,%,+
+noise,Noise,environment,Mean noise at night,dB,-
+staff,Staff,organisation,Staff per resident,staff,0
+"""
+
+COLUMNS = {
+    "code": {"unit": "none", "meaning": "Code of the city", "type": "text"},
+    "name": {"unit": "none", "meaning": "Name of the city, as its people write it", "type": "text"},
+    "year": {"unit": "year", "meaning": "Calendar year"},
+    "lit": {"unit": "%", "meaning": "Streets that are lit"},
+    "noise": {"unit": "dB", "meaning": "Mean noise at night"},
+    "noise_se": {"unit": "dB", "meaning": "Its standard error"},
+    "staff": {"unit": "staff", "meaning": "Staff per resident"},
+    "people": {"unit": "persons", "meaning": "Residents, at the end of the year"},
+    "density": {"unit": "inhabitants/km2", "meaning": "Residents per square kilometre"},
+    "region": {"unit": "none", "meaning": "Region", "type": "text"},
+}
+
+CHOICES = {
+    "city": "07", "names": "name", "before": 2019,
+    "context": [{"column": "people", "log": True}, "density", {"column": "region", "kind": "group"}],
+    "robustness": {"draws": 200}, "scores": {"draws": 100},
+}  # fmt: skip
+
+BENCHMARK = {
+    "title": "Which city is lit and quiet?", "question": "Which city is lit and quiet for its situation?", "template": "quick",
+    "source": "towns", "unit": "code", "period": "year",
+    "outcomes": [
+        {"column": "lit", "indicator": "lit", "goalposts": [0, 100]},
+        {"column": "noise", "indicator": "noise", "goalposts": [90, 30], "std_error": "noise_se"},
+    ],
+    "benchmark": CHOICES, "measure": ..., "treatment": ..., "design": ..., "estimators": ..., "checks": ...,
+}  # fmt: skip
+
+CODE = [
+    'study = "towns"\nvariant = None\nout = None\noverrides = {}',
+    "from scale_impact.session import open_session\n"
+    "session = open_session(study, variant=variant, out=out, overrides=overrides, given=globals())",
+    "session.why_here()",
+    "session.save()",
+]
+
+
+def cities(n=40, seed=5):
+    rng = np.random.default_rng(seed)
+    people, density = np.exp(rng.normal(10, 1, n)), np.exp(rng.normal(5, 1, n))
+    rows = []
+    for year in (2019, 2021):
+        lit = 50 + 5 * np.log(people / people.mean()) + rng.normal(0, 5, n)
+        noise = 55 + 3 * np.log(density / density.mean()) + rng.normal(0, 3, n)
+        for k in range(n):
+            rows.append(
+                (
+                    f"{k:02d}",
+                    f"City {k:02d}",
+                    year,
+                    lit[k],
+                    noise[k],
+                    1.0,
+                    3.0 + k % 5,
+                    people[k],
+                    density[k],
+                    "NESW"[k % 4],
+                )
+            )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def with_lines(place):
+    with (place.root / "data/indicators/catalogue.csv").open("a", encoding="utf-8") as file:
+        file.write(LINES)
+    return place
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = with_lines(project(tmp_path))
+    made.data(cities(), columns=COLUMNS)
+    made.study(**BENCHMARK)
+    made.template(*CODE)
+    return made
+
+
+def refused(place, *, frame=None, outcomes=None, **choices):
+    """What `check` says of the benchmark with changed data, outcomes or choices."""
+    if frame is not None:
+        place.data(frame, columns=COLUMNS)
+    changed = BENCHMARK | {"benchmark": CHOICES | choices} | ({"outcomes": outcomes} if outcomes else {})
+    place.study(**changed)
+    (run,), errors = expand(["towns"], {})
+    assert not errors, errors
+    return "\n".join(p for e in preflight(run).errors for p in e.problems)
+
+
+def latest(frame):
+    return frame[frame["year"] == 2021].index
+
+
+# ---- the cities --------------------------------------------------------------------------------------------
+
+
+def test_cities_are_those_of_the_last_period_by_the_names_shown(place):
+    found = open_session("towns").benchmark()
+    assert found.at == 2021
+    assert found.cities.labels[:2] == ("City 00", "City 01")
+    assert found.label == "City 07"
+    assert found.cities.std_errors[:, 0].max() == 0
+    assert found.cities.std_errors[:, 1].min() == 1
+
+
+def test_a_city_can_be_chosen_by_code_or_name_from_outside(place):
+    assert open_session("towns", overrides={"city": "09"}).benchmark().label == "City 09"
+    assert open_session("towns", given={"city": "City 11"}).benchmark().label == "City 11"
+
+
+def test_a_variable_called_city_is_no_key_of_a_study_that_is_no_benchmark(place):
+    place.data(towns())
+    place.study()
+    assert open_session("towns", given={"city": "Gary"}).study.settings.benchmark is None
+
+
+def test_cities_that_are_called_alike_show_their_code(place):
+    frame = cities()
+    frame.loc[frame["code"].isin(["01", "02"]), "name"] = "Twin"
+    place.data(frame, columns=COLUMNS)
+    assert {"Twin (01)", "Twin (02)"} <= set(open_session("towns").benchmark().cities.labels)
+
+
+def test_context_is_described_by_its_card_in_short(place):
+    people, density, region = open_session("towns").benchmark().context
+    assert (people.meaning, people.unit, density.kind, region.kind) == ("Residents", "persons", "number", "group")
+
+
+def test_ratios_count_where_the_context_says_log(place):
+    found = open_session("towns").benchmark()
+    assert found.peers.recipe.log == ("people",)
+    place.study(**BENCHMARK | {"benchmark": CHOICES | {"peers": {"log": ["density"]}}})
+    assert open_session("towns").benchmark().peers.recipe.log == ("density",)
+
+
+# ---- what is published ---------------------------------------------------------------------------------------
+
+
+def published(place, tmp_path):
+    open_session("towns", out=str(tmp_path / "out")).save()
+    return [json.loads(line) for line in (tmp_path / "out/estimates.jsonl").read_text().splitlines()]
+
+
+def test_the_first_row_is_the_citys_rank_with_its_band(place, tmp_path):
+    rows = published(place, tmp_path)
+    bands = open_session("towns").benchmark().bands
+    first, k = rows[0], bands.labels.index("City 07")
+    assert (first["estimand"], first["kind"], first["role"], first["label"]) == (
+        "RANK",
+        "overall",
+        "primary",
+        "City 07",
+    )
+    assert (first["estimate"], first["ci_low"], first["ci_high"]) == (bands.rank[k], bands.low[k], bands.high[k])
+    assert (first["n_units"], first["measure"], first["estimator"]) == (40, None, "benchmark")
+
+
+def test_each_city_has_a_score_with_context_a_rank_and_what_is_expected(place, tmp_path):
+    rows = [r for r in published(place, tmp_path) if r["kind"] == "unit" and r["outcome"] == "index"]
+    by_kind = {e: [r for r in rows if r["estimand"] == e] for e in ("SCORE", "RANK", "EXPECTED", "ADJUSTED")}
+    assert {e: len(r) for e, r in by_kind.items()} == dict.fromkeys(by_kind, 40)
+    assert set(by_kind["SCORE"][0]["context"]) == {"people", "density", "region"}
+    scores = open_session("towns").benchmark().scores
+    assert by_kind["SCORE"][3]["estimate"] == pytest.approx(scores.index[3], rel=1e-12)
+    assert by_kind["SCORE"][3]["ci_high"] - by_kind["SCORE"][3]["estimate"] == pytest.approx(
+        1.959964 * scores.std_errors[3], rel=1e-6
+    )
+
+
+def test_a_city_without_a_score_keeps_its_rows_with_the_reason(place, tmp_path):
+    frame = cities()
+    frame.loc[(frame["code"] == "03") & (frame["year"] == 2021), "lit"] = np.nan
+    place.data(frame, columns=COLUMNS)
+    rows = [r for r in published(place, tmp_path) if r["label"] == "City 03"]
+    assert {r["estimate"] for r in rows} == {None}
+    assert all("known" in r["inference"] for r in rows), rows[0]["inference"]
+
+
+def test_checks_say_what_choices_decide(place, tmp_path):
+    published(place, tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "out/checks.jsonl").read_text().splitlines()]
+    assert {r["check"] for r in rows} >= {"weight_robustness", "rank_reversal"}
+    assert {(r["outcome"], r["estimator"], r["measure"]) for r in rows} == {("index", "benchmark", None)}
+
+
+def test_the_same_study_gives_the_same_bytes(place, tmp_path):
+    for name in ("one", "two"):
+        open_session("towns", out=str(tmp_path / name)).save()
+    assert (tmp_path / "one/estimates.jsonl").read_bytes() == (tmp_path / "two/estimates.jsonl").read_bytes()
+
+
+def test_the_command_runs_it_and_says_the_rank_with_its_confidence_set(place):
+    said = command("run", "towns", cwd=place.root)
+    assert said.code == 0, said.err
+    assert "City 07: rank " in said.out
+    assert "95 % confidence set: ranks " in said.out
+    assert "40 compared" in said.out
+    table = command("evidence", cwd=place.root)
+    assert "RANK" in table.out
+    assert command("plan", "towns", cwd=place.root).out.startswith("towns: up to date")
+
+
+def test_it_is_not_frozen_because_no_measure_is_evaluated(place):
+    said = command("freeze", "towns", cwd=place.root)
+    assert (said.code, "is a benchmark" in said.err) == (2, True)
+
+
+# ---- what is wrong --------------------------------------------------------------------------------------------
+
+
+def test_keys_of_a_measure_have_no_place_in_a_benchmark_and_all_is_said_at_once(place):
+    place.study(**BENCHMARK | {"measure": "enterprise_zone", "estimators": ["twfe"]})
+    with pytest.raises(StudyError) as error:
+        Study.load("towns")
+    assert [p.split(":")[0] for p in error.value.problems][:2] == ["measure", "estimators"]
+
+
+def test_keys_of_a_benchmark_have_no_place_in_the_study_of_a_measure(place):
+    place.data(towns())
+    place.study(outcomes=[{"column": "jobs", "indicator": "jobs", "goalposts": [0, 1]}])
+    with pytest.raises(StudyError, match=r"outcomes.0.goalposts: a benchmark alone takes it"):
+        Study.load("towns")
+
+
+def test_a_study_without_either_lacks_the_keys_of_a_measure(place):
+    place.study(**{**BENCHMARK, "benchmark": ...})
+    with pytest.raises(StudyError) as error:
+        Study.load("towns")
+    assert {
+        "measure: this key is missing.",
+        "treatment: this key is missing.",
+        "estimators: this key is missing.",
+    } <= set(error.value.problems)
+
+
+@pytest.mark.parametrize(
+    "choices, said",
+    [
+        ({"peers": {"methd": "gower"}}, "benchmark.peers takes no option 'methd'. Did you mean 'method'?"),
+        ({"peers": {"number": "ten"}}, "benchmark.peers: number is 'ten': it should be a valid integer."),
+        ({"context": ["peeple"]}, "benchmark.context.0: the card of source towns describes no column 'peeple'. Did you mean 'people'?"),
+        ({"context": ["lit"]}, "benchmark.context.0: lit is an outcome too."),
+        ({"measures": ["citys"]}, "benchmark.measures.0: there is no study 'citys'."),
+        ({"citty": "07"}, "benchmark.citty: there is no such key. Did you mean 'city'?"),
+    ],
+)  # fmt: skip
+def test_wrong_choices_are_said_where_they_stand(place, choices, said):
+    place.study(**BENCHMARK | {"benchmark": CHOICES | choices})
+    with pytest.raises(StudyError) as error:
+        Study.load("towns")
+    assert any(p.startswith(said) for p in error.value.problems), error.value.problems
+
+
+def test_an_unknown_city_and_period_name_the_nearest(place):
+    assert "benchmark.city: 'City 99'" in refused(place, city="City 99")
+    assert "benchmark.before: '2017' is no period of the data" in refused(place, before=2017)
+
+
+def test_an_indicator_without_direction_is_refused(place):
+    said = refused(
+        place, outcomes=[*BENCHMARK["outcomes"], {"column": "staff", "indicator": "staff", "goalposts": [0, 9]}]
+    )
+    assert "outcomes.2: staff: indicator staff has the direction '0', so no city can be better by it" in said
+
+
+def test_a_city_without_any_value_is_refused(place):
+    frame = cities()
+    frame.loc[(frame["code"] == "03") & (frame["year"] == 2021), ["lit", "noise"]] = np.nan
+    assert "City 03: no indicator has a value" in refused(place, frame=frame)
+
+
+def test_a_constant_indicator_is_refused(place):
+    frame = cities()
+    frame.loc[latest(frame), "lit"] = 40.0
+    assert "lit: all cities have 40. It tells no city from another" in refused(place, frame=frame)
+
+
+def test_scores_of_zero_under_a_geometric_mean_are_refused_with_the_city(place):
+    frame = cities()
+    frame.loc[(frame["code"] == "03") & (frame["year"] == 2021), "lit"] = 0.0
+    said = refused(place, frame=frame, scores={"aggregation": "geometric", "draws": 50})
+    assert "City 03" in said
+    assert "geometric" in said
+
+
+def test_weights_that_do_not_sum_are_refused_with_their_sum(place):
+    said = refused(place, scores={"dimension_weights": {"technology": 0.7, "environment": 0.7}})
+    assert "1.4" in said
+
+
+def test_context_that_holds_what_is_judged_is_refused_with_the_correlation(place):
+    frame = cities()
+    frame["density"] = np.exp(frame["noise"] / 10)
+    assert "context: density has the correlation 1.000 with the indicator noise" in refused(place, frame=frame)
+
+
+def test_one_city_is_refused(place):
+    frame = cities()
+    said = refused(place, frame=frame[frame["code"] == "07"])
+    assert "the table has 1 city. A benchmark needs at least two" in said
+
+
+def test_a_city_that_stands_twice_is_refused(place):
+    frame = cities()
+    said = refused(place, frame=pd.concat([frame, frame[frame["code"] == "03"]]))
+    assert "City 03 stands in more than one row" in said
+
+
+def test_a_goalpost_inside_the_data_is_refused_with_who_is_beyond(place):
+    outcomes = [{**BENCHMARK["outcomes"][0], "goalposts": [0, 45]}, BENCHMARK["outcomes"][1]]
+    said = refused(place, outcomes=outcomes)
+    assert "lit" in said
+    assert "45" in said
+    assert "beyond: clip" in said
+
+
+def test_a_session_of_a_measure_has_no_benchmark(place):
+    place.data(towns())
+    place.study()
+    with pytest.raises(UsageError, match="no key `benchmark`"):
+        open_session("towns").benchmark()
+
+
+def test_without_context_nobody_is_comparable_and_that_is_said(place):
+    place.study(**BENCHMARK | {"benchmark": CHOICES | {"context": []}})
+    with pytest.raises(DesignError, match="no context is named"):
+        _ = open_session("towns").benchmark().peers
+    assert "benchmark.context: no context is named" in refused(place, context=[])
