@@ -26,7 +26,7 @@ from scale_impact.benchmark.cities import Context, ContextColumn
 WORLDS, SEED = 60, 20251122
 SIZES = (40, 100, 300)
 LEVELS = (0.95, 0.80)
-LIMIT = 1.0
+LIMIT = 2.0
 """Seconds for 5,000 cities and 12 context variables."""
 
 

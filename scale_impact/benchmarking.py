@@ -143,13 +143,12 @@ class Benchmark:
         }  # fmt: skip
 
     def _cities(self, period: Any) -> Cities:
-        settings = self.study.settings
-        rows = self._frame[self._frame[settings.period] == period]
-        city = "city as shown"
-        shown = rows.assign(**{city: [self._names.get(plain(u)) for u in rows[settings.unit]]})
+        settings, frame, city = self.study.settings, self._frame, "city as shown"
+        shown = frame.assign(**{city: [self._names.get(plain(u)) for u in frame[settings.unit]]})
         return Cities.from_frame(
-            shown, city=city, criteria=self.criteria, context=self.context, std_errors=self._std_errors
-        )
+            shown, city=city, criteria=self.criteria, context=self.context, std_errors=self._std_errors,
+            period=settings.period, at=period,
+        )  # fmt: skip
 
     @cached_property
     def criteria(self) -> tuple[Criterion, ...]:
@@ -165,8 +164,16 @@ class Benchmark:
         return tuple(found)
 
     def _criterion(self, outcome: Outcome) -> Criterion:
-        weight = 1.0 if outcome.weight is None else outcome.weight
-        return Criterion.of(self.study.indicator(outcome), outcome.column, goalposts=outcome.goalposts, weight=weight)
+        per, times = outcome.per or "", 1.0 if outcome.times is None else outcome.times
+        counted = {"exposure": per, "years": outcome.pooled} if outcome.pooled is not None else {"per": per}
+        return Criterion.of(
+            self.study.indicator(outcome),
+            outcome.column,
+            goalposts=outcome.goalposts,
+            weight=outcome.weight or 1.0,
+            factor=times,
+            **counted,
+        )
 
     @property
     def context(self) -> tuple[ContextColumn, ...]:

@@ -348,3 +348,25 @@ def test_without_context_nobody_is_comparable_and_that_is_said(place):
     with pytest.raises(DesignError, match="no context is named"):
         _ = open_session("towns").benchmark().peers
     assert "benchmark.context: no context is named" in refused(place, context=[])
+
+
+def test_amounts_become_rates_by_what_they_are_divided_by(place):
+    outcomes = [
+        BENCHMARK["outcomes"][0],
+        {"column": "staff", "indicator": "noise", "goalposts": [1, 0], "per": "people", "times": 1000},
+    ]
+    place.study(**BENCHMARK | {"outcomes": outcomes})
+    found = open_session("towns").benchmark().cities
+    last = cities()[cities()["year"] == 2021]
+    assert found.values[:, 1] == pytest.approx((1000 * last["staff"] / last["people"]).to_numpy(), rel=1e-12)
+
+
+def test_small_counts_are_pooled_over_periods_and_bring_their_standard_errors(place):
+    outcomes = [
+        BENCHMARK["outcomes"][0],
+        {"column": "staff", "indicator": "noise", "goalposts": [1, 0], "per": "people", "times": 1000, "pooled": 2},
+    ]
+    place.study(**BENCHMARK | {"outcomes": outcomes})
+    found = open_session("towns").benchmark().cities
+    assert (found.std_errors[:, 1] > 0).all()
+    assert any("pooled" in note or "years" in note or "periods" in note for note in found.notes), found.notes

@@ -132,6 +132,12 @@ def test_a_city_without_a_fair_peer_is_held_against_all_and_says_so():
     assert len(against_all(label, chile()["scores"]).peers) == int((~np.isnan(chile()["scores"].index)).sum()) - 1
 
 
+def test_a_city_with_few_peers_says_why_once():
+    fewer = chile()["peers"].fewer
+    label = next(c for c in fewer if len(chile()["peers"].of(c)) < 3)
+    assert page_of(label).count(fewer[label]) == 1
+
+
 def test_parts_that_were_not_asked_are_left_out():
     text = page("Iquique", chile()["scores"], chile()["peers"])
     for title in ("in its situation", "weights decide", "Has it moved", "peers tried", "How far the best"):

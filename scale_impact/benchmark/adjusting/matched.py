@@ -35,7 +35,7 @@ def match(outcome: Floats, peers: Sequence[Ints], plan: Plan) -> tuple[Expected,
     predicted = _without(outcome, [peers[int(i)] for i in able], able, plan.number)
     value, low, high = (np.full(n, np.nan) for _ in range(3))
     value[able] = np.diag(predicted)
-    size = np.ones_like(predicted)
+    size = np.broadcast_to(1.0, predicted.shape)
     low[able], high[able] = cv_plus(outcome[able], np.arange(len(able)), predicted, size, plan.level, plan.tails)
     mean = (outcome.sum() - outcome) / (n - 1)
     used = np.array([min(len(p), plan.number) for p in peers], dtype=float)

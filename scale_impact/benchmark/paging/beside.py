@@ -71,7 +71,7 @@ def whom(label: str, peers: Peers) -> Iterator[str]:
         return
     yield f"{counted(len(found), 'peer')}, chosen on its situation alone ({looked_at}), never on results; the nearest first: {some(found, 12)}."
     yield ""
-    yield from (f"- {sentence}" for sentence in peers.in_words(label)[:MOST])
+    yield from (f"- {sentence}" for sentence in peers.in_words(label)[: min(MOST, len(found))])
     if label in peers.fewer:
         yield f"- {peers.fewer[label]}"
 

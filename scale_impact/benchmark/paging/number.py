@@ -113,7 +113,8 @@ def ahead_of_it(label: str, scores: Scores, peers: Peers) -> Iterator[str]:
         yield "None of its peers has a higher index. For more, look at single indicators."
     else:
         share = f"{len(ahead)} of its {counted(len(found.peers), 'peer')} {'has' if len(ahead) == 1 else 'have'} a higher index"
-        yield f"{share}, most of all {some(ahead, MOST)}. Where peers lead most:"
+        who = some(ahead, MOST) if len(ahead) == 1 else f"most of all {some(ahead, MOST)}"
+        yield f"{share}: {who}. Where peers lead most:"
     weights = dict(zip([c.column for c in scores.cities.criteria], scores.effective_weights, strict=True))
     gaps = sorted(found.of_kind("indicator"), key=lambda r: -_gap(r, weights))
     told = [r for r in gaps if _gap(r, weights) >= SMALL][:MOST]

@@ -32,8 +32,7 @@ def completed(cities: Cities, recipe: Recipe) -> Cities:
     order = np.argsort(np.array(cities.labels), kind="stable")
     sorted_cities = cities.take(order)
     values = imputed(sorted_cities, recipe).filled(sorted_cities.values)
-    errors = None if cities.std_errors is None else np.where(np.isnan(cities.values), 0.0, cities.std_errors)
-    return replace(cities, values=values[np.argsort(order)], std_errors=errors)
+    return replace(cities, values=values[np.argsort(order)], std_errors=_errors_of_known(cities))
 
 
 def as_scored(scores: Scores, rows: Ints) -> Cities:
@@ -45,7 +44,12 @@ def as_scored(scores: Scores, rows: Ints) -> Cities:
     values = cities.values.copy()
     for city, name, after in zip(fills["city"], fills["column"], fills["after"], strict=True):
         values[row[city], column[name]] = after
-    return replace(cities, values=values)
+    return replace(cities, values=values, std_errors=_errors_of_known(cities))
+
+
+def _errors_of_known(cities: Cities) -> Floats | None:
+    """Standard errors, 0 where a value is missing: what is filled in has none that could be drawn."""
+    return None if cities.std_errors is None else np.where(np.isnan(cities.values), 0.0, cities.std_errors)
 
 
 def anything_varies(cities: Cities, recipe: Recipe) -> bool:
