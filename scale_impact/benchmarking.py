@@ -143,7 +143,8 @@ class Benchmark:
         }  # fmt: skip
 
     def _cities(self, period: Any) -> Cities:
-        settings, frame, city = self.study.settings, self._frame, "city as shown"
+        settings, frame = self.study.settings, self._frame
+        city = str(settings.unit)
         shown = frame.assign(**{city: [self._names.get(plain(u)) for u in frame[settings.unit]]})
         return Cities.from_frame(
             shown, city=city, criteria=self.criteria, context=self.context, std_errors=self._std_errors,

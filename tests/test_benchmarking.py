@@ -325,7 +325,7 @@ def test_one_city_is_refused(place):
 def test_a_city_that_stands_twice_is_refused(place):
     frame = cities()
     said = refused(place, frame=pd.concat([frame, frame[frame["code"] == "03"]]))
-    assert "City 03 stands in more than one row" in said
+    assert "code: City 03 in 2019, City 03 in 2021 stand in more than one row" in said
 
 
 def test_a_goalpost_inside_the_data_is_refused_with_who_is_beyond(place):

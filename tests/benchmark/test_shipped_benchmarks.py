@@ -93,3 +93,7 @@ def test_four_of_san_felipes_ten_peers_set_up_a_council(chile):
 def test_chiles_missing_values_are_imputed_and_said(chile):
     assert len(chile.scores.why_not) == 14
     assert (chile.scores.records["what"].str.startswith("imputed")).sum() == 50
+
+
+def test_chiles_choices_are_examined_though_filled_values_have_no_standard_error(chile):
+    assert "missing: impute, mean, available" in chile.robustness_in_words().data
