@@ -376,7 +376,7 @@ class Benchmark:
         """What has changed; that nothing was asked for, where the study names no earlier period."""
         if self.changes is None:
             return _listed(["The study names no earlier period (`benchmark.before`)."])
-        return _listed([*self.changes.sentences(self.label), *self.changes.notes])
+        return _listed([*self.changes.sentences(self.label), *self.changes.summary()])
 
     def tried_in_words(self) -> Markdown:
         """What the city's peers tried, and what happened."""

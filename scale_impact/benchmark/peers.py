@@ -160,16 +160,12 @@ def find_peers(
     group: list[str] | None = None,
     seed: int = 20251122,
 ) -> Peers:
-    """The nearest cities of each city by context.
+    """The nearest cities of each city by context: what is known before anything is judged.
 
     Parameters
     ----------
-    context:
-        What is known of the cities before anything is judged.
-    method:
-        ``mahalanobis``, ``gower`` or ``propensity`` (needs ``group``).
-    number:
-        Peers sought.
+    method, number:
+        ``mahalanobis``, ``gower`` or ``propensity`` (for ``group``); peers sought.
     caliper:
         Largest distance of a peer, in the distance's own unit (infinite: any city may be one). Without it the distance within which a
         share ``pairs`` of all pairs of cities lie; for the propensity 0.2 standard deviations of the logit.
@@ -181,16 +177,15 @@ def find_peers(
         Numbers compared as logarithms: sizes, of which ratios count.
     weights:
         Weight of a variable (1 where not given, 0 leaves it out): what its part of the (squared) distance is multiplied by.
-    scale:
-        ``values``, or ``ranks`` where single large values must not decide.
-    overlap:
-        ``shared``: variables that tell the same share one weight. ``counted``: the distances as the textbooks have them.
+    scale, overlap:
+        ``values``, or ``ranks`` where single large values must not decide; ``shared``: variables that tell the same share one weight,
+        or ``counted``: the distances as the textbooks have them.
     known:
         For Gower, the least share of the context that must be known of both cities.
     group:
         Labels of cities with something in common, such as a measure. Peers are sought for them, among all others.
     seed:
-        Of folds, and of the pairs drawn for the caliper where cities are many.
+        Of folds and of the pairs drawn for the caliper.
 
     Raises
     ------

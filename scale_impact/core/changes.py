@@ -12,8 +12,8 @@ KEY_BY_KEY = ("design", "sample", "parameters", "benchmark")
 """Keys of which a variant or a combination replaces single parts; everything else is replaced whole."""
 
 
-OF_BENCHMARK = ("city", "at", "before")
-"""Scalars of a benchmark that can be named in short."""
+OF_BENCHMARK = ("city",)
+"""Scalars of a benchmark that can be named in short; ``at`` and ``before`` are parameters of templates."""
 
 
 def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

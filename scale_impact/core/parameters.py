@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
-from typing import Annotated, Any, Literal, Optional, Union
+from typing import Annotated, Any, Literal, Optional, Union, get_args
 
 from scale_impact.core.changes import scalar_keys
 from scale_impact.core.settings import Settings
@@ -193,7 +193,8 @@ def _kind_at(model: type[Record], path: Sequence[str]) -> Any:
     """The type of a key of the model, with its bounds."""
     field = model.model_fields[path[0]]
     if len(path) > 1:
-        return _kind_at(field.annotation, path[1:])  # type: ignore[arg-type]
+        inner = [k for k in get_args(field.annotation) if k is not type(None)] or [field.annotation]
+        return _kind_at(inner[0], path[1:])
     kind: Any = field.annotation
     for mark in field.metadata:
         kind = Annotated[kind, mark]

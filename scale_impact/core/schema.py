@@ -14,7 +14,7 @@ from scale_impact.core.changes import scalar_keys
 from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OTHER_NAMES
 from scale_impact.core.parameters import Parameter, declared
 from scale_impact.core.project import Project
-from scale_impact.core.settings import FOLDER_NAME, BenchmarkChoices, Settings
+from scale_impact.core.settings import FOLDER_NAME, BenchmarkChoices, ContextChoice, Settings
 from scale_impact.core.study_names import FUNCTIONS, OF_MEASURES, STEPS
 from scale_impact.core.template import read_template
 from scale_impact.core.yaml_file import Record
@@ -196,7 +196,10 @@ def _benchmark(found: Schema) -> Schema:
         step: {**_options("benchmark", step, function), "description": whole["properties"][step]["description"]}
         for step, function in STEPS.items()
     }
-    return {**whole, "description": found["description"], "properties": {**whole["properties"], **steps}}
+    context = whole["properties"]["context"]
+    either = {"anyOf": [{"type": "string"}, _record(ContextChoice)]}
+    properties = {**whole["properties"], **steps, "context": {**context, "items": either}}
+    return {**whole, "description": found["description"], "properties": properties}
 
 
 def _one_way(ways: Schema) -> Schema:

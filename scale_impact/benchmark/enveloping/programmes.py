@@ -392,10 +392,21 @@ def _by_highs(problem: _Programmes, k: int) -> tuple[Floats, Ints, Floats]:
     return found.x, numbers[most], prices[most]
 
 
+def _within(problem: _Programmes, x: Floats) -> Floats:
+    """The x, made smaller where rounding lets a city exceed 1 (where values differ by orders of magnitude)."""
+    fixed = problem.pool @ problem.base
+    w = problem.weights(x, np.arange(len(x)))
+    sums = w @ problem.pool.T if problem.pool.ndim == 2 else np.matmul(problem.pool, w[:, :, None])[:, :, 0]
+    moved = sums - fixed
+    room = np.where(sums > 1.0, (1.0 - fixed) / np.where(moved > 0, moved, 1.0), 1.0).min(axis=1)
+    found: Floats = x * np.minimum(room, 1.0)[:, None]
+    return found
+
+
 def _solution(problem: _Programmes, x: Floats, basis: Ints, prices: Floats) -> Solution:
     """Index, weights and the cities that bind; a price of a box belongs to the city that implies the box."""
     n, dim = x.shape
-    weights = np.maximum(problem.weights(np.where(x > ZERO, x, 0.0), np.arange(n)), 0.0)
+    weights = np.maximum(problem.weights(_within(problem, np.where(x > ZERO, x, 0.0)), np.arange(n)), 0.0)
     weights = np.where(problem.own > 0, weights, np.minimum(weights, problem.base))
     index = (weights * problem.own).sum(axis=1)
     index[problem.hopeless] = 0.0

@@ -10,6 +10,8 @@ that is 1 everywhere is n^(-2 / (D + 1)).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ MOST_DIMENSIONS = 10
 
 def subsample_size(cities: int, dimensions: int) -> int:
     """Cities of a subsample: their number to the power 0.4, and more than there are dimensions; larger ones held less often in simulation."""
-    return min(max(round(cities**0.4), dimensions + 1), cities - 1)
+    return min(max(round(math.pow(cities, 0.4)), dimensions + 1), cities - 1)
 
 
 def lower_ends(values: Floats, limits: Limits, index: Floats, *, draws: int, level: float, seed: int) -> Floats:
