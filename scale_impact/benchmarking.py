@@ -199,7 +199,8 @@ class Benchmark:
         """A step with the study's options, level and seed."""
         settings, function = self.study.settings, STEPS[step]
         known = keys.options("benchmark", step, function)
-        log = [c.column for c in self.chosen.context if c.log]
+        given = getattr(self.chosen, step).get("given")  # a step that looks at some of the context takes logarithms of these
+        log = [c.column for c in self.chosen.context if c.log and (given is None or c.column in given)]
         own = (("level", settings.level), ("seed", settings.seed), ("log", log))
         shared = {k: v for k, v in own if k in known}
         return keys.load("benchmark", step, function)(*data, **{**shared, **more, **getattr(self.chosen, step)})

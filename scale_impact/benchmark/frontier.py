@@ -70,7 +70,7 @@ class Frontier:
     m, tried:
         Cities drawn, and the share of cities above 1 by each m that was tried to choose it.
     bandwidths:
-        By context variable, in its unit (its logarithm where ``logs`` says so); infinite where it says nothing and is left out.
+        By context variable, in its unit (its logarithm where ``log`` says so); infinite where it says nothing and is left out.
     level:
         Of the intervals.
     why_not:
@@ -139,7 +139,7 @@ def envelop(
     hull: Hull = "convex",
     average: Average = "distance",
     given: list[str] | None = None,
-    logs: list[str] | None = None,
+    log: list[str] | None = None,
     kernel: Kernel = "epanechnikov",
     bandwidths: Mapping[str, float] | None = None,
     draws: int = 200,
@@ -163,7 +163,7 @@ def envelop(
     hull, average:
         Order-m by weights (``convex``) or by single cities (``free_disposal``, in closed form); whether the draws' distances
         (1 / index) are averaged, or their indices, which have no mean where a dimension is 0 in some cities.
-    given, logs, kernel, bandwidths:
+    given, log, kernel, bandwidths:
         Context variables that count (None: all), those compared by their logarithm, and how likeness falls with the
         difference; bandwidths are cross-validated where none are given.
     draws, level, seed:
@@ -175,7 +175,7 @@ def envelop(
         Options that do not fit; values that are negative or never complete; bounds that no weights can keep.
     """
     asked = Asked(
-        tuple(names), method, lower, upper, bounds, m, hull, average, given, logs or [], kernel, bandwidths, draws, level, seed
+        tuple(names), method, lower, upper, bounds, m, hull, average, given, log or [], kernel, bandwidths, draws, level, seed
     )  # fmt: skip
     return _enveloped(np.asarray(values, dtype=float), context, asked)
 

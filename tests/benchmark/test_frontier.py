@@ -428,7 +428,7 @@ def test_bad_options_are_refused_all_at_once():
     with pytest.raises(UsageError, match="no context variable is named"):
         held(SMALL, method="conditional_order_m")
     with pytest.raises(UsageError, match="which has no logarithm"):
-        held(SMALL, around=context(4, x=np.array([0.0, 1, 2, 3])), method="conditional_order_m", logs=["x"])
+        held(SMALL, around=context(4, x=np.array([0.0, 1, 2, 3])), method="conditional_order_m", log=["x"])
 
 
 def test_bad_values_and_impossible_bounds_are_refused_with_which():
@@ -462,6 +462,6 @@ def test_chiles_municipalities_are_held_as_plain_programmes_hold_them():
     np.testing.assert_allclose(
         found.index[rows], [plain(values[k], values, limits) for k in rows], rtol=1e-7, atol=1e-9
     )
-    within = held(values, around=around, method="conditional_order_m", logs=["inhabitants"], draws=30, m=40, **options)
+    within = held(values, around=around, method="conditional_order_m", log=["inhabitants"], draws=30, m=40, **options)
     assert np.isnan(within.index).sum() == len(within.why_not) < 40
     assert np.nanmax(within.parts.sum(axis=1)) <= 1 + 1e-9

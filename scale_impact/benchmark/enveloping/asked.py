@@ -43,7 +43,7 @@ class Asked:
     hull: Hull
     average: Average
     given: list[str] | None
-    logs: list[str]
+    log: list[str]
     kernel: Kernel
     bandwidths: Mapping[str, float] | None
     draws: int
@@ -90,8 +90,8 @@ def option_problems(asked: Asked, values: Floats, context: Context) -> Iterator[
             )
     yield from _draw_problems(asked)
     if asked.conditional:
-        yield from contexts.column_problems(context, asked.given, asked.logs, asked.bandwidths)
-    elif set_ := [o for o in ("given", "logs", "bandwidths") if getattr(asked, o)]:
+        yield from contexts.column_problems(context, asked.given, asked.log, asked.bandwidths)
+    elif set_ := [o for o in ("given", "bandwidths") if getattr(asked, o)]:
         yield f"{some(set_)}: context counts under conditional_order_m only. Choose that method, or leave the option out."
 
 

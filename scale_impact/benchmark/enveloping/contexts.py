@@ -42,15 +42,15 @@ class Reading:
         return (*self.numbers, *self.groups)
 
 
-def read(context: Context, given: Sequence[str], logs: Sequence[str], kernel: Kernel) -> Reading:
-    """The columns ``given``, numbers in logarithms where ``logs`` says so."""
+def read(context: Context, given: Sequence[str], log: Sequence[str], kernel: Kernel) -> Reading:
+    """The columns ``given``, numbers in logarithms where ``log`` says so."""
     import pandas as pd
 
     numbers = tuple(c for c in context.numbers if c in given)
     groups = tuple(c for c in context.groups if c in given)
     values = np.array(context.frame[list(numbers)], dtype=float).reshape(len(context.labels), len(numbers))
     for k, column in enumerate(numbers):
-        if column in logs:
+        if column in log:
             values[:, k] = np.log(values[:, k])
     codes = [pd.factorize(context.frame[c], sort=True)[0] for c in groups]
     coded = np.stack(codes, axis=1) if codes else np.zeros((len(values), 0), dtype=np.int64)
@@ -66,7 +66,7 @@ def read(context: Context, given: Sequence[str], logs: Sequence[str], kernel: Ke
 
 
 def column_problems(
-    context: Context, given: Sequence[str] | None, logs: Sequence[str], bandwidths: Mapping[str, float] | None
+    context: Context, given: Sequence[str] | None, log: Sequence[str], bandwidths: Mapping[str, float] | None
 ) -> Iterator[str]:
     """What is wrong with the options that name context variables."""
     known = [c.column for c in context.columns]
@@ -74,11 +74,11 @@ def column_problems(
     yield from (f"given: there is no context variable {c!r}. {nearest(c, known)}" for c in chosen if c not in known)
     if not chosen:
         yield "conditional_order_m compares within a city's context, and no context variable is named. Name some, or use order_m."
-    for column in logs:
+    for column in log:
         if column not in context.numbers or column not in chosen:
-            yield f"logs: {column!r} is no number of the context. {nearest(column, [c for c in context.numbers if c in chosen])}"
+            yield f"log: {column!r} is no number of the context. {nearest(column, [c for c in context.numbers if c in chosen])}"
         elif (least := float(np.nanmin(context.frame[column].to_numpy(float)))) <= 0:
-            yield f"logs: {column} goes down to {number(least)}, which has no logarithm. Leave it as it is."
+            yield f"log: {column} goes down to {number(least)}, which has no logarithm. Leave it as it is."
     for column in chosen:
         values = context.frame[column].dropna() if column in known else None
         if values is not None and values.nunique() < 2:

@@ -69,7 +69,7 @@ def hold(values: Floats, context: Context, asked: Asked, limits: Limits) -> Held
 
 def _reading(context: Context, asked: Asked) -> Reading:
     given = [c.column for c in context.columns] if asked.given is None else asked.given
-    return contexts.read(context, given, asked.logs, asked.kernel)
+    return contexts.read(context, given, asked.log, asked.kernel)
 
 
 def _incomplete(values: Floats, reading: Reading | None, asked: Asked) -> dict[int, str]:
