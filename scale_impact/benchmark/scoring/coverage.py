@@ -15,11 +15,11 @@ def too_little_known(cities: Cities, tree: Tree, recipe: Recipe) -> dict[str, st
     """The reason, by label, why a city has no score: fewer indicators are known than the recipe asks for."""
     known = ~np.isnan(cities.values)
     shares = np.stack([known[:, m].mean(axis=1) for m in members(tree)], axis=1)
+    short = (known.mean(axis=1) < recipe.coverage) | (shares < recipe.coverage_in_dimension).any(axis=1)
     found = {}
-    for label, row, in_dimension in zip(cities.labels, known, shares, strict=True):
-        reasons = [*_overall(row, recipe), *_by_dimension(in_dimension, tree, recipe)]
-        if reasons:
-            found[label] = "Too little is known: " + "; ".join(reasons) + "."
+    for k in np.flatnonzero(short):
+        reasons = [*_overall(known[k], recipe), *_by_dimension(shares[k], tree, recipe)]
+        found[cities.labels[int(k)]] = "Too little is known: " + "; ".join(reasons) + "."
     return found
 
 
