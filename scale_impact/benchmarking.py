@@ -53,6 +53,10 @@ OF_HUNDRED = ("goalposts", "minmax", "percentile", "scaled")
 """Scales from 0 to 100."""
 
 
+SHOWN = 21
+"""Cities in a table of a notebook."""
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """A study's benchmark; what is asked for first is computed first, and once.
@@ -199,7 +203,9 @@ class Benchmark:
         """A step with the study's options, level and seed."""
         settings, function = self.study.settings, STEPS[step]
         known = keys.options("benchmark", step, function)
-        given = getattr(self.chosen, step).get("given")  # a step that looks at some of the context takes logarithms of these
+        given = getattr(self.chosen, step).get(
+            "given"
+        )  # a step that looks at some of the context takes logarithms of these
         log = [c.column for c in self.chosen.context if c.log and (given is None or c.column in given)]
         own = (("level", settings.level), ("seed", settings.seed), ("log", log))
         shared = {k: v for k, v in own if k in known}
@@ -350,19 +356,40 @@ class Benchmark:
 
         return stability(self.peers, cities=[self.label], seed=self.study.settings.seed).table()
 
+    def scores_table(self) -> pd.DataFrame:
+        """Ranks and scores of the best, of the worst, and of those next to the city; of all in ``scores.table()``."""
+        return self._excerpt(self.scores.table().sort_values(["rank", "city"]), "rank")
+
     def league_table(self) -> pd.DataFrame:
-        """All cities with their bands, in the order of these."""
+        """Bands of the best, of the worst, and of those next to the city; of all in ``league.standings(bands).frame``."""
         from scale_impact.benchmark.league import standings
 
-        return standings(self.bands).frame.set_index("city")
+        return self._excerpt(standings(self.bands).frame, "rank")
+
+    def context_table(self) -> pd.DataFrame:
+        """Raw and for the context, likewise; of all in ``adjustment.table()``."""
+        return self._excerpt(self.adjustment.table().sort_values(["adjusted_rank", "city"]), "adjusted_rank")
+
+    def _excerpt(self, frame: pd.DataFrame, by: str) -> pd.DataFrame:
+        """The first, the last and those around the city of a frame in its order; without a place in it, the city comes last."""
+        import pandas as pd
+
+        from scale_impact.benchmark.league import excerpt
+
+        placed = frame[frame[by].notna()].reset_index(drop=True)
+        own = placed.index[placed["city"] == self.label]
+        rows = placed.iloc[excerpt(len(placed), SHOWN, int(own[0]) if len(own) else None)]
+        unplaced = frame[(frame["city"] == self.label) & frame[by].isna()]
+        return (rows if unplaced.empty else pd.concat([rows, unplaced])).set_index("city")
 
     def context_in_words(self) -> Markdown:
         """How much the situation explains, and what the city is for its own."""
         return _listed([self.adjustment.explain(self.label), *self.adjustment.notes])
 
     def frontier_table(self) -> pd.DataFrame:
-        """All cities beside the best that is reached."""
-        return self.frontier.table().set_index("city")
+        """Those nearest to the best that is reached, the farthest, and those next to the city; of all in ``frontier.table()``."""
+        table = self.frontier.table()
+        return self._excerpt(table.sort_values("index", ascending=False, kind="stable"), "index")
 
     def frontier_in_words(self) -> Markdown:
         """Who defines the city's target."""
@@ -370,8 +397,9 @@ class Benchmark:
 
     def robustness_in_words(self) -> Markdown:
         """What the choices decide, for all cities and for this one."""
-        found = self.robustness
-        return _listed([*found.sentences(self.label), *found.sentences(), *found.notes])
+        found, label = self.robustness, self.label
+        own = [f"{label} has no rank. {found.why_not[label]}"] if label in found.why_not else found.sentences(label)
+        return _listed([*own, *found.sentences(), *found.notes])
 
     def change_in_words(self) -> Markdown:
         """What has changed; that nothing was asked for, where the study names no earlier period."""

@@ -370,3 +370,42 @@ def test_small_counts_are_pooled_over_periods_and_bring_their_standard_errors(pl
     found = open_session("towns").benchmark().cities
     assert (found.std_errors[:, 1] > 0).all()
     assert any("pooled" in note or "years" in note or "periods" in note for note in found.notes), found.notes
+
+
+def test_a_rank_without_known_errors_is_published_without_an_interval(place, tmp_path):
+    outcomes = [{k: v for k, v in o.items() if k != "std_error"} for o in BENCHMARK["outcomes"]]
+    place.study(**BENCHMARK | {"outcomes": outcomes})
+    first = published(place, tmp_path)[0]
+    assert (first["ci_low"], first["ci_high"]) == (None, None)
+    assert "without errors" in first["inference"]
+
+
+def test_a_city_without_a_score_still_has_its_page_figures_and_rows(place, tmp_path):
+    frame = cities()
+    frame.loc[(frame["code"] == "07") & (frame["year"] == 2021), "lit"] = np.nan
+    place.data(frame, columns=COLUMNS)
+    session = open_session("towns", out=str(tmp_path / "out"))
+    found = session.benchmark()
+    assert "City 07" in session.why_here().data
+    for name, value in (("league_table", found.bands), ("weight_robustness", found.robustness), ("raw_versus_adjusted", found.adjustment),
+                        ("peer_map", found.peers)):  # fmt: skip
+        session.figure(name, value, city=found.label)
+    session.figure("dimension_profile", found.profile)
+    assert "City 07 has no rank" in found.robustness_in_words().data
+    assert found.league_table().index[-1] == found.scores_table().index[-1] == "City 07"
+    assert session.save().startswith("1")
+
+
+def test_tables_of_a_notebook_show_the_city_among_its_neighbours(place):
+    frame = open_session("towns").benchmark()
+    for table in (frame.scores_table(), frame.league_table(), frame.context_table(), frame.frontier_table()):
+        assert "City 07" in table.index
+        assert len(table) <= 23
+
+
+def test_a_new_benchmark_says_what_is_to_be_changed_in_it(place):
+    place.template('study = "towns"\nvariant = None\nout = None\noverrides = {}', name="bench")
+    assert command("new", "spring", "--template", "bench", cwd=place.root).code == 0
+    text = (place.root / "studies/spring/study.yaml").read_text()
+    assert "benchmark.context: what a city cannot choose" in text
+    assert "treatment" not in text

@@ -15,6 +15,9 @@ from scale_impact.core.evidence import RANKED, CityNumber
 BY_SETS = "marginal confidence set for ranks"
 """How the interval of a rank was made."""
 
+NO_ERRORS = "how sure the rank is, is not known: the values come without errors"
+"""Why a rank has no interval."""
+
 
 def numbers(
     label: str, scores: Scores, bands: RankBands, beside: ContextAdjustment | None, level: float, unit: str
@@ -47,7 +50,9 @@ def numbers(
 def _rank(k: int, scores: Scores, bands: RankBands) -> CityNumber:
     label = scores.cities.labels[k]
     value, low, high = (_number(v[k]) for v in (bands.rank, bands.low, bands.high))
-    how = scores.why_not.get(label) or BY_SETS
+    if not np.nansum(bands.std_errors) > 0:  # a set of one rank would pretend to know what nobody measured
+        low = high = None
+    how = scores.why_not.get(label) or (BY_SETS if low is not None else NO_ERRORS)
     return CityNumber(label, RANKED, value, low, high, "rank", how, cities=_ranked(scores))
 
 

@@ -34,7 +34,7 @@ def draw(bands: RankBands, ax: Axes, *, unit: str = "", city: str | None = None,
     """Draw one row a city, ``unit`` over the values at the right; ``city`` is coloured, ``most`` cities are shown."""
     order = league_order(bands)
     order = order[~np.isnan(bands.rank[order])]
-    at = place([bands.labels[int(k)] for k in order], city)
+    at = place([bands.labels[int(k)] for k in order], None if city in bands.why_not else city)
     shown = excerpt(len(order), most, at)
     y = _rows(shown)
     _draw_bands(ax, bands, order[shown], y, city)

@@ -40,7 +40,8 @@ def draw(robustness: Robustness, ax: Axes, *, unit: str = "", city: str | None =
     expected, rank, low, high = (v[robustness.ranked] for v in _by_city(robustness))
     labels = robustness.labels
     order = np.lexsort((np.array(labels), rank, expected))
-    shown = excerpt(len(order), most, place([labels[int(k)] for k in order], city))
+    at = place([labels[int(k)] for k in order], None if city in robustness.why_not else city)
+    shown = excerpt(len(order), most, at)
     rows = order[shown]
     y = np.arange(len(shown)) + np.r_[0.0, np.cumsum(np.diff(shown) > 1)]
     _heat(ax, robustness, rows, y)

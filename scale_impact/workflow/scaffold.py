@@ -23,6 +23,18 @@ HEADER = """\
 #   5. `scale-impact check {slug}` finds everything that is wrong before anything runs
 """
 
+OF_BENCHMARK = """\
+# A benchmark{of_city}. It runs as it is, on the data of {example}: try `scale-impact run {slug}` first.
+# Then make it yours, from top to bottom:
+#   1. title and question: which cities, judged by what, for whom?
+#   2. source: describe your data in data/sources/<name>.yaml and name it here
+#      (copy data/sources/{source}.yaml; `scale-impact check {slug}` tells you what is missing, the hash too)
+#   3. unit, period, outcomes: which columns say how good a city is; each with its indicator (lines in
+#      data/indicators/catalogue.csv) and its goalposts, the values that count 0 and 100
+#   4. benchmark.context: what a city cannot choose; benchmark.city: whom the page is about
+#   5. `scale-impact check {slug}` finds everything that is wrong before anything runs
+"""
+
 
 def new_study(slug: str, template: str, city: str | None = None) -> Path:
     """Write ``studies/<slug>/study.yaml`` from the study that a template runs by default.
@@ -41,7 +53,7 @@ def new_study(slug: str, template: str, city: str | None = None) -> Path:
     text = (project.studies / example / "study.yaml").read_text(encoding="utf-8")
     raw, _ = read_yaml(project.studies / example / "study.yaml")
     city = " ".join((city or "").split())
-    header = HEADER.format(
+    header = (HEADER if raw.get("benchmark") is None else OF_BENCHMARK).format(
         slug=slug, example=f"studies/{example}", source=raw["source"], of_city=f" of {city}" if city else ""
     )
     title = json.dumps(f"{raw['title']} ({city or slug.replace('-', ' ')})", ensure_ascii=False)
