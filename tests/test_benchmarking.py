@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from scale_impact.core.study import Study
-from scale_impact.errors import DesignError, StudyError, UsageError
+from scale_impact.errors import StudyError, UsageError
 from scale_impact.session import open_session
 from scale_impact.workflow.preflight import preflight
 from scale_impact.workflow.runs import expand
@@ -118,7 +118,7 @@ def latest(frame):
 
 def test_cities_are_those_of_the_last_period_by_the_names_shown(place):
     found = open_session("towns").benchmark()
-    assert found.at == 2021
+    assert found.table.at == 2021
     assert found.cities.labels[:2] == ("City 00", "City 01")
     assert found.label == "City 07"
     assert found.cities.std_errors[:, 0].max() == 0
@@ -144,15 +144,13 @@ def test_cities_that_are_called_alike_show_their_code(place):
 
 
 def test_context_is_described_by_its_card_in_short(place):
-    people, density, region = open_session("towns").benchmark().context
+    people, density, region = open_session("towns").benchmark().table.context
     assert (people.meaning, people.unit, density.kind, region.kind) == ("Residents", "persons", "number", "group")
 
 
 def test_ratios_count_where_the_context_says_log(place):
     found = open_session("towns").benchmark()
     assert found.peers.recipe.log == ("people",)
-    place.study(**BENCHMARK | {"benchmark": CHOICES | {"peers": {"log": ["density"]}}})
-    assert open_session("towns").benchmark().peers.recipe.log == ("density",)
 
 
 # ---- what is published ---------------------------------------------------------------------------------------
@@ -345,9 +343,8 @@ def test_a_session_of_a_measure_has_no_benchmark(place):
 
 def test_without_context_nobody_is_comparable_and_that_is_said(place):
     place.study(**BENCHMARK | {"benchmark": CHOICES | {"context": []}})
-    with pytest.raises(DesignError, match="no context is named"):
-        _ = open_session("towns").benchmark().peers
-    assert "benchmark.context: no context is named" in refused(place, context=[])
+    with pytest.raises(StudyError, match=r"benchmark.context: should have at least one entry"):
+        Study.load("towns")
 
 
 def test_amounts_become_rates_by_what_they_are_divided_by(place):
@@ -409,3 +406,118 @@ def test_a_new_benchmark_says_what_is_to_be_changed_in_it(place):
     text = (place.root / "studies/spring/study.yaml").read_text()
     assert "benchmark.context: what a city cannot choose" in text
     assert "treatment" not in text
+
+
+# ---- steps that can be left out, and what is tried before a run -------------------------------------------------
+
+
+def test_steps_can_be_left_out_and_the_notebook_says_so(place, tmp_path):
+    left_out = dict.fromkeys(("adjustment", "frontier", "robustness", "change"))
+    place.study(**BENCHMARK | {"benchmark": {k: v for k, v in CHOICES.items() if k != "robustness"} | left_out})
+    session = open_session("towns", out=str(tmp_path / "out"))
+    found = session.benchmark()
+    assert (found.adjustment, found.frontier, found.robustness, found.changes) == (None,) * 4
+    said = [found.context_in_words(), found.frontier_in_words(), found.robustness_in_words(), found.change_in_words()]
+    assert {s.data for s in said} == {"- The study leaves it out."}
+    assert session.why_here().data.startswith("# Why is City 07 here?")
+    session.save()
+    rows = [json.loads(line) for line in (tmp_path / "out/estimates.jsonl").read_text().splitlines()]
+    assert {r["estimand"] for r in rows} == {"RANK", "SCORE"}
+
+
+def test_a_step_that_the_table_cannot_answer_says_why_and_stops_nothing(place):
+    place.study(**BENCHMARK | {"outcomes": BENCHMARK["outcomes"][1:], "benchmark": CHOICES | {"robustness": {}}})
+    found = open_session("towns").benchmark()
+    assert found.robustness is None
+    assert "one dimension" in found.robustness_in_words().data
+    assert found.checks()[0].verdict == "inapplicable"
+
+
+def test_what_the_study_asks_of_a_step_has_to_be_answered(place):
+    said = refused(place, outcomes=BENCHMARK["outcomes"][1:], robustness={"draws": 200})
+    assert "one dimension" in said
+
+
+@pytest.mark.parametrize(
+    "choices, key",
+    [
+        ({"rank_bands": {"best": 0}}, "benchmark.rank_bands"),
+        ({"frontier": {"given": ["nope"], "method": "conditional_order_m"}}, "benchmark.frontier"),
+        ({"robustness": {"draws": 1}}, "benchmark.robustness"),
+        ({"scores": {"draws": 100}, "peers": {"number": 500}}, "benchmark.peers"),
+    ],
+)
+def test_options_that_a_step_refuses_are_found_before_a_run(place, choices, key):
+    assert key in refused(place, **choices)
+
+
+def test_which_value_is_better_is_no_option_of_the_bands(place):
+    place.study(**BENCHMARK | {"benchmark": CHOICES | {"rank_bands": {"better": "low"}}})
+    with pytest.raises(StudyError, match="takes no option 'better'"):
+        Study.load("towns")
+
+
+def test_a_level_asks_for_as_many_draws_as_it_needs(place):
+    place.study(**BENCHMARK | {"benchmark": CHOICES | {"scores": {}}}, level=0.999)
+    assert len(open_session("towns").benchmark().scores.draws) == 2000
+
+
+@pytest.mark.parametrize("posts", [[0, float("inf")], [0, float("nan")], ["0", "100"], [False, True]])
+def test_goalposts_are_numbers(place, posts):
+    place.study(**BENCHMARK | {"outcomes": [{**BENCHMARK["outcomes"][0], "goalposts": posts}]})
+    with pytest.raises(StudyError, match=r"outcomes\.0\.goalposts"):
+        Study.load("towns")
+
+
+# ---- periods and names -----------------------------------------------------------------------------------------
+
+
+def test_the_earlier_period_lies_before_the_judged_one(place):
+    assert "benchmark.before: 2021 is not before 2019" in refused(place, at=2019, before=2021)
+    assert "benchmark.before: 2021 is not before 2021" in refused(place, before=2021)
+
+
+def test_what_is_wrong_with_the_earlier_period_is_said_of_it(place):
+    frame = cities()
+    frame.loc[frame["year"] == 2019, "noise"] = np.nan
+    assert "benchmark.before (2019): noise: no city has a value" in refused(place, frame=frame)
+
+
+def test_a_city_without_a_row_of_the_period_is_told_where_it_has_one(place):
+    frame = cities()
+    said = refused(place, frame=frame[~((frame["code"] == "07") & (frame["year"] == 2021))])
+    assert "benchmark.city: '07' has no row of 2021; it has rows of 2019" in said
+
+
+def test_names_are_those_of_the_judged_period_whatever_the_order_of_rows(place):
+    frame = cities()
+    frame.loc[frame["year"] == 2019, "name"] += " then"
+    for rows in (frame, frame.iloc[::-1]):
+        place.data(rows, columns=COLUMNS)
+        assert open_session("towns").benchmark().label == "City 07"
+
+
+def test_names_that_collide_with_codes_are_told_apart(place):
+    frame = cities()
+    frame.loc[frame["code"].isin(["05", "06"]), "name"] = "A"
+    frame.loc[frame["code"] == "08", "name"] = "A (05)"
+    frame.loc[frame["code"] == "09", "name"] = None
+    frame.loc[frame["code"] == "10", "name"] = "09"
+    place.data(frame, columns=COLUMNS)
+    labels = open_session("towns").benchmark().cities.labels
+    assert len(set(labels)) == 40
+
+
+def test_logarithms_of_the_context_and_of_a_step_add_up(place):
+    place.study(**BENCHMARK | {"benchmark": CHOICES | {"peers": {"log": ["density"]}}})
+    assert set(open_session("towns").benchmark().peers.recipe.log) == {"people", "density"}
+
+
+def test_the_unit_is_that_of_the_scale(place):
+    for scores, unit in (
+        ({}, "points of 100"),
+        ({"scale": [1, 10]}, "points, by goalposts"),
+        ({"across": "copeland"}, "points, wins less losses"),
+    ):
+        place.study(**BENCHMARK | {"benchmark": CHOICES | {"scores": scores | {"draws": 50}}})
+        assert open_session("towns").benchmark().unit == unit

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.benchmark.cities import cities_shown
 from scale_impact.benchmark.ranking import given as forms
 from scale_impact.benchmark.ranking.given import Given
 from scale_impact.benchmark.ranking.noise import Noise, by_covariance, by_draws, by_std_errors
 from scale_impact.benchmark.ranking.places import counts_of_values, notes_of, own_order, placed
 from scale_impact.benchmark.ranking.stepdown import Booleans, Method, Side, all_pairs
+from scale_impact.core.keys import Seed, checked
 from scale_impact.core.words import counted, nearest, number
 from scale_impact.errors import DesignError, UsageError
 
@@ -33,7 +35,7 @@ Floats = NDArray[np.float64]
 Better = Literal["high", "low"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RankBands:
     """Ranks of N cities and how sure they are; NaN for a city without a value.
 
@@ -79,6 +81,10 @@ class RankBands:
     side: Side
     why_not: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        cities = cities_shown(len(self.labels), self.why_not, "a rank")
+        return f"RankBands({cities}; level {self.level:g}, {self.method})"
 
     @property
     def ranked(self) -> int:
@@ -136,20 +142,21 @@ class RankBands:
         return self.labels.index(label)
 
 
+@checked
 def bands(
     labels: Sequence[str],
     values: Any,
     std_errors: Any = None,
     draws: Any = None,
     covariance: Any = None,
+    better: Literal["high", "low"] = "high",
     *,
     level: float = 0.95,
-    better: Literal["high", "low"] = "high",
     method: Literal["stepdown", "single step", "bonferroni"] = "stepdown",
     side: Literal["two-sided", "lower", "upper"] = "two-sided",
     resamples: int = 1000,
     best: int = 1,
-    seed: int = 20251122,
+    seed: Seed = 20251122,
 ) -> RankBands:
     """Ranks with marginal and simultaneous confidence sets.
 

@@ -34,6 +34,10 @@ Label = Annotated[Any, BeforeValidator(_label)]
 """A unit or a period, as its author wrote it."""
 
 
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A number that is one."""
+
+
 class Outcome(Record):
     """An outcome: a column of the source, the indicator it measures, and whether it holds logs."""
 
@@ -43,15 +47,15 @@ class Outcome(Record):
     """What it measures: a key or code of data/indicators/catalogue.csv."""
     scale: Literal["level", "log"] = "level"
     """`log` where the column holds logarithms already; nothing is transformed."""
-    goalposts: tuple[float, float] | None = None
+    goalposts: tuple[Finite, Finite] | None = None
     """Of a benchmark: the values that count 0 and 100 (worst, best); default those of the catalogue."""
-    weight: Annotated[float, Field(gt=0)] | None = None
+    weight: Annotated[Finite, Field(gt=0)] | None = None
     """Of a benchmark: how much it counts within its dimension, relative to the others; default 1."""
     std_error: StrictStr | None = None
     """Of a benchmark: the column with the value's standard error; without it a value is taken as known exactly."""
     per: StrictStr | None = None
     """Of a benchmark: the column that the value is divided by, such as residents."""
-    times: Annotated[float, Field(gt=0)] | None = None
+    times: Annotated[Finite, Field(gt=0)] | None = None
     """Of a benchmark, with `per`: what the ratio is multiplied by, such as 1000; default 1."""
     pooled: Annotated[StrictInt, Field(ge=1)] | None = None
     """Of a benchmark, with `per`: counts of so many periods are pooled and shrunk to the rate of all (empirical Bayes)."""
@@ -164,7 +168,7 @@ class BenchmarkChoices(Record):
     """The period in which cities are judged; default the last."""
     before: Label | None = None
     """An earlier period: what has changed since then; default no change is asked for."""
-    context: list[Annotated[ContextChoice, BeforeValidator(_as_context)]] = []
+    context: Annotated[list[Annotated[ContextChoice, BeforeValidator(_as_context)]], Field(min_length=1)]
     """What a city cannot choose and is compared on; never what it is judged by. A column, or {column: ..., kind: group}."""
     measures: list[StrictStr] = []
     """Studies of measures that peers may have tried, by slug."""
@@ -172,16 +176,16 @@ class BenchmarkChoices(Record):
     """Options of the scores: normaliser, weights, missing, aggregation ..."""
     peers: dict[str, Any] = {}
     """Options of the peers: method, number, caliper ..."""
-    adjustment: dict[str, Any] = {}
-    """Options of the context adjustment."""
-    frontier: dict[str, Any] = {}
-    """Options of the frontier."""
+    adjustment: dict[str, Any] | None = {}
+    """Options of the context adjustment; null leaves it out."""
+    frontier: dict[str, Any] | None = {}
+    """Options of the frontier; null leaves it out."""
     rank_bands: dict[str, Any] = {}
     """Options of the rank bands."""
-    robustness: dict[str, Any] = {}
-    """Options of the robustness to choices."""
-    change: dict[str, Any] = {}
-    """Options of the change over time."""
+    robustness: dict[str, Any] | None = {}
+    """Options of the robustness to choices; null leaves it out."""
+    change: dict[str, Any] | None = {}
+    """Options of the change over time; null leaves it out."""
 
     @property
     def columns(self) -> dict[str, str]:

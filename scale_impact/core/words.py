@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,12 +18,15 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f"Known: {some(names, 60)}." if names else "None is known."
 
 
-def slip(name: str, known: Iterable[str]) -> str | None:
-    """The known name of which this is most likely a slip (``enviroment``); None for a known name or one of its own."""
+def slip(name: str, known: Iterable[str], *, alike: float = 0.8) -> str | None:
+    """The known name of which this is most likely a slip (``enviroment``); None for a known name or one of its own.
+
+    ``alike``: how much of both has to be the same (``difflib``), 1 for all.
+    """
     names = set(known)
     if name in names:
         return None
-    close = difflib.get_close_matches(name.casefold(), sorted(names), n=1, cutoff=0.8)
+    close = difflib.get_close_matches(name.casefold(), sorted(names), n=1, cutoff=alike)
     return close[0] if close else None
 
 
@@ -78,3 +82,8 @@ def effect_unit(unit: str) -> str:
 def p_words(p: float) -> str:
     """A p-value for reading."""
     return "p < 0.001" if p < 0.001 else f"p = {number(round(p, 3))}"
+
+
+def shortened(meaning: str) -> str:
+    """What a column holds, without what a card adds to it behind a comma or in brackets."""
+    return re.split(r"[,;:(]", meaning)[0].strip()

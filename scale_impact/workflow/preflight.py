@@ -151,7 +151,7 @@ def _of_benchmark(run: Run, frame: pd.DataFrame | ParquetTable, estimate: bool) 
     benchmark = Benchmark(run.study, frame)
     try:
         refused = benchmark.problems() if estimate else ()
-        notes = benchmark.cities.notes
+        notes = (*benchmark.cities.notes, *(f"{step}: {why}" for step, why in benchmark.unanswered.items()))
     except ScaleImpactError as error:
         refused, notes = (error,), ()
     return Preflight(tuple(type(e)(e.problems, where=run.name) for e in refused), notes)
