@@ -2,8 +2,9 @@
 
 Worlds: N cities with a spread of 10 points; a slope of growth on the initial level whose loss of spread is made up by new shocks
 (so that the spread never changes), or is not (so that it does); known errors of the values. How often 95 % intervals hold the
-slope, as seen and corrected, and the ratio of spreads; how often the tests of an unchanged spread say that it changed. One
-process, seeded; ``--draws 2000`` worlds a row.
+slope, as seen and corrected, and the ratio of spreads; how often the tests of an unchanged spread say that it changed. Then
+indicators that are passed or failed, where nothing changed (see ``binary_changes``), a tenth of the worlds. One process, seeded;
+``--draws 2000`` worlds a row.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks import binary_changes
 from scale_impact.benchmark.changing.convergence import converge
 from scale_impact.benchmark.cities import Floats
 
@@ -87,6 +89,7 @@ def main() -> None:
         tails, spread = "heavy " if world.heavy else "normal", "kept   " if world.kept else "changes"
         print(f"{world.cities:6d} {world.slope:5.1f} {world.error:5.0f} {tails} {spread}| {seen:9.1f} {corrected:10.1f} {ratio:7.1f} | "
               f"{ours:13.1f} {paired:14.1f} | {silent:8.1f}")  # fmt: skip
+    binary_changes.table(max(draws // 10, 2), SEED)
 
 
 if __name__ == "__main__":

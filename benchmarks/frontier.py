@@ -53,10 +53,38 @@ def of_doubt(n: int, dim: int, short: str, worlds: int, seed: int) -> str:
     found = []
     for k in range(worlds):
         values, truth = cities(np.random.default_rng([seed, k]), n, dim, short)
-        frontier = envelop(values, context(n), names=list("abcdefgh"[:dim]))
+        frontier = envelop(values, context(n), names=list("abcdefgh"[:dim]), against="possible")
         found.append(covered(frontier.low, frontier.high, truth))
     held, width = np.mean(found, axis=0)
     return f"benefit of the doubt, {n} cities, {dim} dimensions, {short}: held {held:.3f}, width {width:.3f}"
+
+
+def measured(rng: np.random.Generator, n: int, dim: int, short: str, error: float) -> tuple[Floats, Floats, Floats]:
+    """Values, the same with errors, and draws around these; standard errors are 0.5 to 1.5 times ``error``."""
+    if short == "normal":
+        values = np.clip(0.5 + 0.14 * (0.6 * rng.normal(size=(n, 1)) + 0.8 * rng.normal(size=(n, dim))), 0.02, 1)
+    else:
+        values = cities(rng, n, dim, short)[0]
+    errors = error * rng.uniform(0.5, 1.5, (n, dim))
+    seen = np.maximum(values + errors * rng.normal(size=(n, dim)), 0)
+    return values, seen, seen + errors * rng.normal(size=(200, n, dim))
+
+
+def of_errors(n: int, dim: int, short: str, error: float, worlds: int, seed: int) -> str:
+    """The index that the true values of the same cities would give."""
+    found, off = [], []
+    for k in range(worlds):
+        values, seen, draws = measured(np.random.default_rng([seed, 4, k]), n, dim, short, error)
+        truth = doubt(values)[0]
+        frontier = envelop(seen, context(n), list("abcdefgh"[:dim]), draws)
+        assert frontier.corrected is not None
+        found.append(covered(frontier.low, frontier.high, truth))
+        off.append(((frontier.index - truth).mean(), (frontier.corrected - truth).mean()))
+    (held, width), (before, after) = np.mean(found, axis=0), np.mean(off, axis=0)
+    return (
+        f"errors of {error}, benefit of the doubt, {n} cities, {dim} dimensions, {short}: held {held:.3f}, width {width:.3f}; "
+        f"index off by {before:.3f}, corrected by {after:.3f}"
+    )
 
 
 def true_order_m(values: Floats, rng: np.random.Generator, dim: int, hull: str, scale: float = 1.0) -> Floats:
@@ -84,11 +112,29 @@ def of_order_m(n: int, dim: int, hull: str, worlds: int, seed: int) -> str:
     return f"order-{M}, {hull}, {n} cities, {dim} dimensions: held {held:.3f}, width {width:.3f}"
 
 
+def of_no_context(n: int, worlds: int, seed: int) -> str:
+    """Context that says nothing: in how many worlds is any city told that it is favourable or not, and how many cities."""
+    told = []
+    for k in range(worlds):
+        rng = np.random.default_rng([seed, 5, k])
+        values = cities(rng, n, 2, "exponential")[0]
+        frontier = envelop(
+            values,
+            context(n, z=rng.normal(size=n)),
+            ["a", "b"],
+            method="conditional_order_m",
+            m=M,
+            hull="free_disposal",
+        )
+        told.append(np.mean([any("so its situation is" in s for s in frontier.in_words(c)) for c in frontier.labels]))
+    return f"context that says nothing, {n} cities: told in {100 * np.mean(np.array(told) > 0):.0f} % of worlds, to {100 * np.mean(told):.1f} % of cities"
+
+
 def of_context(n: int, worlds: int, seed: int) -> str:
     """The frontier is higher by exp(0.3 x) where x is context; z is context that says nothing."""
     own = cities(np.random.default_rng(seed), 10, 2, "exponential")[0]
     truth = true_order_m(own, np.random.default_rng([seed, 1]), 2, "convex")  # all ten have x = 0
-    found, kept, dropped = [], [], []
+    found, kept, dropped, power = [], [], [], []
     for k in range(worlds):
         rng = np.random.default_rng([seed, 3, k])
         x, z = np.append(np.zeros(10), rng.uniform(-1.5, 1.5, n - 10)), rng.normal(size=n)
@@ -97,10 +143,11 @@ def of_context(n: int, worlds: int, seed: int) -> str:
         found.append(covered(frontier.low[:10], frontier.high[:10], truth))
         kept.append(frontier.bandwidths["x"])
         dropped.append(frontier.bandwidths["z"] > 2)
+        power.append(float(frontier.context_p or 0) < 0.05)
     held, width = np.mean(found, axis=0)
     return (
         f"conditional order-{M}, {n} cities: held {held:.3f}, width {width:.3f}; bandwidth of x {np.median(kept):.2f}, "
-        f"z smoothed out in {100 * np.mean(dropped):.0f} %"
+        f"z smoothed out in {100 * np.mean(dropped):.0f} %, context found in {100 * np.mean(power):.0f} %"
     )
 
 
@@ -136,7 +183,19 @@ def main() -> None:
     for n, dim in ((100, 2), (345, 2), (345, 4)):
         for short in SHORT:
             print(of_doubt(n, dim, short, given.worlds, given.seed), flush=True)
-    for n, dim, hull in ((100, 2, "convex"), (345, 2, "convex"), (345, 4, "convex"), (345, 4, "free_disposal")):
+    for n, dim, short, error in ((60, 3, "normal", 0.08), (300, 3, "normal", 0.03), (300, 5, "normal", 0.08), (300, 3, "half normal", 0.08),
+                                 (300, 3, "none near", 0.08)):  # fmt: skip
+        print(of_errors(n, dim, short, error, given.worlds, given.seed), flush=True)
+    for n in (60, 150):
+        print(of_no_context(n, 3 * given.worlds, given.seed), flush=True)
+    for n, dim, hull in (
+        (60, 3, "convex"),
+        (60, 3, "free_disposal"),
+        (100, 2, "convex"),
+        (345, 2, "convex"),
+        (345, 4, "convex"),
+        (345, 4, "free_disposal"),
+    ):
         print(of_order_m(n, dim, hull, given.worlds, given.seed), flush=True)
     for n in (150, 345):
         print(of_context(n, given.worlds, given.seed), flush=True)

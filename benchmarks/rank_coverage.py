@@ -9,7 +9,8 @@ draws*: there are no more, and bands are made from them. Otherwise bands are mad
 1 + the number of cities with a higher true value; bands have to hold it, and for ``all places`` every place at which a city tied
 with others can stand. The percentile intervals rank the cities in each draw and take the 2.5th and 97.5th percentile of each
 city's ranks. Columns are % of cities (marginal; ``worst city``: of the city held least often) and of samples in which all cities'
-ranks are held; mean width is in ranks. Last, the time for 1,000 cities with 1,000 draws.
+ranks are held; mean width is in ranks. Then the whole chain from values to bands (see ``rank_chain``), a tenth of the samples.
+Last, the time for 1,000 cities with 1,000 draws.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks import rank_chain
 from scale_impact.benchmark.rank_bands import RankBands, bands
 
 SAMPLES, DRAWS, SEED, LEVEL = 1000, 1000, 20251122, 0.95
@@ -75,6 +77,7 @@ def main(samples: int = SAMPLES) -> bool:
     for world in WORLDS:
         rows = [_sample(world, [SEED, k]) for k in range(samples if world.n < 100 else max(samples // 5, 1))]
         print(f"| {world.n} | {world.name} | {' | '.join(_summary(rows))} |", flush=True)
+    rank_chain.table(max(samples // 10, 2), SEED)
     return _timed()
 
 

@@ -310,24 +310,42 @@ def test_swedens_numbers_are_official_codes(sweden):
     assert now["name"].is_unique
 
 
+def of_mean(spans):
+    """Squared errors of the means of some series of alike years, each [N, years] apart from the common course."""
+    d = [np.concatenate([((s[:, k:] - s[:, :-k]) ** 2).ravel() for s in spans]).mean() for k in (1, 2, 3)]
+    r = max(0.0, np.sqrt((d[1] + d[2]) / d[0] - 1) - 1)
+    for s in spans:
+        n, own = s.shape[1], s.var(axis=1, ddof=1)
+        v = np.mean([[r ** abs(i - j) for i in range(n)] for j in range(n)])
+        yield (own + own.mean()) / 2 / n * (n - 1) * v / (1 - v)
+
+
+def of_swing(spans):
+    """Squared errors of standard deviations, by the jackknife over years."""
+    for s in spans:
+        n = s.shape[1]
+        own = (n - 1) * np.var([np.delete(s, k, axis=1).std(axis=1, ddof=1) for k in range(n)], axis=0)
+        yield (own + own.mean()) / 2
+
+
 def test_swedens_means_and_errors_are_those_of_their_years(sweden):
     spans, years = sweden
     own = years["revenues"] / (years["revenues"] + years["grants"]) * 100
     covered = (years["revenues"] + years["grants"]) / years["expenditures"] * 100
     size = 100 * np.log(years["expenditures"])
-    by = [years["municipality"], years["last"]]
-    n = own.groupby(by).size().to_numpy()
-    keyed = spans.assign(code=spans["municipality"].astype(int)).set_index(["code", "year"])
-    for column, values in (("own_revenue_share", own), ("expenditure_covered", covered), ("expenditure_swing", size)):
-        apart = values - values.groupby(years["year"]).transform("mean")
-        variance = apart.groupby(by).var()
-        shrunk = (variance + variance.groupby("last").transform("mean")) / 2
-        swing = column == "expenditure_swing"
-        assert keyed[column].to_numpy() == pytest.approx(
-            (np.sqrt(variance) if swing else values.groupby(by).mean()).to_numpy()
-        )
-        wanted = np.sqrt(shrunk / (2 * (n - 1)) if swing else shrunk / n)
-        assert keyed[f"{column}_se"].to_numpy() == pytest.approx(wanted.to_numpy())
+    for column, series in (("own_revenue_share", own), ("expenditure_covered", covered), ("expenditure_swing", size)):
+        wide = years.assign(v=series).pivot(index="municipality", columns="year", values="v").to_numpy()
+        parts, swing = (wide[:, :4], wide[:, 4:]), column == "expenditure_swing"
+        apart = [s - s.mean(axis=0) for s in parts]
+        for last, whole, s, squared in zip(
+            (1982, 1987), parts, apart, (of_swing if swing else of_mean)(apart), strict=True
+        ):
+            rows = spans[spans["year"] == last].sort_values("municipality")
+            wanted = s.std(axis=1, ddof=1) if swing else whole.mean(axis=1)
+            assert rows[column].to_numpy() == pytest.approx(wanted)
+            kept = min(1.0, wanted.var(ddof=1) / squared.mean())  # chance is no more than all that is seen
+            assert (kept < 1) == (column == "expenditure_covered")
+            assert rows[f"{column}_se"].to_numpy() == pytest.approx(np.sqrt(squared * kept))
 
 
 def test_swedens_context_is_that_of_the_others_in_the_county(sweden):
@@ -356,8 +374,8 @@ def test_swedens_years_say_almost_nothing_of_who_covers_what_it_spends(sweden):
         c: 1 - (now[f"{c}_se"] ** 2).mean() / now[c].var()
         for c in ("own_revenue_share", "expenditure_covered", "expenditure_swing")
     }
-    assert {c: round(float(v), 2) for c, v in told.items()} == {
-        "own_revenue_share": 0.98, "expenditure_covered": 0.14, "expenditure_swing": 0.5,
+    assert {c: abs(round(float(v), 2)) for c, v in told.items()} == {
+        "own_revenue_share": 0.95, "expenditure_covered": 0.0, "expenditure_swing": 0.25,
     }  # fmt: skip
 
 

@@ -22,8 +22,15 @@ from scale_impact.benchmark.adjusting.shares import explained, left_out, shapley
 from scale_impact.benchmark.adjusting.shrinkage import Shrinkage, shrink
 from scale_impact.benchmark.adjusting.support import outside_support
 from scale_impact.benchmark.cities import Context, Floats, Ints
+from scale_impact.core.keys import Seed, checked
+from scale_impact.errors import UsageError
 
 __all__ = ["ContextAdjustment", "adjust"]
+
+Method = Literal["ridge", "additive", "peers"]
+
+USUAL = 10
+"""Peers of a city where no number is asked for."""
 
 EXACT: Mapping[str, int] = {"ridge": 6, "additive": 3, "peers": 4}
 """Up to so many context variables shares are exact means over all orders; above, what is lost without each."""
@@ -33,20 +40,21 @@ MOST: Mapping[str, int] = {"ridge": 20, "additive": 5, "peers": 1}
 """So often folds are dealt where cities are few."""
 
 
+@checked
 def adjust(
     context: Context,
     outcome: Floats,
     std_errors: Floats | None = None,
     *,
-    method: Literal["ridge", "additive", "peers"] = "ridge",
+    method: Method = "ridge",
     log: list[str] | None = None,
     size: str | None = None,
     folds: int = 10,
     repeats: int | None = None,
-    number: int = 10,
+    number: int | None = None,
     tails: Literal["together", "apart"] = "together",
     level: float = 0.95,
-    seed: int = 20251122,
+    seed: Seed = 20251122,
 ) -> ContextAdjustment:
     """Compare each city with what is expected of a city in its context.
 
@@ -67,13 +75,11 @@ def adjust(
     folds, repeats:
         Folds of cross-fitting and how often they are dealt anew (None: by the number of cities). ``peers`` needs neither.
     number:
-        How many peers.
+        How many peers; None: 10, or all others where there are fewer.
     tails:
         ``together``: intervals symmetric around what is expected; ``apart``: as much is left below as above, for skewed outcomes.
-    level:
-        Of all intervals.
-    seed:
-        Decides the folds, with the cities' names: the order of rows does not matter.
+    level, seed:
+        Of all intervals; decides the folds, with the cities' names: the order of rows does not matter.
 
     Raises
     ------
@@ -85,21 +91,30 @@ def adjust(
         Fewer than ten cities with outcome and context, an outcome or a context that does not vary.
     """
     taken = list(log or [])
-    y = np.asarray(outcome, dtype=float)
-    errors = None if std_errors is None else np.asarray(std_errors, dtype=float)
+    y = problems.numbers("the outcome", outcome)
+    errors = None if std_errors is None else problems.numbers("std_errors", std_errors)
     counts = {"folds": (folds, 3), "repeats": (repeats, 1), "number": (number, 2)}
     problems.refuse(context, y, errors, taken, size, level, counts)
     asked = Question.of(context, y, errors, taken, size)
     often = max(3, min(MOST[method], 6000 // len(asked.outcome))) if repeats is None else repeats
-    plan = Plan(method, min(folds, len(asked.outcome)), often, number, tails, level, seed)
+    peers = _peers(method, number, len(asked.outcome))
+    plan = Plan(method, min(folds, len(asked.outcome)), often, peers, tails, level, seed)
     return _answer(context, y, asked, plan)
+
+
+def _peers(method: Method, number: int | None, n: int) -> int:
+    """How many peers each of n cities has at most."""
+    if method == "peers" and number is not None and number > n - 1:
+        raise UsageError(f"number: {number} peers were asked for, and there are {n - 1} other cities. Ask for fewer.")
+    return min(USUAL, n - 1) if number is None else number
 
 
 def _answer(context: Context, outcome: Floats, asked: Question, plan: Plan) -> ContextAdjustment:
     found, lonely = _expect(asked, plan)
     able = ~np.isnan(found.value)
     why_not = {**asked.why_not, **{asked.context.labels[i]: why for i, why in lonely.items()}}
-    problems.refuse_few(asked.outcome[able], len(outcome))
+    problems.refuse_lonely({asked.context.labels[i]: why for i, why in lonely.items()}, len(asked.outcome))
+    problems.refuse_alike(asked.outcome[able])
     share = explained(asked.outcome[able], found.value[able], found.mean[able], plan.level)
     problems.refuse_too_good(*_best_share(asked, plan, share[0]))
     by_variable, kind = _shares(asked, plan, able, found.mean)

@@ -1,7 +1,8 @@
 """Change: has a city moved, by how much, through what, and do cities come closer together?
 
 Right for scores on the same fixed goalposts, with the same indicators and weights, in all periods. Errors of two periods are
-taken as independent unless ``error_correlation`` says otherwise. A change over time is not the effect of anything.
+taken as independent unless ``error_correlation`` says otherwise; errors that were made of the change itself cannot judge it. A
+change over time is not the effect of anything.
 
 Source: Barro and Sala-i-Martin (1992) and Quah (1993) on convergence; Vartia (1976) on parts of a change.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from scale_impact.benchmark.changing import comparable, periods
 from scale_impact.benchmark.changing.breaks import Break
 from scale_impact.benchmark.changing.catching_up import CatchingUp, To, catch_up
 from scale_impact.benchmark.changing.convergence import Convergence, converge
+from scale_impact.benchmark.changing.doubts import mostly_errors
 from scale_impact.benchmark.changing.errors import (
     adjusted,
     combined,
@@ -29,17 +31,19 @@ from scale_impact.benchmark.changing.errors import (
 )
 from scale_impact.benchmark.changing.parts import Index
 from scale_impact.benchmark.changing.words import all_words, city_words, notes
-from scale_impact.benchmark.cities import Criterion, Floats
+from scale_impact.benchmark.cities import Criterion, Floats, cities_shown
 from scale_impact.benchmark.scores import Scores
-from scale_impact.core.keys import Label
+from scale_impact.core.keys import Label, checked
 from scale_impact.core.words import nearest, number, some
 from scale_impact.errors import DesignError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Errors = Literal["independent", "from the change"]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Changes:
     """How N cities moved between two periods, in points of the common scale; more is better.
 
@@ -62,7 +66,8 @@ class Changes:
     everyone:
         The changes of all cities that have one, sorted; ``take`` keeps them.
     p_values, p_all:
-        Of no change, for a city alone, and counting that N cities are looked at (Holm); NaN where the error is 0 [N].
+        Of no change, for a city alone, and counting that N cities are looked at (Holm); NaN where the error is 0, and where errors
+        come from the change [N].
     dimensions, dimension_change, dimension_std_errors, dimension_low, dimension_high:
         Names [D], and the same of the dimensions [N, D].
     criteria:
@@ -77,6 +82,8 @@ class Changes:
         Indicators that were left out for a declared break.
     error_correlation, level:
         Of a city's errors in two periods; of the intervals.
+    errors:
+        Where the standard errors of the values come from.
     notes:
         What a reader has to know.
     """
@@ -110,7 +117,12 @@ class Changes:
     left_out: tuple[str, ...]
     error_correlation: float
     level: float
+    errors: Errors
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        cities = cities_shown(len(self.labels), self.why_not, "a change")
+        return f"Changes({cities}, {self.start} to {self.end})"
 
     def place(self, label: str) -> int:
         """Row of a city.
@@ -184,6 +196,7 @@ class Changes:
         return [*all_words(self), *self.convergence.sentences(), *(b.sentence for b in self.breaks), *self.notes]
 
 
+@checked
 def compare(
     scores: Mapping[Label, Scores],
     *,
@@ -192,6 +205,7 @@ def compare(
     breaks: Mapping[str, Label | list[Label]] | None = None,
     keep_broken: bool = False,
     error_correlation: float = 0.0,
+    errors: Errors = "independent",
     level: float = 0.95,
 ) -> Changes:
     """Changes of cities between two periods.
@@ -204,13 +218,14 @@ def compare(
     start, end:
         The periods compared; None: the first and the last.
     breaks:
-        By column, the period (or periods) from which on its definition is another.
+        By column, the period (or periods) in which its series breaks: it was defined, measured or coded anew.
     keep_broken:
         Whether indicators with such a break between start and end stay in the change; without it they are left out of all
         periods, and what is left of their dimension takes their weight.
     error_correlation:
-        Of the errors of one city's index in two periods: 0 where they come from different samples, above 0 where years
-        are pooled in overlapping windows or the same people are asked.
+        Of one city's errors in two periods: above 0 where years are pooled in overlapping windows or the same people are asked.
+    errors:
+        ``from the change`` where they were made of the differences between these periods: nothing is corrected or tested by them.
     level:
         Of the intervals.
 
@@ -225,7 +240,7 @@ def compare(
     if problems := list(comparable.problems(found)):
         raise DesignError(problems)
     names = tuple(found)
-    if problems := list(_option_problems(found, breaks, error_correlation, level)):
+    if problems := list(_option_problems(found, breaks, error_correlation, errors, level)):
         raise UsageError(problems)
     span = (
         0 if start is None else periods.place(start, names, "start"),
@@ -237,19 +252,26 @@ def compare(
         c: [periods.first_from(p, names, f"breaks: {c}") for p in (b if isinstance(b, list) else [b])]
         for c, b in (breaks or {}).items()
     }
-    known = [*series.declared(places, names, span, kept=keep_broken), *comparable.suspected(found, places)]
+    called = {c.column: c.name for c in next(iter(found.values())).cities.criteria}
+    known = [*series.declared(places, names, span, called, kept=keep_broken), *comparable.suspected(found, places)]
     left_out = tuple(dict.fromkeys(b.column for b in known if b.left_out))
     found, masked = comparable.aligned(_without(found, left_out), names[span[0]], names[span[1]])
-    return _compared(found, span, tuple(known), left_out, masked, error_correlation, level)
+    return _compared(found, span, tuple(known), left_out, masked, error_correlation, errors, level)
 
 
 def _option_problems(
-    scores: Mapping[str, Scores], breaks: Mapping[str, Label | list[Label]] | None, correlation: float, level: float
+    scores: Mapping[str, Scores],
+    breaks: Mapping[str, Label | list[Label]] | None,
+    correlation: float,
+    errors: str,
+    level: float,
 ) -> Iterator[str]:
     columns = [c.column for c in next(iter(scores.values())).cities.criteria]
     yield from (f"breaks: {c!r} is no indicator. {nearest(c, columns)}" for c in breaks or {} if c not in columns)
     if not -1 <= correlation < 1:
         yield f"error_correlation is {number(correlation)}. Give a number from -1 to below 1."
+    if errors != "independent" and correlation:
+        yield "error_correlation: nothing is corrected for errors from the change, so their correlation has no use. Leave it out."
     if not 0 < level < 1:
         yield f"level is {number(level)}. Give a share between 0 and 1, such as 0.95."
 
@@ -260,7 +282,7 @@ def _without(scores: Mapping[str, Scores], columns: Sequence[str]) -> dict[str, 
     criteria = next(iter(scores.values())).cities.criteria
     if not [c for c in criteria if c.column not in columns]:
         raise DesignError(
-            f"All indicators are defined anew between the periods ({some(columns)}): no change can be told. Compare periods on one side of the break."
+            f"The series of all indicators break between the periods ({some(columns)}): no change can be told. Compare periods on one side of the break."
         )
     return {period: comparable.without(found, columns) for period, found in scores.items()}
 
@@ -275,6 +297,7 @@ def _compared(
     left_out: tuple[str, ...],
     masked: int,
     correlation: float,
+    errors_from: Errors,
     level: float,
 ) -> Changes:
     names, labels = tuple(scores), comparable.all_labels(scores)
@@ -293,16 +316,17 @@ def _compared(
     change = path[:, span[1]] - path[:, span[0]]
     spread = combined(errors[:, span[0]], errors[:, span[1]], correlation)
     low, high = interval(change, spread, level)
-    p = p_values(change, spread)
+    circular = errors_from == "from the change"
+    p = np.full(len(change), np.nan) if circular else p_values(change, spread)
     shared = correlation * np.sqrt(measured[:, span[0]] * measured[:, span[1]])
     return Changes(
         everyone=np.sort(change[~np.isnan(change)]),
         periods=names, start=start, end=end, years=years, scores=scores, labels=labels, why_not=why_not,
         path=path, path_errors=errors, change=change, std_errors=spread, low=low, high=high, p_values=p, p_all=adjusted(p),
         **_dimensions(first, last, labels, correlation, level), **_parts(first, last, labels, why_not),
-        convergence=converge(path, measured, *span, years=years, level=level, covariance=shared),
-        breaks=known, left_out=left_out, error_correlation=correlation, level=level,
-        notes=tuple(notes(scores, labels, why_not, spread, masked, start, end)),
+        convergence=converge(path, measured, *span, years=years, level=level, covariance=shared, from_the_change=circular),
+        breaks=known, left_out=left_out, error_correlation=correlation, level=level, errors=errors_from,
+        notes=(*notes(scores, labels, why_not, spread, masked, start, end), *mostly_errors(first, last, (start, end), errors_from)),
     )  # fmt: skip
 
 

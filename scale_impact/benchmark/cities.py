@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.benchmark.scoring.quantities import of_period, period_problems, quantity_problems, values_of
-from scale_impact.core.words import counted, nearest, number, some
+from scale_impact.benchmark.scoring.columns import floats, misfit
+from scale_impact.benchmark.scoring.criteria import context_problems, criteria_problems
+from scale_impact.benchmark.scoring.quantities import (
+    constant,
+    known_periods,
+    of_period,
+    period_problems,
+    quantity_problems,
+    values_of,
+)
+from scale_impact.core.words import counted, nearest, number, some, within_sentence
 from scale_impact.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,6 +37,13 @@ Better = Literal["+", "-", "target"]
 
 LEAKS = 0.98
 """A context variable whose correlation with an indicator is this large, in values or in ranks, is taken for the indicator itself."""
+
+TELLING = 12
+"""Cities from which on a correlation of 0.98 is no chance: that of unrelated ranks is so large with a probability of 2e-7, that of
+unrelated normal values with 2e-8 (of 4 cities: 0.08 and 0.02)."""
+
+SAME_THING = 1 - 1e-9
+"""The correlation of values from which on a context variable of fewer cities is the indicator in another unit."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,7 @@ class ContextColumn:
     kind: Literal["number", "group"] = "number"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Context:
     """The situation of N cities, known without looking at what they achieve.
 
@@ -148,6 +164,10 @@ class Context:
     columns: tuple[ContextColumn, ...]
     frame: pd.DataFrame
 
+    def __repr__(self) -> str:
+        cities = counted(len(self.labels), "city", "cities")
+        return f"Context({cities}; {', '.join(c.column for c in self.columns) or 'no variables'})"
+
     @property
     def numbers(self) -> tuple[str, ...]:
         """Names of the columns that hold numbers."""
@@ -158,10 +178,24 @@ class Context:
         """Names of the columns of which only equality counts."""
         return tuple(c.column for c in self.columns if c.kind == "group")
 
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each column is called within a sentence."""
+        return {c.column: within_sentence(c.meaning) if c.meaning else c.column for c in self.columns}
+
     def values(self) -> Floats:
         """The numbers [N, P], as they are."""
         values: Floats = self.frame[list(self.numbers)].to_numpy(float)
         return values
+
+    def gaps(self) -> list[str]:
+        """Which columns are not known of how many cities, the emptiest first, in words."""
+        lacking = {c.column: int(self.frame[c.column].isna().sum()) for c in self.columns}
+        return [
+            f"{column} is not known of {'any city' if n == len(self.labels) else counted(n, 'city', 'cities')}"
+            for column, n in sorted(lacking.items(), key=lambda item: -item[1])
+            if n
+        ]
 
     def take(self, rows: Ints | Sequence[int]) -> Context:
         """The context of some cities, in the order given."""
@@ -169,7 +203,7 @@ class Context:
         return replace(self, labels=tuple(self.labels[k] for k in chosen), frame=self.frame.iloc[chosen])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cities:
     """N cities by K indicators, with their context.
 
@@ -196,6 +230,10 @@ class Cities:
     std_errors: Floats | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        cities, criteria = counted(len(self.labels), "city", "cities"), counted(len(self.criteria), "indicator")
+        return f"Cities({cities}, {criteria}, {counted(len(self.context.columns), 'context variable')})"
+
     @property
     def dimensions(self) -> tuple[str, ...]:
         """The dimensions, in the order in which they first occur."""
@@ -217,7 +255,7 @@ class Cities:
         *,
         city: str,
         criteria: Sequence[Criterion],
-        context: Sequence[ContextColumn] = (),
+        context: Sequence[ContextColumn | str] = (),
         std_errors: Mapping[str, str] | None = None,
         period: str | None = None,
         at: Any = None,
@@ -236,7 +274,7 @@ class Cities:
         criteria:
             What cities are judged by.
         context:
-            What cities are compared on; never what they are judged by.
+            What cities are compared on; never what they are judged by. A name alone is that of a column of numbers.
         std_errors:
             Column of a value's standard error, in the unit of the column, by the column of the value; others are taken as known
             exactly.
@@ -247,21 +285,33 @@ class Cities:
         Raises
         ------
         DataError
-            One city, a city twice, a column that is missing, no number or constant, a city without any value, context
-            that holds an indicator, a number to divide by of zero or below; all problems at once.
+            An indicator without a direction, goalposts against it, one city, a city twice, a column that is missing, no number
+            or constant, a city without any value, context that holds an indicator, a number to divide by of zero or below; all
+            problems at once.
         """
+        if problem := _no_table(frame):
+            raise DataError(problem)
         errors = dict(std_errors or {})
-        if problems := list(_missing_columns(frame, city, criteria, context, errors, period)):
+        if problems := [*criteria_problems(criteria, Criterion), *context_problems(context, ContextColumn)]:
             raise DataError(problems)
-        rows, made, notes = _one_row_each(frame, city, period, at, criteria, context, errors)
+        columns = tuple(ContextColumn(c) if isinstance(c, str) else c for c in context)
+        if problems := list(_missing_columns(frame, city, criteria, columns, errors, period)):
+            raise DataError(problems)
+        rows, made, notes = _one_row_each(frame, city, period, at, criteria, columns, errors)
         if problems := [*_city_problems(rows, city), *quantity_problems(rows, made, city)]:
             raise DataError(problems)
         labels = tuple(str(v) for v in rows[city])
         values, spread, said = values_of(rows, made, _std_errors(rows, criteria, errors) if errors else None)
-        found = Context(labels, tuple(context), _context_frame(rows, context))
+        found = Context(labels, columns, _context_frame(rows, columns))
         if problems := [*_value_problems(labels, criteria, values), *leaks(values, criteria, found)]:
             raise DataError(problems)
         return cls(labels, tuple(criteria), values, found, spread, (*notes, *said))
+
+
+def cities_shown(n: int, why_not: Mapping[str, str], lacking: str) -> str:
+    """How many cities a value is of, as it is printed, and how many of them have no answer."""
+    without = f", {len(why_not):,} of them without {lacking}" if why_not else ""
+    return f"{counted(n, 'city', 'cities')}{without}"
 
 
 def _one_row_each(
@@ -286,7 +336,7 @@ def _one_row_each(
         raise DataError(problems)
     pooled = {c.column: f"{c.exposure} of {c.column}, pooled" for c in criteria if c.exposure}
     made = [replace(c, exposure=pooled[c.column]) if c.exposure else c for c in criteria]
-    wanted = frame[period].dropna().max() if at is None else at
+    wanted = known_periods(frame[period])[-1] if at is None else at
     rows, notes = of_period(frame, city, period, wanted, criteria, pooled)
     return rows, made, notes
 
@@ -295,8 +345,7 @@ def _context_frame(frame: pd.DataFrame, context: Sequence[ContextColumn]) -> pd.
     """Numbers as floats, groups as texts (None where not known), rows numbered from 0."""
     import pandas as pd
 
-    found = {c.column: frame[c.column].to_numpy(float, na_value=np.nan) if c.kind == "number" else _texts(frame[c.column])
-             for c in context}  # fmt: skip
+    found = {c.column: floats(frame[c.column]) if c.kind == "number" else _texts(frame[c.column]) for c in context}
     return pd.DataFrame(found, index=range(len(frame)))
 
 
@@ -309,11 +358,19 @@ def _std_errors(frame: pd.DataFrame, criteria: Sequence[Criterion], columns: Map
     found = np.zeros((len(frame), len(criteria)))
     for k, criterion in enumerate(criteria):
         if criterion.column in columns:
-            found[:, k] = frame[columns[criterion.column]].to_numpy(float, na_value=np.nan)
+            found[:, k] = floats(frame[columns[criterion.column]])
     return found
 
 
 # ---- what is wrong with a table --------------------------------------------------------------------------
+
+
+def _no_table(frame: Any) -> str | None:
+    import pandas as pd
+
+    if isinstance(frame, pd.DataFrame):
+        return None
+    return f"frame: it is a {type(frame).__name__}. Give a table of pandas, such as pandas.DataFrame(...)."
 
 
 def _missing_columns(
@@ -335,6 +392,8 @@ def _missing_columns(
     for role, column in roles:
         if column not in known:
             yield f"{role}: the table has no column {column!r}. {nearest(column, known)}"
+        elif known.count(column) > 1:
+            yield f"{role}: the table has {known.count(column)} columns {column!r}. Give each column a name of its own."
     judged = [c.column for c in criteria]
     yield from (f"indicator: {c} stands here twice. Leave one out." for k, c in enumerate(judged) if c in judged[:k])
     yield from (
@@ -368,20 +427,22 @@ def _city_problems(frame: pd.DataFrame, city: str) -> Iterator[str]:
 def _number_problems(
     frame: pd.DataFrame, criteria: Sequence[Criterion], context: Sequence[ContextColumn], errors: Mapping[str, str]
 ) -> Iterator[str]:
-    import pandas as pd
-
-    columns = [c.column for c in criteria] + [c.column for c in context if c.kind == "number"] + list(errors.values())
+    numbers = [c.column for c in context if c.kind == "number"]
+    columns = [c.column for c in criteria] + numbers + list(errors.values())
     columns += [column for c in criteria for column in (c.per, c.exposure) if column]
-    for column in dict.fromkeys(columns):
-        wrong = pd.to_numeric(frame[column], errors="coerce").isna() & frame[column].notna()
-        if wrong.any():
-            yield f"{column}: {frame[column][wrong].iloc[0]!r} is no number ({counted(int(wrong.sum()), 'row')}). Write a number, or nothing."
-        elif np.isinf(frame[column].to_numpy(float, na_value=np.nan)).any():
+    said = {column: misfit(frame[column]) for column in columns}
+    for column, wrong in said.items():
+        if wrong is not None:
+            group = (
+                " A context of names, of which only equality counts, has the kind 'group'." if column in numbers else ""
+            )
+            yield f"{column}: {wrong}{group}"
+        elif np.isinf(floats(frame[column])).any():
             yield f"{column}: it holds an infinite value. Write a number, or nothing."
     for of, column in errors.items():
-        found = pd.to_numeric(frame[column], errors="coerce")
+        found = floats(frame[column]) if said[column] is None else np.empty(0)
         if (found < 0).any():
-            yield f"standard error of {of}: {column} is negative ({number(float(found.min()))}). Correct it."
+            yield f"standard error of {of}: {column} is negative ({number(float(np.nanmin(found)))}). Correct it."
 
 
 def _value_problems(labels: Sequence[str], criteria: Sequence[Criterion], values: Floats) -> Iterator[str]:
@@ -392,29 +453,39 @@ def _value_problems(labels: Sequence[str], criteria: Sequence[Criterion], values
         seen = values[known[:, k], k]
         if not len(seen):
             yield f"{criterion.column}: no city has a value. Leave the indicator out."
-        elif len(labels) > 1 and np.ptp(seen) == 0:
+        elif np.isinf(seen).any():
+            yield f"{criterion.column}: multiplied by {number(criterion.factor)} a value is beyond all numbers. Take another unit."
+        elif len(labels) > 1 and constant(seen):
             yield f"{criterion.column}: all cities have {number(float(seen[0]) + 0.0)}. It tells no city from another: leave the indicator out."
 
 
 def leaks(values: Floats, criteria: Sequence[Criterion], context: Context) -> Iterator[str]:
-    """Context that holds an indicator, in values or in ranks: adjusting for it would take away what is to be judged."""
-    from scipy.stats import rankdata
+    """Context that holds an indicator, in values or in ranks: adjusting for it would take away what is to be judged.
 
+    Of few cities only context that is an indicator in another unit is taken for it, as ranks of few agree by chance.
+    """
     for name, column in zip(context.numbers, context.values().T, strict=True):
         for k, criterion in enumerate(criteria):
             both = ~np.isnan(column) & ~np.isnan(values[:, k])
-            if both.sum() < 4:
-                continue
-            pairs = column[both], values[both, k]
-            found = max((_correlation(*p) for p in (pairs, (rankdata(pairs[0]), rankdata(pairs[1])))), key=abs)
-            if abs(found) >= LEAKS:
+            found = _likeness(column[both], values[both, k])
+            if abs(found) >= (LEAKS if both.sum() >= TELLING else SAME_THING):
                 yield (
                     f"context: {name} has the correlation {found:.3f} with the indicator {criterion.column}: it holds what is to be judged. "
                     "Leave it out of the context."
                 )
 
 
+def _likeness(a: Floats, b: Floats) -> float:
+    """The larger correlation, of values or of ranks; of few cities that of values, and 0 where any line would pass through them."""
+    from scipy.stats import rankdata
+
+    if len(a) >= TELLING:
+        return max(_correlation(a, b), _correlation(rankdata(a), rankdata(b)), key=abs)
+    return _correlation(a, b) if min(len(np.unique(a)), len(np.unique(b))) >= 4 else 0.0
+
+
 def _correlation(a: Floats, b: Floats) -> float:
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
+    if constant(a) or constant(b):
         return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
+    # on a common scale first, so that no square is beyond what a number can hold
+    return float(np.corrcoef(a / np.abs(a).max(), b / np.abs(b).max())[0, 1])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scale_impact.benchmark.rank_bands import RankBands
 from scale_impact.benchmark.ranking import given as forms
 from scale_impact.benchmark.ranking.places import NOT_HELD, counts_of_values, own_order, placed, ties
+from scale_impact.core.keys import checked
 from scale_impact.core.words import counted, some
 from scale_impact.errors import DataError, UsageError
 
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 
+@checked
 def bands_of_counts(
     labels: Sequence[str],
     counts: Any,

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scale_impact.benchmark.cities import Context
+from scale_impact.benchmark.cities import Context, cities_shown
 from scale_impact.benchmark.enveloping import doubt, words
-from scale_impact.benchmark.enveloping.asked import Asked, Average, Bounds, Hull, Method, option_problems
+from scale_impact.benchmark.enveloping.asked import Against, Asked, Average, Bounds, Hull, Method, option_problems
 from scale_impact.benchmark.enveloping.bandwidths import Kernel
 from scale_impact.benchmark.enveloping.held import hold
+from scale_impact.benchmark.enveloping.likely import Errors
+from scale_impact.core.keys import Seed, checked
 from scale_impact.core.one_thread import one_thread
-from scale_impact.core.words import nearest
+from scale_impact.core.words import counted, nearest
 from scale_impact.errors import DataError, DesignError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Frontier:
     """N cities and the best that they are held against.
 
@@ -51,7 +53,8 @@ class Frontier:
     index:
         [N]; NaN where ``why_not`` says why.
     low, high:
-        Interval of the index at ``level`` [N]; NaN where there is none, for the reason in ``why_not`` or ``notes``.
+        Interval of the index at ``level`` [N]; NaN where there is none, for the reason in ``why_not`` or ``notes``. Of benefit of
+        the doubt: of the index that the true values of these cities would give, or of that against the best possible (``against``).
     noise:
         Part of the index's error that comes from the finite number of draws [N]; 0 where nothing is drawn.
     weights, shares:
@@ -62,16 +65,21 @@ class Frontier:
     members, parts:
         Cities that define each city's target, the most important first, as rows, and their parts of it [N, R], which sum to
         1 over all; part 0 where there are fewer.
-    ratio:
-        Conditional over unconditional index [N], under ``conditional_order_m`` only. Above 1: cities in the same situation
-        reach less than cities do elsewhere, so that the context is unfavourable.
+    corrected:
+        The index that the true values would give, in the middle [N]; None where no errors of the values are given. The best of
+        many measured with errors look better than they are, so that it can lie off ``index``.
+    ratio, ratio_low, ratio_high:
+        Conditional over unconditional index [N] and its interval, under ``conditional_order_m`` only. Above 1: cities in the same
+        situation reach less than cities do elsewhere, so that the context is unfavourable.
+    context_p:
+        Chance of contexts that tell as much about what cities reach although they were dealt out by lot (permutation test).
     alike:
         As how many equally likely cities those are that a city is compared with [N], under ``conditional_order_m`` only.
     m, tried:
         Cities drawn, and the share of cities above 1 by each m that was tried to choose it.
     bandwidths:
         By context variable, in its unit (its logarithm where ``log`` says so); infinite where it says nothing and is left out.
-    level:
+    level, against:
         Of the intervals.
     why_not:
         Why a city has no index.
@@ -92,14 +100,23 @@ class Frontier:
     targets: Floats
     members: Ints
     parts: Floats
+    corrected: Floats | None = None
     ratio: Floats | None = None
+    ratio_low: Floats | None = None
+    ratio_high: Floats | None = None
+    context_p: float | None = None
     alike: Floats | None = None
     m: int | None = None
     tried: Mapping[int, float] = field(default_factory=dict)
     bandwidths: Mapping[str, float] = field(default_factory=dict)
     level: float = 0.95
+    against: Against = "these"
     why_not: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        cities = cities_shown(len(self.labels), self.why_not, "an index")
+        return f"Frontier({cities}, {counted(len(self.names), 'dimension')}; {self.method})"
 
     def row(self, label: str) -> int:
         """Where a city stands.
@@ -126,10 +143,13 @@ class Frontier:
         return words.sentences(self, self.row(label))
 
 
+@checked
 def envelop(
     values: Floats,
     context: Context,
     names: list[str],
+    value_draws: Floats | None = None,
+    filled_draws: Floats | None = None,
     *,
     method: Method = "benefit_of_the_doubt",
     lower: float | Mapping[str, float] = 0.0,
@@ -142,9 +162,10 @@ def envelop(
     log: list[str] | None = None,
     kernel: Kernel = "epanechnikov",
     bandwidths: Mapping[str, float] | None = None,
+    against: Against = "these",
     draws: int = 200,
     level: float = 0.95,
-    seed: int = 20251122,
+    seed: Seed = 20251122,
 ) -> Frontier:
     """Hold each city against the best that is reached.
 
@@ -154,20 +175,24 @@ def envelop(
         Scores by dimension, not negative, more is better [N, D]; a city with a missing one is left out, and said.
     context, names:
         The cities' names and context; names of the dimensions [D].
-    method:
-        Against all cities, against m drawn ones, or against m drawn among those in a like context.
+    value_draws, filled_draws:
+        Values drawn anew by their errors of measurement, and by what was filled in or shrunk before (None: no such) [B, N, D].
+    method, m:
+        Against all cities, against m drawn ones, or against m drawn among those in a like context; None: the smallest m of 10,
+        20, 40, ... of which twice as many bring less than 5 % of the cities below 1.
     lower, upper, bounds:
         Bounds of each dimension's share of a city's index (0 to 1) or of its weight, one number for all or one by name.
-    m:
-        Cities drawn; None: the smallest of 10, 20, 40, ... of which twice as many bring less than 5 % of the cities below 1.
     hull, average:
         Order-m by weights (``convex``) or by single cities (``free_disposal``, in closed form); whether the draws' distances
         (1 / index) are averaged, or their indices, which have no mean where a dimension is 0 in some cities.
     given, log, kernel, bandwidths:
         Context variables that count (None: all), those compared by their logarithm, and how likeness falls with the
         difference; bandwidths are cross-validated where none are given.
+    against:
+        Intervals of benefit of the doubt: against ``these`` cities, by errors of the values; or against the best that is
+        ``possible``, which hold only if cities are as frequent close to it as farther away.
     draws, level, seed:
-        Draws of order-m, or subsamples for the interval of benefit of the doubt (0: none); level of intervals.
+        Draws of order-m, and of values and subsamples for intervals of benefit of the doubt (0: none); level of intervals.
 
     Raises
     ------
@@ -175,13 +200,13 @@ def envelop(
         Options that do not fit; values that are negative or never complete; bounds that no weights can keep.
     """
     asked = Asked(
-        tuple(names), method, lower, upper, bounds, m, hull, average, given, log or [], kernel, bandwidths, draws, level, seed
+        tuple(names), method, lower, upper, bounds, m, hull, average, given, log or [], kernel, bandwidths, against, draws, level, seed
     )  # fmt: skip
-    return _enveloped(np.asarray(values, dtype=float), context, asked)
+    return _enveloped(np.asarray(values, dtype=float), context, asked, Errors(value_draws, filled_draws))
 
 
-def _enveloped(values: Floats, context: Context, asked: Asked) -> Frontier:
-    if problems := list(option_problems(asked, values, context)):
+def _enveloped(values: Floats, context: Context, asked: Asked, errors: Errors) -> Frontier:
+    if problems := list(option_problems(asked, values, context, errors)):
         raise UsageError(problems)
     known = values[~np.isnan(values).any(axis=1)]
     if not len(known):
@@ -192,11 +217,12 @@ def _enveloped(values: Floats, context: Context, asked: Asked) -> Frontier:
     if problems := list(doubt.limit_problems(known, limits, asked.names)):
         raise DesignError(problems)
     with one_thread(True):  # sums in one order: equal input gives equal bytes, whatever the number of threads
-        held = hold(values, context, asked, limits)
+        held = hold(values, context, asked, limits, errors)
     with np.errstate(divide="ignore", invalid="ignore"):
         targets = np.where(held.index[:, None] > 0, values / held.index[:, None], np.nan)
     notes = (*words.notes(values, held.index, asked, limits, held.m, held.tried), *held.notes)
     return Frontier(
-        context.labels, asked.names, asked.method, values, held.index, held.low, held.high, held.noise, held.weights, held.shares,
-        targets, held.members, held.parts, held.ratio, held.alike, held.m, held.tried, held.bandwidths, asked.level, held.why_not, notes,
+        context.labels, asked.names, asked.method, values, held.index, held.low, held.high, held.noise, held.weights, held.shares, targets,
+        held.members, held.parts, held.corrected, held.ratio, held.ratio_low, held.ratio_high, held.context_p, held.alike, held.m, held.tried,
+        held.bandwidths, asked.level, asked.against, held.why_not, notes,
     )  # fmt: skip

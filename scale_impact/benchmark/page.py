@@ -6,7 +6,7 @@ it is made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +14,9 @@ import numpy as np
 from scale_impact.benchmark.adjustment import ContextAdjustment
 from scale_impact.benchmark.change import Changes
 from scale_impact.benchmark.changing.words import points
-from scale_impact.benchmark.paging.beside import best, moved, situation, weights, whom
-from scale_impact.benchmark.paging.number import ahead_of_it, lifts, no_score
+from scale_impact.benchmark.paging.beside import best, for_its_situation, moved, situation, weights, whom
+from scale_impact.benchmark.paging.number import Beside, ahead_of_it, beside, lifts, no_score, strengths
+from scale_impact.benchmark.paging.sure import how_sure
 from scale_impact.benchmark.peers import Peers
 from scale_impact.benchmark.rank_bands import RankBands
 from scale_impact.benchmark.robustness import Robustness
@@ -58,42 +59,72 @@ def page(
     known = [*scores.cities.labels, *peers.context.labels]
     if label not in known:
         raise UsageError(f"There is no city {label!r}. {nearest(label, known)}")
-    scored = no_score(label, scores) is None
-    parts: list[tuple[str, Iterator[str]]] = [
-        ("", _place(label, scores, bands)),
-        ("What lifts it, and what lowers it", lifts(label, scores, peers)),
-        (
-            "What a city in its situation can be expected to reach",
-            situation(label, adjustment) if scored else iter(()),
-        ),
-        ("Whom it is compared with", whom(label, peers)),
-        ("Where its peers are ahead", ahead_of_it(label, scores, peers)),
-        ("How far the best are", best(label, frontier) if scored else iter(())),
-        ("How much the weights decide", weights(label, robustness) if scored else iter(())),
-        ("Has it moved?", moved(label, peers, changes)),
-        ("What its peers tried", iter([] if tried is None else _bulleted(tried.sentences()))),
-        ("What this page does not say", _limits(label, scores, peers)),
-    ]
     text = [f"# Why is {label} here?", ""]
-    for title, lines in parts:
+    for title, lines in _parts(label, scores, peers, adjustment, bands, frontier, robustness, changes, tried):
         if told := list(lines):
             text += [*([f"## {title}", ""] if title else []), *told, ""]
     return "\n".join(text).rstrip() + "\n"
 
 
+def _parts(
+    label: str,
+    scores: Scores,
+    peers: Peers,
+    adjustment: ContextAdjustment | None,
+    bands: RankBands | None,
+    frontier: Frontier | None,
+    robustness: Robustness | None,
+    changes: Changes | None,
+    tried: PeersTried | None,
+) -> Iterator[tuple[str, Iterable[str]]]:
+    """Titles and lines: first what an official needs, then each part of it; without a score what is known all the same."""
+    learned = [] if tried is None else _bulleted(tried.sentences())
+    if (why := no_score(label, scores)) is not None:
+        yield "", [f"**{label} has no place.** {why}"]
+        yield "Whom it is compared with", whom(label, peers, scored=False)
+        if changes is not None and label in changes.labels and label not in changes.why_not:
+            yield "Has it moved?", moved(label, peers, changes, float("nan"))
+        yield "What its peers tried", learned
+        yield "What this page does not say", _limits(label, scores, peers)
+        return
+    found, (rank, ranked, index) = beside(label, scores, peers), _place(label, scores)
+    yield "", _head(label, scores, bands, adjustment, found)
+    yield "What lifts it, and what lowers it", lifts(label, found)
+    yield "What a city in its situation can be expected to reach", situation(label, adjustment, rank, ranked)
+    yield "Whom it is compared with", whom(label, peers, scored=True)
+    yield "Where its peers are ahead", ahead_of_it(label, found, peers)
+    yield "How far the best are", best(label, frontier)
+    yield "How much the weights decide", weights(label, robustness)
+    yield "Has it moved?", moved(label, peers, changes, index)
+    yield "What its peers tried", learned
+    yield "What this page does not say", _limits(label, scores, peers)
+
+
 # ---- where it stands -------------------------------------------------------------------------------------
 
 
-def _place(label: str, scores: Scores, bands: RankBands | None) -> Iterator[str]:
-    if (why := no_score(label, scores)) is not None:
-        yield f"**{label} has no place.** {why}"
-        return
+def _place(label: str, scores: Scores) -> tuple[float, int, float]:
+    """Rank, of how many, and index of a city with a score."""
     row = scores.cities.labels.index(label)
-    index, n = float(scores.index[row]), int((~np.isnan(scores.index)).sum())
+    return float(scores.ranks[row]), int((~np.isnan(scores.index)).sum()), float(scores.index[row])
+
+
+def _head(
+    label: str, scores: Scores, bands: RankBands | None, adjustment: ContextAdjustment | None, found: Beside | None
+) -> Iterator[str]:
+    """The place, how sure it is, how it is for the situation, and what is strong and weak."""
+    rank, ranked, index = _place(label, scores)
+    middle = points(float(np.nanmedian(scores.index)))
+    yield f"**Rank {rank:.0f} of {ranked:,}.** Its index is {_of_scale(index, scores)}; the middle city has {middle}."
+    yield ""
     if bands is None or label not in bands.labels or label in bands.why_not:
-        yield f"**Rank {scores.ranks[row]:.0f} of {n:,}**, with an index of {_of_scale(index, scores)}. How sure that rank is was not asked."
-        return
-    yield f"{_band(label, bands)} Its index is {_of_scale(index, scores)}; the middle city has {points(float(np.nanmedian(scores.index)))}."
+        yield "- **How sure?** That was not asked."
+    else:
+        yield f"- **How sure?** {' '.join(how_sure(label, bands, scores.cities))}"
+    if (told := for_its_situation(label, adjustment)) is not None:
+        yield f"- **For its situation:** {told}"
+    against = "" if found is None else f", beside {found.whom}"
+    yield f"- **Strongest{against}:** {strengths(found)}"
 
 
 def _of_scale(index: float, scores: Scores) -> str:
@@ -103,22 +134,6 @@ def _of_scale(index: float, scores: Scores) -> str:
     ):
         return f"{points(index)} of 100 points"
     return f"{points(index)} points"
-
-
-def _band(label: str, bands: RankBands) -> str:
-    k = bands.labels.index(label)
-    rank, low, high = (int(v[k]) for v in (bands.rank, bands.low, bands.high))
-    head = f"**Rank {rank} of {bands.ranked:,}.**"
-    if not np.nansum(bands.std_errors) > 0:
-        return f"{head} How sure that rank is, is not known: the values come without errors."
-    alike = len(bands.alike(label))
-    told = (
-        f"It cannot be told from {counted(alike, 'other city', 'other cities')}."
-        if alike
-        else "It can be told from every other city."
-    )
-    between = f"its rank lies between {low} and {high}" if low < high else f"its rank is {low}"
-    return f"{head} With {100 * bands.level:g} % confidence {between}. {told}"
 
 
 def _bulleted(sentences: Sequence[str]) -> list[str]:
@@ -132,12 +147,13 @@ def _bulleted(sentences: Sequence[str]) -> list[str]:
 
 
 def _limits(label: str, scores: Scores, peers: Peers) -> Iterator[str]:
-    yield "- Why the city is as it is. Parts of a number are not causes, and a difference to peers is not the effect of anything."
+    if no_score(label, scores) is None:
+        yield "- Why the city is as it is. Parts of a number are not causes, and a difference to peers is not the effect of anything."
     counts = [f"{d} ({int((scores.tree.belongs == k).sum())})" for k, d in enumerate(scores.dimensions)]
     yield f"- Anything that was not looked at. Looked at: {counted(len(scores.cities.criteria), 'indicator')}, by dimension {', '.join(counts)}."
     if peers.context.columns:
         yield "- Whether peers differ in something else than the situation that was looked at."
     guessed = scores.records[(scores.records["city"] == label) & scores.records["before"].isna()]["column"]
-    if len(guessed):
+    if len(guessed) and no_score(label, scores) is None:
         names = {c.column: c.name for c in scores.cities.criteria}
-        yield f"- What the city really has in {some([within_sentence(names[c]) for c in guessed])}: not measured there, estimated from the rest."
+        yield f"- What the city really has in {some([within_sentence(names[c]) for c in guessed], 12)}: not measured there, estimated from the rest."

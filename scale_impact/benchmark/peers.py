@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scale_impact.benchmark.cities import Context, Floats, Ints
+from scale_impact.benchmark.cities import Context, Floats, Ints, cities_shown
 from scale_impact.benchmark.nearness import reasons, words
 from scale_impact.benchmark.nearness.moments import one_thread
 from scale_impact.benchmark.nearness.recipe import Method, Overlap, Recipe, wrong_context, wrong_options
 from scale_impact.benchmark.nearness.search import nearest
 from scale_impact.benchmark.nearness.setting import Setting, setting
 from scale_impact.benchmark.nearness.variables import Scale, wrong_values
+from scale_impact.core.keys import Count, Seed, checked
+from scale_impact.core.words import counted
 from scale_impact.core.words import nearest as nearest_name
 from scale_impact.errors import DesignError, UsageError
 
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
 
     from scale_impact.benchmark.nearness.stability import Stability
 
+USUAL = 10
+"""Peers of a city where no number is asked for."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Peers:
     """The peers of N cities.
 
@@ -72,6 +77,10 @@ class Peers:
     notes: tuple[str, ...]
     setting: Setting
 
+    def __repr__(self) -> str:
+        cities = cities_shown(len(self.context.labels), self.why_not, "peers")
+        return f"Peers({cities}, {counted(len(self.context.columns), 'context variable')}; {self.recipe.method})"
+
     @property
     def recipe(self) -> Recipe:
         """The options with which peers were sought."""
@@ -106,11 +115,12 @@ class Peers:
         row = self.row(label)
         shares = self.shares(label)
         columns = {c.column: c for c in self.context.columns}
+        spreads = self.context.frame[list(self.context.numbers)].astype(float).std(ddof=0).to_dict()
         rows = [
             {
                 "peer": self.context.labels[at], "distance": float(distance), "column": name, "share": float(shares[k, j]),
                 "own": self.context.frame[name].iloc[row], "value": self.context.frame[name].iloc[at],
-                "difference": words.difference(columns[name], self.context.frame[name].iloc[row], self.context.frame[name].iloc[at]),
+                "difference": words.difference(columns[name], self.context.frame[name].iloc[row], self.context.frame[name].iloc[at], spreads.get(name, 0.0)),
             }
             for k, (at, distance) in enumerate(zip(self.indices[row], self.distances[row], strict=True))
             for j, name in enumerate(self.setting.variables.names)
@@ -144,11 +154,12 @@ class Peers:
         return found
 
 
+@checked
 def find_peers(
     context: Context,
     *,
     method: Method = "mahalanobis",
-    number: int = 10,
+    number: Count | None = None,
     caliper: float | None = None,
     pairs: float = 0.1,
     same: list[str] | None = None,
@@ -158,19 +169,17 @@ def find_peers(
     overlap: Overlap = "shared",
     known: float = 0.5,
     group: list[str] | None = None,
-    seed: int = 20251122,
+    seed: Seed = 20251122,
 ) -> Peers:
     """The nearest cities of each city by context: what is known before anything is judged.
 
     Parameters
     ----------
     method, number:
-        ``mahalanobis``, ``gower`` or ``propensity`` (for ``group``); peers sought.
-    caliper:
+        ``mahalanobis``, ``gower`` or ``propensity`` (for ``group``); peers sought (None: 10, or all others where they are fewer).
+    caliper, pairs:
         Largest distance of a peer, in the distance's own unit (infinite: any city may be one). Without it the distance within which a
         share ``pairs`` of all pairs of cities lie; for the propensity 0.2 standard deviations of the logit.
-    pairs:
-        See ``caliper``.
     same:
         Group columns that must be equal; they are no part of the distance then.
     log:
@@ -194,8 +203,9 @@ def find_peers(
     DesignError
         Context that tells no city from another, logarithms of what is not positive, groups that are names, a group too small for a model.
     """
+    sought = max(1, min(USUAL, len(context.labels) - 1)) if number is None else number
     recipe = Recipe(
-        method, number, caliper, pairs, tuple(same or ()), tuple(log or ()), dict(weights or {}), scale, overlap, known,
+        method, sought, caliper, pairs, tuple(same or ()), tuple(log or ()), dict(weights or {}), scale, overlap, known,
         None if group is None else tuple(group), seed,
     )  # fmt: skip
     if problems := [*wrong_options(context, recipe)]:
@@ -206,7 +216,8 @@ def find_peers(
         return _collected(context, setting(context, recipe))
 
 
-def stability(peers: Peers, *, cities: list[str] | None = None, draws: int = 200, seed: int = 20251122) -> Stability:
+@checked
+def stability(peers: Peers, *, cities: list[str] | None = None, draws: int = 200, seed: Seed = 20251122) -> Stability:
     """How often a peer is a peer again with other cities as the measure of what is near, and with other variables.
 
     See ``nearness.stability``; ``cities``: labels (all where not given).

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge
 
-from scale_impact.benchmark.cities import Floats, Ints
+from scale_impact.benchmark.cities import Floats, Ints, cities_shown
 from scale_impact.benchmark.trying import verdicts
 from scale_impact.benchmark.trying.acceptability import Acceptability, Drawn, acceptability, confidence, winning
 from scale_impact.benchmark.trying.drawing import Of, Said, drawn_weights, words_of
@@ -24,7 +25,7 @@ from scale_impact.benchmark.trying.ranking import ranks_of_one
 from scale_impact.benchmark.trying.reversal import Reversal, reversal
 from scale_impact.benchmark.trying.values import anything_varies
 from scale_impact.core.check import Check
-from scale_impact.core.keys import Count, Share
+from scale_impact.core.keys import Count, Seed, Share, checked
 from scale_impact.core.one_thread import one_thread
 from scale_impact.core.words import nearest
 from scale_impact.errors import DesignError, UsageError
@@ -38,7 +39,7 @@ LEAST_DRAWS = 100
 """Fewer weight sets say nothing about the ends of a band."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Robustness:
     """How much the choices decide. Arrays of [N] cities are NaN where a city has no rank.
 
@@ -89,6 +90,10 @@ class Robustness:
     reversal: Reversal | None
     why_not: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        cities = cities_shown(len(self.rank), self.why_not, "a rank")
+        return f"Robustness({cities}; {self.acceptability.draws:,} weight sets)"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -159,6 +164,7 @@ class Robustness:
         return verdicts.checks(self)
 
 
+@checked
 def examine(
     scores: Scores,
     *,
@@ -173,10 +179,10 @@ def examine(
     choices: list[str] | None = None,
     alternatives: Mapping[str, list[str]] | None = None,
     design: Count = 1_024,
-    resamples: Count = 200,
+    resamples: Annotated[int, Ge(2)] = 200,
     leavers: int = 400,
     level: Share = 0.95,
-    seed: int = 20251122,
+    seed: Seed = 20251122,
 ) -> Robustness:
     """Ask how much the choices decide.
 
@@ -190,7 +196,7 @@ def examine(
     choices, alternatives, design, resamples, level:
         Whose shares are asked (None: weights, normaliser, missing, outliers, aggregation; [] for none) and what is tried of
         each beside the study's own; the base size of the design, a power of 2, which takes so many times (choices + 2)
-        evaluations; the bootstrap samples behind the intervals of the shares, and their level.
+        evaluations; the bootstrap samples (2 or more) behind the intervals of the shares, and their level.
     leavers:
         So many cities at most leave in turn (drawn at random where there are more); 0 leaves rank reversal out.
 

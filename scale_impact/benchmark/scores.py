@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from scale_impact.benchmark.cities import Cities, Floats, Ints
+from scale_impact.benchmark.cities import Cities, Floats, Ints, cities_shown
 from scale_impact.benchmark.scoring import tree as trees
 from scale_impact.benchmark.scoring.recipe import DimensionWeights, Mean, Missing, Normaliser, Outliers, Recipe, Weights
 from scale_impact.benchmark.scoring.reweighting import reweighted
 from scale_impact.benchmark.scoring.tree import Tree
+from scale_impact.core.keys import Seed, checked
 from scale_impact.core.one_thread import one_thread
 from scale_impact.core.words import counted, number
 from scale_impact.errors import UsageError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     """N cities by K indicators, D dimensions and the index; more is better in all scores.
 
@@ -82,6 +83,11 @@ class Scores:
     levels: Mapping[str, Floats]
     experts: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
     own_weights: Floats | None = None
+
+    def __repr__(self) -> str:
+        cities = cities_shown(len(self.cities.labels), self.why_not, "a score")
+        parts = f"{counted(len(self.cities.criteria), 'indicator')}, {counted(len(self.dimensions), 'dimension')}"
+        return f"Scores({cities}, {parts}; {self.recipe.normaliser})"
 
     @property
     def std_errors(self) -> Floats:
@@ -192,6 +198,7 @@ def _again_problems(weights: Floats, dimension_weights: Floats, tree: Tree) -> I
         yield "dimension_weights: all dimensions weigh nothing in a row. Weigh one."
 
 
+@checked
 def score(
     cities: Cities,
     *,
@@ -218,7 +225,7 @@ def score(
     aggregation: Mean = "arithmetic",
     across: Mean | None = None,
     draws: int = 500,
-    seed: int = 20251122,
+    seed: Seed = 20251122,
 ) -> Scores:
     """Scores of cities by indicator, dimension and index, with draws of the index; whatever the order of the rows.
 
@@ -241,8 +248,8 @@ def score(
 
     Raises
     ------
-    DesignError
-        Cities and options do not fit together; all problems at once, each with what to do.
+    UsageError, DesignError
+        Options that are none; cities and options that do not fit together; all problems at once, each with what to do.
     """
     recipe = Recipe(
         normaliser, None if scale is None else _pair("scale", scale), beyond, outliers, winsorise_most, skewness, kurtosis,

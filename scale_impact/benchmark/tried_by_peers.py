@@ -51,8 +51,8 @@ class Adoption:
         ``+`` where more is better, ``-`` where less is, anything else where neither is.
     reading:
         The effect in one sentence, as the evidence tells it; without it one is made from the numbers.
-    checks:
-        How many checks of the estimate ended in each verdict.
+    checks, failed:
+        How many checks of the estimate ended in each verdict, and the names of those that failed, as far as they are known.
     sample:
         Who was studied, and when.
     left_out:
@@ -81,6 +81,7 @@ class Adoption:
     left_out: Mapping[str, str] = field(default_factory=dict)
     by_city: Mapping[str, CityEffect] = field(default_factory=dict)
     why_not: str = ""
+    failed: Sequence[str] = ()
 
     def answer(self, label: str) -> Answer:
         """What the study knows of a city."""
@@ -163,7 +164,7 @@ CAVEAT = (
     "These are average effects over all cities that a study followed: not the effect in any one peer, and no forecast for this city. "
     "Peers were chosen for their situation, not because they tried something."
 )
-NOBODY = "None of these peers tried a measure within a study, so there is nothing to learn from them about it yet."
+NOBODY = "No study has followed a peer that tried it, so there is nothing to learn from them about it yet."
 
 COLUMNS = (
     "measure", "study", "outcome", "unit", "peers_tried", "peers_not", "peers_left_out", "peers_not_studied", "who", "own",
@@ -198,7 +199,7 @@ def tried_by_peers(peers: Peers, label: str, adoptions: Sequence[Adoption]) -> P
         raise DataError(problems)
     notes = tuple(_strangers(adoptions, peers.context.labels))
     if label in peers.why_not:
-        return PeersTried(label, (), (), f"{label} has no peers to learn from: {peers.why_not[label]}", notes)
+        return PeersTried(label, (), (), f"{label} has no peers to learn from. {peers.why_not[label]}", notes)
     if not adoptions:
         return PeersTried(
             label, tuple(peers.of(label)), (), "No study of a measure is named, so it is not known what peers tried."

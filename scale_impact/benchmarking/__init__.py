@@ -178,7 +178,10 @@ class Benchmark:
     @cached_property
     def frontier(self) -> Frontier | None:
         """How far each city is from the best."""
-        data = (self.scores.dimension_scores, self.cities.context, list(self.scores.dimensions))
+        from scale_impact.benchmark.enveloping.of_scores import dimension_draws
+
+        names, unsure = list(self.scores.dimensions), dimension_draws(self.scores)
+        data = (self.scores.dimension_scores, self.cities.context, names, *unsure)
         made: Frontier | None = self._answer("frontier", lambda: self._made("frontier", *data))
         return made
 

@@ -24,8 +24,10 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
+from scale_impact.core import keys
 from scale_impact.core.changes import KEY_BY_KEY, dotted, overlay, put, scalar_keys
 from scale_impact.core.settings import Choice, Settings, as_choice, describe
+from scale_impact.core.study_names import STEPS
 from scale_impact.core.words import nearest, plain
 
 MOST_RUNS = 10_000
@@ -34,7 +36,7 @@ MOST_RUNS = 10_000
 LONGEST_NAME = 80
 """Characters of a combination's name; longer ones end in a hash instead."""
 
-LISTS = ("covariates", "checks", "sample.without")
+LISTS = ("covariates", "checks", "sample.without", "benchmark.context")
 """Keys whose values on an axis are lists, taken whole."""
 
 OTHER_NAMES = {"estimator": "estimators", "outcome": "outcomes", "without": "sample.without"}
@@ -42,6 +44,12 @@ OTHER_NAMES = {"estimator": "estimators", "outcome": "outcomes", "without": "sam
 
 MAPPINGS = ("sample", "design", "treatment", "parameters")
 """Keys whose values on an axis are mappings."""
+
+OF_STEPS = tuple(f"benchmark.{step}" for step in STEPS)
+"""Steps of a benchmark: their values on an axis are mappings of options, or null for those that can be left out."""
+
+OF_CITIES = ("benchmark.city", "benchmark.names", "benchmark.at", "benchmark.before")
+"""Scalars of a benchmark."""
 
 NO_AXIS = ("title", "question", "template", "variants", "grid", "outcomes", "estimators")
 """Keys that are no choice of the analysis, or that have an axis of another name."""
@@ -178,7 +186,7 @@ def read_grid(raw: Mapping[str, Any], own: tuple[str, ...] = ()) -> Grid:
 def _axis(name: str, values: Any, raw: Mapping[str, Any], own: tuple[str, ...]) -> tuple[Axis | None, list[str]]:
     target = _target(name, raw, own)
     if target is None:
-        return None, [f"grid.{name}: there is no such axis. {nearest(name, _known(own))}"]
+        return None, [f"grid.{name}: there is no such axis. {nearest(name, _known(raw, own))}"]
     if not isinstance(values, list) or not values:
         return None, [f"grid.{name}: should be a list of the values to try: [a, b] (it is {values!r})."]
     if wrong := [p for k, v in enumerate(values) if (p := _misshapen(name, target, k, v)) is not None]:
@@ -195,14 +203,41 @@ def _target(name: str, raw: Mapping[str, Any], own: tuple[str, ...]) -> str | No
     if name in NO_AXIS or name.split(".")[0] in ("variants", "grid"):
         return None
     place = dotted(name, own)
-    if place in (*LISTS, *MAPPINGS) or place in scalar_keys().values():
+    if place.startswith("benchmark.") and not _is_of_benchmark(place, raw):
+        return None
+    if place in (*LISTS, *MAPPINGS, *OF_STEPS) or place in scalar_keys().values():
         return place
-    return place if "." in place and put(raw, place.split("."), None) is not None else None
+    return place if "." in place and (_is_option(place) or put(raw, place.split("."), None) is not None) else None
 
 
-def _known(own: tuple[str, ...]) -> list[str]:
-    scalars = [k for k in scalar_keys() if k not in NO_AXIS]
-    return [*OTHER_NAMES, "exclude", *LISTS, *MAPPINGS, *scalars, *own]
+def _is_of_benchmark(place: str, raw: Mapping[str, Any]) -> bool:
+    """Whether a study is a benchmark, and a place in it is one of its choices."""
+    chosen = place in (*OF_STEPS, *OF_CITIES) or _is_option(place) or overlaps(place, "benchmark.context")
+    return chosen and isinstance(raw.get("benchmark"), Mapping)
+
+
+def _is_option(place: str) -> bool:
+    """Whether a place is an option of a benchmark's step, or lies in one."""
+    head, _, rest = place.partition(".")
+    step, _, option = rest.partition(".")
+    return head == "benchmark" and step in STEPS and option.partition(".")[0] in _options(step)
+
+
+def _options(step: str) -> tuple[str, ...]:
+    return keys.options("benchmark", step, STEPS[step])
+
+
+def _known(raw: Mapping[str, Any], own: tuple[str, ...]) -> list[str]:
+    """Names that an axis can have."""
+    found = [*OTHER_NAMES, "exclude", *LISTS, *MAPPINGS, *(k for k in scalar_keys() if k not in NO_AXIS), *own]
+    if raw.get("benchmark") is None:
+        return [name for name in found if not dotted(name, own).startswith("benchmark.")]
+    return [
+        *found,
+        *OF_CITIES,
+        *OF_STEPS,
+        *(f"benchmark.{step}.{option}" for step in STEPS for option in _options(step)),
+    ]
 
 
 def _misshapen(name: str, target: str, k: int, value: Any) -> str | None:
@@ -211,7 +246,10 @@ def _misshapen(name: str, target: str, k: int, value: Any) -> str | None:
         return f"grid.{name}.{k}: should be a list, such as {name}: [[], [a, b]] (it is {value!r})."
     if name in MAPPINGS and not isinstance(value, Mapping):
         return f"grid.{name}.{k}: should be keys and values, such as {{}} for the study's own (it is {value!r})."
-    free = target in (*LISTS, *MAPPINGS, "estimators", "inference") or target.startswith("parameters.")
+    if target in OF_STEPS and not isinstance(value, Mapping | None):
+        return f"grid.{name}.{k}: should be options with values, such as {{}} for the study's own (it is {value!r})."
+    free = target in (*LISTS, *MAPPINGS, *OF_STEPS, "estimators", "inference") or target.startswith("parameters.")
+    free = free or _is_option(target)  # of what kind its values are, the step's function says
     if not free and isinstance(value, (list, Mapping)):
         return f"grid.{name}.{k}: should be a single value (it is {value!r})."
     return None
@@ -308,11 +346,28 @@ def _applied(raw: Mapping[str, Any], axis: str, value: Any, own: tuple[str, ...]
     if axis in KEY_BY_KEY and raw.get(axis) is not None:
         return overlay(raw, {axis: value})
     place = OTHER_NAMES.get(axis, dotted(axis, own))
-    head, _, rest = place.partition(".")
-    if head in KEY_BY_KEY and rest:
-        there = raw.get(head)
-        return {**raw, head: {**(there if isinstance(there, Mapping) else {}), rest: value}}
-    return {**raw, place: value} if not rest else put(raw, place.split("."), value) or raw
+    if place in OF_STEPS and isinstance(value, Mapping):
+        value = {**_mapping_at(raw, place), **value}
+    if place.split(".")[0] in KEY_BY_KEY:
+        laid: Mapping[str, Any] = _laid(raw, place.split("."), value)
+        return laid
+    return {**raw, place: value} if "." not in place else put(raw, place.split("."), value) or raw
+
+
+def _mapping_at(raw: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+    found: Any = raw
+    for key in place.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _laid(raw: Any, path: list[str], value: Any) -> Any:
+    """A copy of nested mappings and lists with what stands at a path replaced whole; keys that are not there are made."""
+    head, rest = path[0], path[1:]
+    if isinstance(raw, list) and head.isdecimal() and int(head) < len(raw):
+        return [_laid(part, rest, value) if k == int(head) and rest else part for k, part in enumerate(raw)]
+    there = raw if isinstance(raw, Mapping) else {}
+    return {**there, head: _laid(there.get(head), rest, value) if rest else value}
 
 
 def _outcome_first(outcomes: Any, column: Any) -> Any:

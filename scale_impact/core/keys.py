@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from datetime import date
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date, datetime
+from functools import cache, wraps
 from importlib import import_module
 from pkgutil import iter_modules
 from types import SimpleNamespace, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Lt
 
-from scale_impact.core.words import nearest
+from scale_impact.core.words import nearest, slip
 from scale_impact.errors import UsageError
 
 Share = Annotated[float, Gt(0), Lt(1)]
@@ -21,6 +21,9 @@ Share = Annotated[float, Gt(0), Lt(1)]
 
 Count = Annotated[int, Ge(1)]
 """An option that counts things, 1 or more."""
+
+Seed = Annotated[int, Ge(0)]
+"""An option that random draws begin with: the same seed, the same draws."""
 
 Column = Annotated[str, "column of the data"]
 """An option that names a column, which the source's card has to describe."""
@@ -101,14 +104,21 @@ def _is_marked(kind: Any, mark: str) -> bool:
 
 
 def _keyword_only(room: str, name: str, function: str) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(load(room, name, function)).parameters.values()
-    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return _only_by_keyword(load(room, name, function))
+
+
+def _only_by_keyword(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return {p.name: p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 
 def kinds(room: str, name: str, function: str) -> dict[str, Any]:
     """The kind of each option of a key; what the function takes beside options may be known to type checkers alone."""
-    found = load(room, name, function)
-    own = {p: kind for p, kind in found.__annotations__.items() if p in _keyword_only(room, name, function)}
+    return _kinds(load(room, name, function), _keyword_only(room, name, function))
+
+
+def _kinds(function: Callable[..., Any], options: Collection[str]) -> dict[str, Any]:
+    found = inspect.unwrap(function)
+    own = {p: kind for p, kind in found.__annotations__.items() if p in options}
     return get_type_hints(SimpleNamespace(__annotations__=own), found.__globals__, include_extras=True)
 
 
@@ -121,9 +131,64 @@ def unknown_options(room: str, name: str, function: str, given: Mapping[str, Any
 def wrong_options(room: str, name: str, function: str, given: Mapping[str, Any]) -> list[str]:
     """What is wrong with names and values of options that a file gives to a key."""
     problems = unknown_options(room, name, function, given) + missing_options(room, name, function, given)
-    hints = kinds(room, name, function)
     known = {o: v for o, v in given.items() if o in options(room, name, function)}
-    return problems + [f"{name}: {o} {p}" for o, v in known.items() if (p := _misfit(hints[o], v)) is not None]
+    return problems + [f"{name}: {p}" for p in misfits(load(room, name, function), known)]
+
+
+def misfits(function: Callable[..., Any], given: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the values of a function's options, by their type hints; what else is given is not looked at."""
+    parameters = inspect.signature(function).parameters.values()
+    words = {
+        p.name for p in parameters if str(p.annotation).startswith("Literal[")
+    }  # data may stand beside such a choice
+    hints = _kinds(function, {*_only_by_keyword(function), *words})
+    return [f"{o} {p}" for o, v in given.items() if o in hints and (p := _misfit(hints[o], v)) is not None]
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that refuses, when called, the options that a study file would refuse.
+
+    Python takes any word for a ``Literal``, and what is then computed is something else than what was asked. Tuples and arrays
+    stand for lists in a call, and numbers of numpy for those of Python.
+
+    Raises
+    ------
+    UsageError
+        From the call: options that the function does not take, or values that are not of their kind; all of them at once.
+    """
+    known = inspect.signature(function).parameters
+    name = function.__name__
+
+    @wraps(function)
+    def called(*data: P.args, **given: P.kwargs) -> R:
+        problems = [f"{name} takes no option {o!r}. {nearest(o, known)}" for o in given if o not in known]
+        problems += [f"{name}: {p}" for p in misfits(function, _by_name(known, data, given))]
+        if problems:
+            raise UsageError(problems)
+        return function(*data, **given)
+
+    return called
+
+
+def _by_name(names: Iterable[str], data: Iterable[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given to a call, by name; of what is given by its place only words, as the rest is data."""
+    words = {n: v for n, v in zip(names, data, strict=False) if isinstance(v, str)}
+    return words | {o: _as_written(v) for o, v in given.items()}
+
+
+def _as_written(value: Any) -> Any:
+    """A value of a call as it would come from a file: lists, mappings, numbers and dates of Python."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {_as_written(k): _as_written(v) for k, v in value.items()}
+    if isinstance(value, datetime):
+        return value.date()
+    return [_as_written(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 INFERENCE = ("analytic", "auto")
@@ -151,17 +216,35 @@ def _misfit(kind: Any, value: Any) -> str | None:
     """Why a value is not of a kind, in words; None where it is."""
     from pydantic import ValidationError
 
+    if _holds_nan(value):  # it is below and above nothing, so that it would pass all bounds or none
+        return f"is {value!r}: nan is no number."
     try:
         _adapter(kind).validate_python(value, strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
         bound = next((e for e in found if e["type"] in BOUNDS), None)
         if bound is None and (_has_choice(kind) or found[0]["type"] in NO_LIST):
-            return f"is {value!r}: it should be {_wanted(kind)}."
+            return f"is {value!r}: it should be {_wanted(kind)}.{_meant(kind, value)}"
         what = (bound or found[0])["msg"].replace(" after validation", "")
         _, should, rest = what.partition("should ")
-        return f"is {value!r}: it {should}{rest}." if should else f"is {value!r}: {what[:1].lower()}{what[1:]}."
+        return (
+            f"is {value!r}: it {should}{rest}.{_meant(kind, value)}"
+            if should
+            else f"is {value!r}: {what[:1].lower()}{what[1:]}."
+        )
     return None
+
+
+def _holds_nan(value: Any) -> bool:
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return (isinstance(value, float) and value != value) or any(map(_holds_nan, parts))
+
+
+def _meant(kind: Any, value: Any) -> str:
+    """Which of the words that a value may be was probably meant; nothing where none is near."""
+    words = [str(w) for k in _branches(kind) if get_origin(k) is Literal for w in get_args(k)]
+    near = slip(value, words, alike=0.6) if isinstance(value, str) else None
+    return "" if near is None else f" Did you mean {near!r}?"
 
 
 BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long")

@@ -11,7 +11,7 @@ from typing import Any
 from scale_impact.core import keys
 from scale_impact.core.catalogue.indicator import load_indicators
 from scale_impact.core.changes import scalar_keys
-from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OTHER_NAMES
+from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OF_STEPS, OTHER_NAMES
 from scale_impact.core.parameters import Parameter, declared
 from scale_impact.core.project import Project
 from scale_impact.core.settings import FOLDER_NAME, BenchmarkChoices, ContextChoice, Settings
@@ -192,8 +192,10 @@ def _of_kind(kind: Any) -> Schema:
 def _benchmark(found: Schema) -> Schema:
     """The keys of a benchmark, its steps with the options of their functions."""
     whole = _record(BenchmarkChoices)
+    own = whole["properties"]
     steps = {
-        step: {**_options("benchmark", step, function), "description": whole["properties"][step]["description"]}
+        step: {**_options("benchmark", step, function), "description": own[step]["description"]}
+        | ({"type": ["object", "null"]} if "anyOf" in own[step] else {})
         for step, function in STEPS.items()
     }
     context = whole["properties"]["context"]
@@ -228,7 +230,8 @@ def _variants(properties: Schema) -> Schema:
 def _grid(properties: Schema) -> Schema:
     """Axes: each a list of what its key may be."""
     axes = {"estimator": properties["estimators"]["items"], "outcome": {"type": "string"}}
-    axes |= {name: _at(properties, name) for name in (*LISTS, *MAPPINGS)}
+    axes |= {name: _at(properties, name) for name in (*LISTS, *MAPPINGS, *OF_STEPS)}
+    axes |= {f"{step}.{option}": kind for step in OF_STEPS for option, kind in axes[step]["properties"].items()}
     axes["without"] = axes["sample.without"]
     for short, place in scalar_keys().items():
         axes |= {name: _at(properties, place) for name in (short, place) if name not in NO_AXIS}

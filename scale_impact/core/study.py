@@ -11,6 +11,7 @@ from typing import Any
 from scale_impact.core.catalogue.indicator import Indicator, load_indicators
 from scale_impact.core.changes import dotted, overlay, scalar_keys, set_scalar
 from scale_impact.core.grid import Combination, Grid, apply, overlaps, own_values, read_grid, value_problems
+from scale_impact.core.other_study import OtherStudy
 from scale_impact.core.parameters import Parameter, declared, given_problems
 from scale_impact.core.project import Project, study_folder
 from scale_impact.core.settings import Choice, DesignChoices, Outcome, Sample, Settings, Treatment, describe
@@ -24,7 +25,7 @@ from scale_impact.core.study_names import (
     unit_problems,
     unknown_names,
 )
-from scale_impact.core.template import Template, read_template
+from scale_impact.core.template import Template
 from scale_impact.core.words import nearest
 from scale_impact.core.yaml_file import read_yaml, validate
 from scale_impact.errors import StudyError
@@ -182,17 +183,7 @@ class StudyFile:
 
     def _template(self, keys: Mapping[str, Any]) -> Template | None:
         """The template; None where it is missing or broken, which is said elsewhere."""
-        name = keys.get("template")
-        if not isinstance(name, str) or name not in self.holdings.templates:
-            return None
-        found: Template | None = self.holdings.once(("template", name), lambda: self._read_template(name))
-        return found
-
-    def _read_template(self, name: str) -> Template | None:
-        try:
-            return read_template(self.holdings.project.template(name))
-        except StudyError:
-            return None
+        return self.holdings.template(keys.get("template"))
 
     # ---- its studies ------------------------------------------------------------------------
 
@@ -218,7 +209,7 @@ class StudyFile:
         problems = [*problems, *self._ambiguous]
         settings, wrong = self._settings(keys, alone=variant is None)
         settings = None if settings is None else by_key(self.holdings, settings)
-        problems = [*problems, *of_another_kind(keys), *wrong, *unknown_names(self.holdings, keys)]
+        problems = [*problems, *of_another_kind(keys), *wrong, *unknown_names(self.holdings, keys, self.folder.name)]
         problems += contradictions(settings) if settings is not None else []
         problems += self._parameter_problems(keys)
         problems += self._grid_problems(keys) if grid else []
@@ -246,7 +237,7 @@ class StudyFile:
     def _grid_problems(self, keys: Mapping[str, Any]) -> list[str]:
         def judge(raw: Mapping[str, Any]) -> list[str]:
             wrong = self._settings(raw, alone=False)[1]
-            return [*wrong, *self._parameter_problems(raw), *unknown_names(self.holdings, raw)]
+            return [*wrong, *self._parameter_problems(raw), *unknown_names(self.holdings, raw, self.folder.name)]
 
         if len(self.names) < len(self._named):
             return ["variants: with the grid, two runs would have the same name. Call a variant differently."]
@@ -331,10 +322,10 @@ class Study:
         return self.project.measure(self.settings.measure) if self.settings.measure else None
 
     @property
-    def others(self) -> dict[str, tuple[Path, ...]]:
-        """Studies whose results it reads, by slug, each with the files that it reads of them."""
+    def others(self) -> dict[str, OtherStudy]:
+        """Studies whose results it reads, by slug."""
         chosen = self.settings.benchmark
-        return {} if chosen is None else {slug: _published(self.project.studies / slug) for slug in chosen.measures}
+        return {} if chosen is None else {slug: OtherStudy(self.project, slug) for slug in chosen.measures}
 
     def unit_of(self, outcome: Outcome) -> str:
         """The unit of effects on an outcome."""
@@ -371,13 +362,6 @@ class Study:
         keys = apply(self._own, combination.choices, file._own_names(self._own))
         found = file._judged(keys, name, [], _where(file.folder, name))
         return replace(found, combination=combination, _own=self._own)
-
-
-def _published(folder: Path) -> tuple[Path, ...]:
-    """What a study plans and what it has published."""
-    names = ("checks.jsonl", "estimates.jsonl", "units.jsonl")
-    results = sorted(p for name in names for p in folder.glob(f"results/**/{name}"))
-    return (folder / "study.yaml", *results)
 
 
 def _joined(variant: str | None, combination: str) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from scale_impact.core import keys
 from scale_impact.core.catalogue.indicator import Indicator, find, load_indicators, nearest_indicator
 from scale_impact.core.catalogue.measure import load_measure, measure_problems
+from scale_impact.core.other_study import OtherStudy
 from scale_impact.core.project import Project
 from scale_impact.core.settings import Choice, Outcome, Settings, as_choice, describe
 from scale_impact.core.source import Source, load_source
+from scale_impact.core.template import Template, read_template
 from scale_impact.core.words import nearest
+from scale_impact.core.yaml_file import read_yaml
 from scale_impact.errors import DesignError, ScaleImpactError, StudyError
 
 WRITE = {
@@ -69,6 +73,19 @@ class Holdings:
         except StudyError as error:
             return error
 
+    def template(self, name: Any) -> Template | None:
+        """A template; None where it is missing or broken, which is said elsewhere."""
+        if not isinstance(name, str) or name not in self.templates:
+            return None
+        found = self.once(("template", name), lambda: self._card(read_template, "template", name))
+        return None if isinstance(found, ScaleImpactError) else found
+
+    def is_benchmark(self, slug: str) -> bool:
+        """Whether a study compares cities."""
+        path = self.project.studies / slug / "study.yaml"
+        found: bool = self.once(("study", slug), lambda: read_yaml(path)[0].get("benchmark") is not None)
+        return found
+
     def source(self, name: Any) -> Source | ScaleImpactError | None:
         """The card of a source, or what is wrong with it; None where there is no such source."""
         if not isinstance(name, str) or name not in self.sources:
@@ -118,8 +135,8 @@ def of_another_kind(raw: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def unknown_names(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
-    """What the study names and the project does not have."""
+def unknown_names(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
+    """What the study of a slug names and the project does not have, or has as something else."""
     problems = []
     for key, known in (
         ("template", holdings.templates),
@@ -131,24 +148,36 @@ def unknown_names(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
             problems.append(f"{key}: there is no {key} {name!r}. {nearest(name, known)} {WRITE[key].format(name)}")
     if (wrong := holdings.measure_problem(raw.get("measure"))) is not None:
         problems.append(f"measure: {wrong}")
-    problems += _column_problems(holdings, raw) + _indicator_problems(holdings, raw)
+    problems += _template_problems(holdings, raw) + _column_problems(holdings, raw) + _indicator_problems(holdings, raw)
     for room in FUNCTIONS:
         problems += [
             f"{room}.{k}{p}" for k, item in enumerate(_items(raw, room)) for p in _of_choice(holdings, room, item)
         ]
-    return problems + _inference_problems(raw) + _benchmark_problems(holdings, raw)
+    return problems + _inference_problems(raw) + _benchmark_problems(holdings, raw, slug)
 
 
-def _benchmark_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
+def _template_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
+    """A template of the other kind: one that compares cities for a measure, or one that estimates effects for a benchmark."""
+    name, template = raw.get("template"), holdings.template(raw.get("template"))
+    if template is None:
+        return []
+    if raw.get("benchmark") is not None and not template.compares_cities:
+        return [f"template: {name} compares no cities, and the study has the key `benchmark`. Use the template benchmark, or call "
+                f"session.benchmark() in a cell of notebooks/{name}.ipynb."]  # fmt: skip
+    if raw.get("benchmark") is None and not template.evaluates_measures:
+        return [f"template: {name} compares cities, and the study has no key `benchmark`. Add the key (docs/benchmark.md), or use a template "
+                "that estimates effects, such as staggered_did."]  # fmt: skip
+    return []
+
+
+def _benchmark_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
     """Unknown studies and options of a benchmark."""
     chosen = raw.get("benchmark")
     if not isinstance(chosen, Mapping):
         return []
-    studies, measures = holdings.project.keys("studies"), chosen.get("measures")
+    named = [(k, name) for k, name in enumerate(_items(chosen, "measures")) if isinstance(name, str)]
     problems = [
-        f"benchmark.measures.{k}: there is no study {name!r}. {nearest(name, studies)}"
-        for k, name in enumerate(measures if isinstance(measures, list) else [])
-        if isinstance(name, str) and name not in studies
+        f"benchmark.measures.{k}: {p}" for k, name in named if (p := _no_study_of_a_measure(holdings, name, slug))
     ]
     given = {step: options for step in STEPS if isinstance(options := chosen.get(step), Mapping)}
     return problems + [
@@ -156,6 +185,18 @@ def _benchmark_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]
         for step, options in given.items()
         for p in keys.wrong_options("benchmark", step, STEPS[step], options)
     ]
+
+
+def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str) -> str:
+    """Why a name is none of a study of a measure; empty where it is. Published results are enough: a crate holds no more of it."""
+    what = "Name studies of measures: what they found is read."
+    if name == slug:
+        return f"{name!r} is this study itself. {what}"
+    studies = holdings.project.keys("studies")
+    if name not in studies:
+        there = name and Path(name).name == name and OtherStudy(holdings.project, name).run is not None
+        return "" if there else f"there is no study {name!r}. {nearest(name, studies)}"
+    return f"{name!r} is a benchmark. {what}" if holdings.is_benchmark(name) else ""
 
 
 def _items(raw: Mapping[str, Any], key: str) -> list[Any]:
@@ -294,6 +335,7 @@ def contradictions(settings: Settings) -> list[str]:
         "estimators": [describe(c) for c in settings.estimators],
         "checks": [describe(c) for c in settings.checks],
         "sample.without": [str(u) for u in settings.sample.without],
+        "benchmark.measures": [] if settings.benchmark is None else settings.benchmark.measures,
     }
     problems = [
         f"{key}.{k}: {name} stands here twice. Leave one out."

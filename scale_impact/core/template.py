@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from scale_impact.errors import StudyError
+
+OF_CITIES = ("benchmark", "why_here")
+"""What a template calls of its session to compare cities."""
+
+OF_MEASURES = ("estimate", "estimates", "design", "panel", "specifications", "pilot_design", "power_analysis")
+"""What it calls to evaluate a measure, or to plan for one."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,21 @@ class Template:
     code: tuple[str, ...]
     parameters: str
     whole_grid: bool = False
+
+    @property
+    def compares_cities(self) -> bool:
+        """Whether it can evaluate a benchmark."""
+        return not self._calls.isdisjoint(OF_CITIES)
+
+    @property
+    def evaluates_measures(self) -> bool:
+        """Whether it can evaluate the study of a measure; what calls nothing of either kind may do so elsewhere."""
+        return not self.compares_cities or not self._calls.isdisjoint(OF_MEASURES)
+
+    @cached_property
+    def _calls(self) -> frozenset[str]:
+        """Names of the methods that its cells call."""
+        return frozenset(name for source in self.code for name in _called(source))
 
 
 def read_template(path: Path) -> Template:
@@ -68,3 +92,15 @@ def _parsed(name: str, text: str) -> Template:
 def _whole_grid(metadata: Any) -> bool:
     own = metadata.get("scale_impact") if isinstance(metadata, dict) else None
     return isinstance(own, dict) and own.get("grid") == "whole"
+
+
+def _called(source: str) -> Iterator[str]:
+    """Names of methods that a cell calls; of one that is no plain Python, whatever looks like a call."""
+    try:
+        tree = ast.parse("\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))))
+    except SyntaxError:
+        yield from re.findall(r"\.(\w+)\s*\(", source)
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr

@@ -5,8 +5,9 @@ A benchmark tells a city what its peers tried. Nothing is estimated for that: th
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,29 @@ from scale_impact.benchmark.tried_by_peers import Adoption, CityEffect
 from scale_impact.core.catalogue.indicator import load_indicators
 from scale_impact.core.catalogue.measure import load_measure
 from scale_impact.core.evidence import NOTICED, RANKED
+from scale_impact.core.other_study import ROWS, OtherStudy
 from scale_impact.core.project import Project
 from scale_impact.core.words import counted, nearest
 from scale_impact.errors import DesignError
-from scale_impact.evidence.reading import in_words
-from scale_impact.evidence.store import read_rows
+from scale_impact.evidence.reading import in_plain_words
 
 Rows = list[dict[str, Any]]
+
+TEXT, TEXT_OR_NONE = (str,), (str, type(None))
+NUMBER, NUMBER_OR_NONE = (int, float), (int, float, type(None))
+
+FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    "units": {"unit": TEXT, "first_treated": TEXT_OR_NONE},
+    "estimates": {
+        **dict.fromkeys(("kind", "label", "outcome", "estimator", "estimand", "outcome_unit", "direction"), TEXT),
+        **dict.fromkeys(("measure", "indicator", "inference"), TEXT_OR_NONE),
+        **dict.fromkeys(("estimate", "ci_low", "ci_high", "p_value"), NUMBER_OR_NONE), "level": NUMBER,
+    },
+    "checks": {"check": TEXT, "verdict": TEXT, "outcome": TEXT},
+}  # fmt: skip
+"""What is read of each row, and of which kind it is."""
+
+MAY_BE_EMPTY = ("checks",)
 
 
 def adoptions_of(project: Project, slug: str, names: Mapping[str, str]) -> list[Adoption]:
@@ -38,27 +55,74 @@ def adoptions_of(project: Project, slug: str, names: Mapping[str, str]) -> list[
     Raises
     ------
     DesignError
-        The study has no results, or none that say who was treated since when.
+        The study has no results, none that say who was treated since when or with what effect, or results that are not whole.
     """
-    folder = project.studies / slug
-    run = next((path.parent for path in sorted(folder.glob("results/**/units.jsonl"))), None)
+    run = OtherStudy(project, slug).run
     if run is None:
         raise DesignError(
             f"benchmark.measures: study {slug} has published nobody by name who was treated (results/units.jsonl). "
             f"Run it first: scale-impact run {slug}. Or name a study that follows cities over time."
         )
-    units = [row["unit"] for row in read_rows(run / "units.jsonl")]
+    read = _whole(project, slug, run)
+    units = [row["unit"] for row in read["units"]]
     if not set(units) & set(names):
         first = units[0]
         raise DesignError(
             f"benchmark.measures: no unit of study {slug} (such as {first!r}) is a city of this benchmark. {nearest(first, names)} "
             "Both have to write a city alike: leave the study out, or give the benchmark the same codes as unit."
         )
-    return list(_of_run(project, slug, run, names))
+    found = list(_of_run(project, slug, run, read, names))
+    if not found:
+        raise DesignError(
+            f"benchmark.measures: study {slug} has published no effect of a measure ({project.relative(run)}/estimates.jsonl). Leave it out, or "
+            "name a study that estimates one."
+        )
+    return found
 
 
-def _of_run(project: Project, slug: str, run: Path, names: Mapping[str, str]) -> Iterable[Adoption]:
-    units, rows, checks = (read_rows(run / f"{name}.jsonl") for name in ("units", "estimates", "checks"))
+def _whole(project: Project, slug: str, run: Path) -> dict[str, Rows]:
+    """The rows of a run by file; refused where one is missing or broken, all that is wrong at once."""
+    found: dict[str, Rows] = {}
+    problems: list[str] = []
+    for name in ROWS:
+        path = run / f"{name}.jsonl"
+        try:
+            found[name] = list(_rows(path, name))
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            problems.append(
+                f"benchmark.measures: {project.relative(path)} of study {slug} is not whole: {why or error}. Run it again: scale-impact run {slug}."
+            )
+    if problems:
+        raise DesignError(problems)
+    return found
+
+
+def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    """Rows of a file; ValueError with the line and what is wrong with it."""
+    lines = [(k, line) for k, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if line]
+    if not lines and name not in MAY_BE_EMPTY:
+        raise ValueError("it has no row")
+    for k, line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise ValueError(f"line {k} is cut off or no JSON") from None
+        if wrong := _misfits(row, FIELDS[name]):
+            raise ValueError(f"line {k} has no {' and no '.join(wrong)} of the kind that a run writes")
+        yield row
+
+
+def _misfits(row: Any, fields: Mapping[str, tuple[type, ...]]) -> list[str]:
+    """Fields that a row does not have, or not of their kind."""
+    there = row if isinstance(row, dict) else {}
+    return [name for name, kinds in fields.items() if name not in there or not isinstance(there[name], kinds)]
+
+
+def _of_run(
+    project: Project, slug: str, run: Path, read: Mapping[str, Rows], names: Mapping[str, str]
+) -> Iterable[Adoption]:
+    units, rows, checks = (read[name] for name in ("units", "estimates", "checks"))
     shown = {row["unit"]: names.get(row["unit"], row["unit"]) for row in units}
     since = {shown[row["unit"]]: row["first_treated"] for row in units}
     for row in _answers(rows):
@@ -75,10 +139,11 @@ def _of_run(project: Project, slug: str, run: Path, names: Mapping[str, str]) ->
             row["level"],
             row["p_value"],
             direction=str(row["direction"]),
-            reading=in_words(row, _name(project, row)),
+            reading=in_plain_words(row, _name(project, row)),
             checks=Counter(c["verdict"] for c in checks if c["outcome"] == row["outcome"]),
             sample=_sample(run, units),
             by_city=_by_city(rows, row, shown),
+            failed=tuple(c["check"] for c in checks if c["outcome"] == row["outcome"] and c["verdict"] == "fail"),
             why_not="" if row["estimate"] is not None else str(row["inference"] or "the study gives no reason"),
         )
 

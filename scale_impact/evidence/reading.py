@@ -28,6 +28,24 @@ def in_words(row: dict[str, Any], name: str) -> str:
     return f"{size}, {row['level'] * 100:g} % interval {low} to {high}: {sure}."
 
 
+def in_plain_words(row: dict[str, Any], name: str) -> str:
+    """One sentence on an effect for those who decide: three digits, and whether chance may have done it."""
+    if row["estimate"] is None:
+        return "No estimate."
+    rounded = row if is_log(row) else {**row, **{k: _three(row[k]) for k in ("estimate", "ci_low", "ci_high")}}
+    size = _size(rounded, name)
+    if row["ci_low"] is None or row["ci_high"] is None:
+        return f"{size}; how sure that is, is not known."
+    low, high = (_amount(rounded, rounded[k]).split(" ")[0] for k in ("ci_low", "ci_high"))
+    sure = "more than chance, taken by itself" if row["ci_low"] > 0 or row["ci_high"] < 0 else "it may be chance"
+    return f"{size} ({row['level'] * 100:g} % interval {low} to {high}): {sure}."
+
+
+def _three(value: float | None) -> float | None:
+    """Three digits."""
+    return None if value is None else float(f"{value:.3g}")
+
+
 def _ranked(row: dict[str, Any]) -> str:
     """One sentence for a city's place."""
     place = f"{row['label']}: rank {number(row['estimate'])} of {row['n_units']:,}"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST = 40
 """So many cities have a row."""
 
+UNTESTED = "errors made of such changes: no test"
+"""What an interval says whose errors come from the change itself."""
+
 Show = Literal["change", "then_and_now"]
 
 
@@ -69,11 +72,12 @@ def _why_not(changes: Changes) -> str:
 def _changes(ax: Axes, changes: Changes, rows: np.ndarray, at: np.ndarray) -> None:
     value, error = changes.change[rows], changes.std_errors[rows]
     sure = error > 0
-    clear = sure & ((changes.low[rows] > 0) | (changes.high[rows] < 0))
+    circular = changes.errors == "from the change"
+    clear = sure & ((changes.low[rows] > 0) | (changes.high[rows] < 0)) & (not circular)
     level = _style.percent(changes.level)
     looks = (
         (clear, _style.BLUE, _style.BLUE, f"told apart from no change ({level} interval)"),
-        (sure & ~clear, _style.GREY, _style.GREY, f"not told apart ({level} interval)"),
+        (sure & ~clear, _style.GREY, _style.GREY, f"{UNTESTED if circular else 'not told apart'} ({level} interval)"),
         (~sure, _style.BLUE, "white", "no interval: values taken as known exactly"),
     )
     shared: dict[str, Any] = {"fmt": "o", "markersize": 4.8, "elinewidth": 1.3, "zorder": 3}

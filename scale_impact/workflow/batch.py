@@ -82,12 +82,12 @@ def run_batch(
             conditions = replace(conditions, warm=kernels.socket)
         batch = _Batch(runs, conditions, settings, watch)
         stack.callback(batch.close)
-        for wave in _waves(runs):
+        for wave in waves(runs):
             batch.finish(wave, jobs)
-        return [result or _not_begun(run) for run, result in zip(runs, batch.results, strict=True)]
+        return [result or not_begun(run) for run, result in zip(runs, batch.results, strict=True)]
 
 
-def _waves(runs: Sequence[Run]) -> list[list[int]]:
+def waves(runs: Sequence[Run]) -> list[list[int]]:
     """Positions of runs, those that read results of others in this batch after these."""
     slugs = {run.study.slug for run in runs}
     later = [k for k, run in enumerate(runs) if slugs & set(run.study.others)]
@@ -186,7 +186,8 @@ class _Batch:
             thread.join()
 
 
-def _not_begun(run: Run) -> RunError:
+def not_begun(run: Run) -> RunError:
+    """The error of a run that another one's failure kept from beginning."""
     return RunError(f"{run.name}: not begun, because another run failed (--fail-fast).")
 
 

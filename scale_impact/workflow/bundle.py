@@ -94,8 +94,15 @@ def _files(run: Run) -> dict[Path, str | None]:
     """What a run reads, with its path from the project's folder; None where it lies outside."""
     project, settings = run.study.project, run.study.settings
     card = project.source(settings.source)
-    paths = [run.template, card, project.indicators, *([] if run.study.measure_card is None else [run.study.measure_card])]
-    paths += [path for paths in run.study.others.values() for path in paths]
+    paths = [
+        run.template,
+        card,
+        project.indicators,
+        *([] if run.study.measure_card is None else [run.study.measure_card]),
+    ]
+    for slug, other in run.study.others.items():  # its study.yaml for what is said where it has not been run
+        plan = project.studies / slug / "study.yaml"
+        paths += [*([plan] if plan.is_file() else []), *other.files]
     paths += [*_of_study(run.study.folder), *_of_source(card, project.root)]
     root = project.root.resolve()
     return {path: _from(root, path) for path in paths}

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.manifest import Manifest, file_hash
 from scale_impact.errors import RunError, ScaleImpactError, UsageError
-from scale_impact.workflow.batch import Settings
+from scale_impact.workflow.batch import Settings, not_begun, waves
 from scale_impact.workflow.bundle import pack, unpack
 from scale_impact.workflow.conditions import Conditions, Event, Kind, Watch, silent
 from scale_impact.workflow.environment import environment
@@ -77,12 +77,27 @@ def distribute(
         return []
     _refuse_unfit(address)
     settings = settings or Settings()
-    content, modules = pack(runs), modules_of(runs) if len(runs) > 1 and not settings.cold else ()
+    content, ended = pack(runs), dict[int, Outcome | ScaleImpactError]()
     with _quiet(), _connected(address) as client:
         here = _refuse_different(client)
-        name = f"scale-impact-{hashlib.sha256(content).hexdigest()[:16]}-{uuid.uuid4().hex[:8]}"
-        with _sent(client, name, content, modules, settings.conditions.threads):
-            return _Batch(client, list(runs), name, here, settings, watch).finish()
+        for k, wave in enumerate(waves(runs)):
+            if settings.fail_fast and any(isinstance(came, ScaleImpactError) for came in ended.values()):
+                ended |= {index: not_begun(runs[index]) for index in wave}
+                continue
+            part = [runs[index] for index in wave]
+            came = _distributed(client, part, pack(part) if k else content, here, settings, watch)
+            ended |= dict(zip(wave, came, strict=True))
+    return [ended[index] for index in range(len(runs))]
+
+
+def _distributed(
+    client: Any, runs: list[Run], content: bytes, here: dict[str, str], settings: Settings, watch: Watch
+) -> list[Outcome | ScaleImpactError]:
+    """Execute runs that read no results of one another, with what they read as it is now."""
+    modules = modules_of(runs) if len(runs) > 1 and not settings.cold else ()
+    name = f"scale-impact-{hashlib.sha256(content).hexdigest()[:16]}-{uuid.uuid4().hex[:8]}"
+    with _sent(client, name, content, modules, settings.conditions.threads):
+        return _Batch(client, runs, name, here, settings, watch).finish()
 
 
 def _refuse_unfit(address: str) -> None:

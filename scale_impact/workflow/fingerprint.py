@@ -90,11 +90,13 @@ def _own(run: Run) -> dict[str, Any]:
     return found | ({"others": others} if (others := _others(run)) else {})
 
 
-def _others(run: Run) -> dict[str, str]:
-    """Hashes of what a run reads of other studies, by their places."""
-    project = run.study.project
-    files = [path for paths in run.study.others.values() for path in paths if path.is_file()]
-    return {project.relative(path): hashes_of(project.root).file(path) for path in files}
+def _others(run: Run) -> dict[str, Any]:
+    """What a run reads of other studies: hashes of their rows, and what is said of the measures that these name, by place."""
+    project, found = run.study.project, dict[str, Any]()
+    for other in run.study.others.values():
+        found |= {project.relative(path): hashes_of(project.root).file(path) for path in other.results}
+        found |= {project.relative(path): _content(_measure, path) for path in other.cards}
+    return found
 
 
 def _records(run: Run) -> dict[str, str | None]:
@@ -113,7 +115,9 @@ def _shared_key(run: Run) -> tuple[Any, ...]:
 
 
 def _indicator_names(run: Run) -> list[str]:
-    return sorted({outcome.indicator for outcome in run.study.outcomes})
+    """Indicators of a run's outcomes, and those of the rows that it reads of other studies."""
+    read = {name for other in run.study.others.values() for name in other.indicators}
+    return sorted({outcome.indicator for outcome in run.study.outcomes} | read)
 
 
 def _shared(run: Run) -> dict[str, Any]:
@@ -124,7 +128,7 @@ def _shared(run: Run) -> dict[str, Any]:
         "template": [cell.hash for cell in cells_of(run.template)],
         "modules": _modules(run.template, project.root),
         "measure": {} if run.study.measure_card is None else _content(_measure, run.study.measure_card),
-        "indicators": {name: catalogue[name] for name in _indicator_names(run)},
+        "indicators": {name: catalogue[name] for name in _indicator_names(run) if name in catalogue},
         "source": _content(_source, project.source(settings.source)),
         "made_of": _made_of(run),
     }

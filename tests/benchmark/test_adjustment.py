@@ -318,7 +318,7 @@ def test_a_city_far_above_its_context_is_found_and_the_others_are_not():
     assert found.verdicts[20] == "better"
     assert found.q_value[20] < 1e-6
     assert (np.delete(found.q_value, 20) > 0.05).all()
-    assert "better than its context lets expect" in found.explain("City 020")
+    assert "better than its situation lets expect" in found.explain("City 020")
 
 
 # ---- shrinkage -------------------------------------------------------------------------------------------
@@ -465,7 +465,7 @@ def test_an_unusual_combination_is_flagged_by_both_of_its_parts():
     context = Context(tuple(map(str, range(100))), (ContextColumn("a"), ContextColumn("b")), frame)
     found = adjust(context, a + rng.normal(size=100), repeats=2)
     assert "a 1.5" in found.unsupported["0"]
-    assert "b -1.5" in found.unsupported["0"]
+    assert "b −1.5" in found.unsupported["0"]
 
 
 def test_of_normal_contexts_few_cities_are_flagged():

@@ -16,6 +16,8 @@ from scale_impact.benchmark.changing.errors import dimension_errors, measured_va
 from scale_impact.benchmark.changing.parts import Index
 from scale_impact.benchmark.changing.slopes import corrected_slope, instrument, slope
 from scale_impact.benchmark.changing.spread import spread
+from scale_impact.benchmark.changing.words import pair as pair_of
+from scale_impact.benchmark.changing.words import signed
 from scale_impact.benchmark.cities import Cities, Criterion
 from scale_impact.benchmark.scores import score
 from scale_impact.benchmark.scoring.tree import made
@@ -236,7 +238,10 @@ def test_an_indicator_defined_anew_is_left_out_and_its_weight_goes_to_the_rest_o
     assert found.left_out == ("a",)
     by_hand = ((frame(1)["b"] - frame(2)["b"]) * 2 + (frame(2)["c"] - frame(1)["c"]) * 10).to_numpy() / 2
     assert found.change == pytest.approx(by_hand, abs=1e-10)
-    assert "defined anew from 2021 on" in found.breaks[0].sentence
+    assert "Alpha (a): the study says that its series breaks in 2021" in found.breaks[0].sentence
+    assert found.sentences("City 03")[0].startswith(
+        "Without the alpha (whose series breaks in between, as the study says): City 03 had"
+    )
     kept = compare({2019: a, 2021: b}, breaks={"a": 2020}, keep_broken=True)
     assert kept.left_out == ()
     assert kept.change == pytest.approx(compare({2019: a, 2021: b}).change)
@@ -254,7 +259,7 @@ def test_a_dimension_that_is_left_without_indicators_goes_and_the_others_keep_th
     found = compare({y: scores(frame(s), **levels) for y, s in ((2019, 1), (2021, 2))}, breaks={"c": 2020})
     assert found.dimensions == ("first",)
     assert found.scores["2021"].index == pytest.approx(found.scores["2021"].dimension_scores[:, 0])
-    with pytest.raises(DesignError, match="All indicators are defined anew"):
+    with pytest.raises(DesignError, match="The series of all indicators break"):
         compare({y: scores(frame(s)) for y, s in ((2019, 1), (2021, 2))}, breaks=dict.fromkeys("abc", 2021))
 
 
@@ -305,7 +310,7 @@ def test_scores_of_chile_give_the_break_that_a_new_unit_would():
         )
     )
     assert len(seen) == 1
-    assert "1.108 times the value" in seen[0].sentence
+    assert "1.11 times the value" in seen[0].sentence
     # from 2016 to 2019 cities went up and down: nothing to flag
     assert not list(
         suspected("egi", [both["egi_std_x"].to_numpy(float), both["egi_y"].to_numpy(float)], ["2016", "2019"], [3.0])
@@ -422,6 +427,64 @@ def test_convergence_is_told_by_the_spread_and_galtons_fallacy_by_its_name():
     assert any("they change places" in s for s in changing_places.sentences())
 
 
+def measured_twice(seed, n=150):
+    """Values known exactly, which move towards the middle; errors from their own test and retest."""
+    rng = np.random.default_rng(seed)
+    then = 50 + 8 * rng.standard_normal(n)
+    now = 50 + 0.6 * (then - 50) + 5 * rng.standard_normal(n)
+    error = float((now - then).std(ddof=1)) / math.sqrt(2)
+    names = [f"C{k:03d}" for k in range(n)]
+    return {
+        year: scores(pd.DataFrame({"city": names, "a": values}), criteria=CRITERIA[:1], errors={"a": error}, draws=100)
+        for year, values in ((2019, then), (2021, now))
+    }
+
+
+def test_errors_made_of_the_change_correct_and_test_nothing():
+    made_scores = measured_twice(1)
+    taken, said = compare(made_scores), compare(made_scores, errors="from the change")
+    # with such errors the corrected slope is an identity of the two spreads: it knows nothing of who moved where
+    a, b = (s.index for s in made_scores.values())
+    e2 = (b - a).var(ddof=1) / 2
+    assert taken.convergence.corrected.value == pytest.approx(
+        (b.var(ddof=1) - a.var(ddof=1)) / (2 * (a.var(ddof=1) - e2)), rel=1e-3
+    )
+    found = said.convergence
+    assert "made of the changes" in found.corrected.why_not
+    assert np.isnan([found.corrected.value, found.reliability, found.spread.ratio, found.spread.true_then]).all()
+    assert found.as_seen.value == taken.convergence.as_seen.value
+    assert np.isnan(said.p_values).all()
+    assert np.isnan(said.p_all).all()
+    assert said.low == pytest.approx(taken.low)
+    words = " ".join([*said.sentences("C001"), *said.summary()])
+    assert "no test of whether it is more than chance" in words
+    assert "more than chance each" not in words
+    assert words.count("follow from the two spreads alone") == 1
+    assert "nan" not in words
+
+
+def test_where_errors_come_from_is_one_of_two_and_has_no_correlation():
+    both = {1: scores(frame(1)), 2: scores(frame(2))}
+    with pytest.raises(UsageError, match="'independent' or 'from the change'"):
+        compare(both, errors="retest")
+    with pytest.raises(UsageError, match="Leave it out"):
+        compare(both, errors="from the change", error_correlation=0.5)
+
+
+def test_errors_that_are_most_of_what_is_seen_are_not_taken_off():
+    rng = np.random.default_rng(16)
+    then, now = rng.normal(50, 10, 1000), rng.normal(50, 11, 1000)
+    for share, answered in ((0.4, True), (0.6, False)):
+        v = np.full(1000, share * then.var(ddof=1))
+        found = spread(then, now, v, v, level=0.95)
+        assert (found.why_not == "") == answered
+        assert (corrected_slope(then, now - then, v, -v, level=0.95).why_not == "") == answered
+    assert "60 %" in found.why_not
+    assert found.seen_p == pytest.approx(found.paired_p, abs=0.01)
+    held = compare({2019: scores(frame(1), errors={"a": 14.0}), 2021: scores(frame(2), errors={"a": 3.0})})
+    assert any("more than half of the variance" in n and "a in 2019" in n and "2021" not in n for n in held.notes)
+
+
 def test_few_cities_and_equal_ones_have_no_convergence_and_say_so():
     found = compare({1: scores(frame(1, n=6)), 2: scores(frame(2, n=6))}).convergence
     assert "convergence needs 10" in found.why_not
@@ -460,7 +523,53 @@ def test_years_to_go_have_an_interval_that_is_open_where_the_pace_is_not_sure():
     assert math.isinf(vague.years_high)
     assert "cannot be told" in vague.sentence()
     assert pair(-5.0, 0.5).catching_up("behind", ["p", "q", "r"]).years is None
-    assert "farther away" in pair(-5.0, 0.5).catching_up("behind", ["p", "q", "r"]).sentence()
+    assert "farther behind by 5 points" in pair(-5.0, 0.5).catching_up("behind", ["p", "q", "r"]).sentence()
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        (30.0, 40.0, "20 points behind {} in 2010 and is 10 points behind it in 2020: closer by 10 points"),
+        (40.0, 30.0, "10 points behind {} in 2010 and is 20 points behind it in 2020: farther behind by 10 points"),
+        (
+            41.8,
+            66.7,
+            "8.2 points behind {} in 2010 and is 16.7 points ahead of it in 2020: it gained 24.9 points on it",
+        ),
+        (51.3, 48.6, "1.3 points ahead of {} in 2010 and is 1.4 points behind it in 2020: it lost 2.7 points to it"),
+        (55.0, 60.0, "5 points ahead of {} in 2010 and is 10 points ahead of it in 2020: farther ahead by 5 points"),
+        (
+            60.0,
+            55.0,
+            "10 points ahead of {} in 2010 and is 5 points ahead of it in 2020: its lead is smaller by 5 points",
+        ),
+        (50.0, 53.0, "level with {} in 2010 and is 3 points ahead of it in 2020: it gained 3 points on it"),
+        (53.0, 50.0, "3 points ahead of {} in 2010 and is level with it in 2020: it lost 3 points to it"),
+        (47.0, 50.0, "3 points behind {} in 2010 and is level with it in 2020: it gained 3 points on it"),
+        (52.0, 52.0, "2 points ahead of {} in 2010 and is 2 points ahead of it in 2020: no nearer and no farther"),
+    ],
+)
+@pytest.mark.parametrize("peers", [["p", "q", "r"], ["q"]])
+def test_who_overtakes_gained_and_who_is_overtaken_lost(then, now, said, peers):
+    tables = {
+        y: pd.DataFrame({"city": ["x", "p", "q", "r"], "a": [v, 40.0, 50, 60]}) for y, v in ((2010, then), (2020, now))
+    }
+    found = compare({y: scores(t, criteria=CRITERIA[:1]) for y, t in tables.items()}).catching_up("x", peers)
+    assert said.format("the middle of its peers" if len(peers) == 3 else "q, its one peer,") in found.sentence()
+
+
+def test_differences_are_those_of_the_numbers_that_are_shown():
+    rng = np.random.default_rng(3)
+    for then, now in [(42.54, 44.75), (42.5, 42.5), (42.51, 42.52), (99.96, 100.0), *rng.uniform(0, 100, (500, 2))]:
+        shown = pair_of(then, now)
+        read = [float(shown.text(v)) for v in (shown.then, shown.now)]
+        assert shown.difference == pytest.approx(read[1] - read[0], abs=1e-9)
+        assert (shown.difference == 0) == (then == now)
+        assert shown.difference * (now - then) >= 0
+    assert pair_of(42.54, 44.75).difference == 2.3
+    assert signed(-0.003) == "−0.003"
+    assert signed(0.003) == "+0.003"
+    assert signed(0.0) == "0"
 
 
 # ---- periods ---------------------------------------------------------------------------------------------

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
-from scale_impact.benchmark.cities import Context, ContextColumn
-from scale_impact.benchmark.enveloping import bandwidths, order_m, programmes, subsamples
+from scale_impact.benchmark.cities import Cities, Context, ContextColumn, Criterion
+from scale_impact.benchmark.enveloping import bandwidths, likely, of_scores, order_m, programmes, related, subsamples
 from scale_impact.benchmark.enveloping.bandwidths import Surroundings
 from scale_impact.benchmark.enveloping.doubt import doubt
+from scale_impact.benchmark.enveloping.likely import Errors
 from scale_impact.benchmark.enveloping.programmes import Limits
 from scale_impact.benchmark.frontier import envelop
+from scale_impact.benchmark.scores import score
 from scale_impact.errors import DataError, DesignError, UsageError
 from tests.panels import shared
 
@@ -24,10 +26,10 @@ def context(n, **columns):
     return Context(tuple(f"city {k:03d}" for k in range(n)), tuple(found), pd.DataFrame(columns, index=range(n)))
 
 
-def held(values, *, around=None, **options):
+def held(values, *, around=None, errors=(None, None), **options):
     values = np.asarray(values, dtype=float)
     names = [f"d{k}" for k in range(values.shape[1])]
-    return envelop(values, around or context(len(values)), names=names, **options)
+    return envelop(values, around or context(len(values)), names, *errors, **options)
 
 
 def cities(n, dimensions, seed=0):
@@ -342,13 +344,120 @@ def test_a_city_without_context_or_without_anyone_alike_says_so():
 
 
 def test_the_interval_ends_at_the_index_and_is_wider_with_fewer_cities():
-    few, many = (held(cities(n, 2), draws=100) for n in (30, 300))
+    few, many = (held(cities(n, 2), draws=100, against="possible") for n in (30, 300))
     for found in (few, many):
+        assert any("hold only if cities are as frequent close to the best" in n for n in found.notes)
         assert (found.low <= found.high).all()
         assert (found.high == found.index).all()
     assert np.mean(few.index / few.low) > np.mean(many.index / many.low) > 1
     assert subsamples.subsample_size(345, 5) == 10
     assert subsamples.subsample_size(30, 8) == 9
+
+
+def unsure(n, dimensions, error, seed=0):
+    """True values, values with errors, and draws around these."""
+    rng = np.random.default_rng(seed)
+    values = np.clip(50 + 14 * (0.6 * rng.normal(size=(n, 1)) + 0.8 * rng.normal(size=(n, dimensions))), 2, 100)
+    seen = np.maximum(values + error * rng.normal(size=values.shape), 0)
+    return values, seen, seen + error * rng.normal(size=(120, *values.shape))
+
+
+def test_values_taken_as_known_have_no_interval_of_benefit_of_the_doubt():
+    found = held(cities(30, 2))
+    assert np.isnan(found.low).all()
+    assert np.isnan(found.high).all()
+    assert found.corrected is None
+    assert any("No intervals: no errors of the values are given" in n for n in found.notes)
+    exact = held(cities(30, 2), errors=(np.repeat(cities(30, 2)[None], 40, axis=0), None))
+    np.testing.assert_allclose([exact.low, exact.high], [exact.index] * 2, rtol=1e-12)
+
+
+def test_with_errors_of_values_intervals_hold_the_index_of_the_true_values():
+    inside, off = [], []
+    for seed in range(4):
+        values, seen, draws = unsure(60, 2, 12.0, seed)
+        truth, found = doubt(values)[0], held(seen, errors=(draws, None))
+        inside.append((found.low - 1e-9 <= truth) & (truth <= found.high + 1e-9))
+        off.append([(found.index - truth).mean(), (found.corrected - truth).mean()])
+    assert 0.88 <= np.mean(inside) <= 0.99
+    before, after = np.mean(off, axis=0)
+    assert before < -0.02  # a frontier through measured values lies too far out
+    assert abs(after) < abs(before)
+    assert "have errors: really it may be between" in " ".join(found.in_words("city 003"))
+
+
+def test_likely_values_are_those_of_the_normal_posterior():
+    rng = np.random.default_rng(2)
+    values = rng.normal(100, 3, (400, 1))
+    errors = np.where(np.arange(400) % 2, 4.0, 0.0)[:, None]
+    seen = values + errors * rng.normal(size=values.shape)
+    drawn = likely.likely(seen, Errors(seen + errors * rng.normal(size=(3000, 400, 1))), seed=1)
+    prior = seen.var(ddof=1) - 8.0
+    gain = prior / (prior + 16)
+    odd = errors[:, 0] > 0
+    np.testing.assert_allclose(drawn.mean(axis=0)[odd], seen.mean() + gain * (seen - seen.mean())[odd], atol=0.5)
+    np.testing.assert_allclose(drawn.std(axis=0)[odd].mean(), np.sqrt(gain * 16), rtol=0.03)
+    assert (drawn[:, ~odd] == seen[~odd]).all()
+    filled = likely.likely(seen, Errors(None, seen + errors * rng.normal(size=(500, 400, 1))), seed=1)
+    np.testing.assert_allclose(
+        filled.mean(axis=0), seen, rtol=1e-9
+    )  # what was filled in was drawn to the others before
+
+
+def test_order_m_intervals_hold_the_errors_of_the_values_too():
+    _, seen, draws = unsure(50, 2, 8.0)
+    for hull in ("convex", "free_disposal"):
+        without, with_ = (
+            held(seen, errors=(d, None), method="order_m", m=10, hull=hull, draws=60) for d in (None, draws)
+        )
+        assert np.median(np.log(with_.high / with_.low) / np.log(without.high / without.low)) > 1.2
+        assert (with_.index == without.index).all()
+        assert "and the errors of the values" in " ".join(with_.notes)
+
+
+def test_degrees_of_freedom_are_few_where_few_cities_decide():
+    even, one = np.full(30, 0.5), np.append(3.0, np.zeros(29))
+    found = [float(order_m.freedom(np.array([(u**2).sum()]), np.array([(u**4).sum()]), 30)[0]) for u in (even, one)]
+    assert found == pytest.approx([60, 2])
+    exact = order_m.free_disposal(cities(80, 1), 10)
+    drawn = order_m.convex(np.sort(cities(80, 1), axis=0), Limits.none(1), order_m.uniforms(1500, 10, 5))
+    assert np.median(exact.freedom) == pytest.approx(np.median(drawn.freedom), rel=0.4)
+
+
+def test_a_context_that_says_nothing_is_not_called_favourable():
+    told, p = [], []
+    for seed in range(12):
+        values = cities(60, 2, seed)
+        z = np.random.default_rng(seed + 100).normal(size=60)
+        found = held(values, around=context(60, z=z), method="conditional_order_m", m=10, hull="free_disposal")
+        told.append(any("so its situation is" in s for c in found.labels for s in found.in_words(c)))
+        p.append(found.context_p)
+        kept = ~np.isnan(found.ratio)
+        assert (found.ratio_low[kept] <= found.ratio[kept]).all()
+        assert (found.ratio[kept] <= found.ratio_high[kept]).all()
+    assert np.mean(told) <= 0.2
+    assert np.std(p) > 0.15  # spread over 0 to 1
+    values, x, z, group = steep(90)
+    around = Surroundings(np.column_stack([x, z]), group.astype(np.int64)[:, None], np.array([3]))
+    assert related.chance(values, around, seed=1) == pytest.approx(0.002)
+
+
+def test_dimensions_of_scores_are_drawn_by_what_is_unsure_about_them():
+    rng = np.random.default_rng(5)
+    criteria = tuple(Criterion(f"k{j}", f"k{j}", "points", "ab"[j // 2], "+", worst=0.0, best=100.0) for j in range(4))
+    values = rng.uniform(20, 80, (30, 4))
+    values[2, 1] = np.nan
+    errors = np.full((30, 4), 3.0)
+    around = context(30)
+    made = score(Cities(around.labels, criteria, values, around, errors))
+    measured, filled = of_scores.dimension_draws(made, 150)
+    assert measured.shape == filled.shape == (150, 30, 2)
+    np.testing.assert_allclose(measured[:, 5].std(axis=0), 3 / np.sqrt(2), rtol=0.25)
+    np.testing.assert_allclose(measured.mean(axis=0), made.dimension_scores, atol=1)
+    assert filled[:, 2, 0].std() > 1
+    assert filled[:, 5].std(axis=0).max() == pytest.approx(0, abs=1e-9)
+    sure = score(Cities(around.labels, criteria, np.nan_to_num(values, nan=50.0), around))
+    assert of_scores.dimension_draws(sure) == (None, None)
 
 
 @pytest.mark.parametrize("method", ["benefit_of_the_doubt", "order_m", "conditional_order_m"])
@@ -357,9 +466,11 @@ def test_no_answer_depends_on_the_order_of_the_cities(method):
     values[10] = values[20]
     around = context(70, x=x, z=z, group=group)
     shuffled = np.random.default_rng(1).permutation(70)
-    a = held(values, around=around, method=method, draws=20)
-    b = held(values[shuffled], around=around.take(shuffled), method=method, draws=20)
-    for part in ("index", "low", "high", "weights", "targets", "noise"):
+    unknown = values + np.random.default_rng(2).normal(size=(40, *values.shape))
+    a = held(values, around=around, errors=(unknown, unknown), method=method, draws=20)
+    moved = unknown[:, shuffled]
+    b = held(values[shuffled], around=around.take(shuffled), errors=(moved, moved), method=method, draws=20)
+    for part in ("index", "low", "high", "corrected", "weights", "targets", "noise"):
         np.testing.assert_array_equal(getattr(a, part)[shuffled], getattr(b, part))
     assert a.references("city 030").equals(b.references("city 030"))
     assert a.notes == b.notes
@@ -378,10 +489,19 @@ def test_words_and_tables_say_what_was_found():
     found = held(SMALL, draws=0)
     assert list(found.table()["city"]) == list(found.labels)
     said = " ".join(found.in_words("city 003"))
-    assert "of the best that any city reaches" in said
-    assert "With its own mix" in said
-    assert "weights that favour it most" in said
-    assert "on the frontier" in " ".join(found.in_words("city 000"))
+    assert said.startswith(
+        "Under the weights that favour it most, city 003 reaches 65 % of what the best of these cities reaches"
+    )
+    assert "Cities to learn from, with how much each counts in what it is held against: city 001" in said
+    assert (
+        "To reach 100 % and stay as strong and as weak as it is in each, it would need d0 2.31 (now 1.5), d1 1.54 (now 1)"
+        in said
+    )
+    assert "%" in found.in_words("city 003")[-1]
+    assert "No other city does better" in " ".join(found.in_words("city 000"))
+    single = held(SMALL, method="order_m", m=3, hull="free_disposal", draws=20)
+    assert single.in_words("city 003")[0].startswith("Dimension by dimension, city 003 reaches")
+    assert "approximate" in single.in_words("city 003")[1]
     with pytest.raises(UsageError, match="no city 'city 9'"):
         found.row("city 9")
 
@@ -405,8 +525,8 @@ def test_peculiar_data_are_answered_with_words():
     empty = held(np.column_stack([cities(20, 1), np.zeros(20)]), draws=0)
     assert "d1: every city has 0" in empty.notes[0]
     assert (empty.shares[:, 1] == 0).all()
-    many = held(cities(20, 12), draws=50)
-    assert any("No intervals: with 12 dimensions" in n for n in many.notes)
+    many = held(cities(20, 12), draws=50, against="possible")
+    assert any("with 12 dimensions what is seen nears it" in n for n in many.notes)
     zero = held([[5.0, 0], [0, 0], [3, 4], [4, 2]], lower=0.2, draws=0)
     assert list(zero.index[:2]) == [0, 0]
     assert any("2 cities have the index 0" in n for n in zero.notes)
@@ -427,6 +547,12 @@ def test_bad_options_are_refused_all_at_once():
         assert part in told
     with pytest.raises(UsageError, match="no context variable is named"):
         held(SMALL, method="conditional_order_m")
+    with pytest.raises(UsageError, match="against: the best that is possible"):
+        held(SMALL, method="order_m", against="possible")
+    with pytest.raises(UsageError) as refused:
+        held(SMALL, errors=(np.ones((5, 4, 2)), np.ones((30, 3, 2))))
+    assert "value_draws: 5 are too few" in str(refused.value)
+    assert "filled_draws: they are 30 x 3 x 2" in str(refused.value)
     with pytest.raises(UsageError, match="which has no logarithm"):
         held(SMALL, around=context(4, x=np.array([0.0, 1, 2, 3])), method="conditional_order_m", log=["x"])
 

@@ -274,7 +274,7 @@ def test_the_caliper_is_a_quantile_of_all_pairs():
 def test_fewer_peers_than_sought_are_said_to_be_fewer():
     found = find_peers(context({"a": [0, 0.1, 0.2, 9, 10, 20]}), number=4, caliper=0.1)
     assert found.of("C0000") == ["C0001", "C0002"]
-    assert "2 fair peers, not 4" in found.fewer["C0000"]
+    assert "2 fair peers, not the 4 that were sought" in found.fewer["C0000"]
 
 
 def test_peers_have_what_must_be_equal():
@@ -434,15 +434,27 @@ def test_all_options_that_do_not_fit_are_told_at_once():
     made = context({"size": [1.0, 2, 3, 4]}, {"region": ["a", "a", "b", "b"]})
     with pytest.raises(UsageError) as error:
         find_peers(
-            made, method="mahalanobs", number=4, caliper=-1, pairs=2, same=["size"], log=["region", "sise"],
-            weights={"size": -1, "x": 1}, known=0, group=["C9"], scale="rank",
+            made, number=4, caliper=-1, pairs=2, same=["size"], log=["region", "sise"], weights={"size": -1, "x": 1}, known=0, group=["C9"],
         )  # fmt: skip
     told = "\n".join(error.value.problems)
     for words in (
-        "Did you mean 'mahalanobis'", "3 other cities", "caliper: -1", "pairs: 2", "same: size is a number", "log: region is a group",
-        "no column 'sise'. Did you mean 'size'", "size has the weight -1", "no column 'x'", "known: 0", "no city 'C9'", "'rank'",
+        "3 other cities", "caliper: -1", "pairs: 2", "same: size is a number", "log: region is a group",
+        "no column 'sise'. Did you mean 'size'", "size has the weight -1", "no column 'x'", "known: 0", "no city 'C9'",
     ):  # fmt: skip
         assert words in told
+
+
+def test_words_that_are_no_options_are_told_at_once_before_the_context_is_looked_at():
+    made = context({"size": [1.0, 2, 3, 4]})
+    with pytest.raises(UsageError) as error:
+        find_peers(made, method="mahalanobs", scale="rank", overlap="none", number="ten", nummer=3)
+    assert [p.removeprefix("find_peers") for p in error.value.problems] == [
+        " takes no option 'nummer'. Did you mean 'number'?",
+        ": method is 'mahalanobs': it should be 'mahalanobis', 'gower' or 'propensity'. Did you mean 'mahalanobis'?",
+        ": scale is 'rank': it should be 'values' or 'ranks'. Did you mean 'ranks'?",
+        ": overlap is 'none': it should be 'shared' or 'counted'.",
+        ": number is 'ten': it should be a valid integer.",
+    ]
 
 
 def test_what_must_be_equal_has_no_weight():

@@ -414,7 +414,7 @@ def test_a_city_of_which_too_little_is_known_has_no_score_and_a_reason():
     assert np.isnan(found.ranks[1])
     assert list(found.why_not) == ["city B"]
     assert "1 of 3 indicators" in found.why_not["city B"]
-    assert "0% of the indicators of two" in found.why_not["city B"]
+    assert "0 % of the indicators of two" in found.why_not["city B"]
     assert any("city B" in note for note in found.notes)
     rest = [0, 2, 3]
     assert found.index[rest] == pytest.approx(score(small().take(rest)).index)
@@ -543,10 +543,11 @@ def test_less_is_better_is_more_is_better_of_the_negative():
         assert score(flipped, normaliser=normaliser).index == pytest.approx(score(cities, normaliser=normaliser).index)
 
 
-def test_a_drawn_value_beyond_a_goalpost_counts_as_at_it():
+def test_a_drawn_value_may_lie_beyond_a_goalpost():
     values = [[10, 0, 10], [4, 6, 2], [8, 3, 9], [6, 2, 7]]
     found = score(small(values, errors=1.0))
-    assert found.draws.max() <= 100
+    assert found.draws.max() > 100
+    assert found.std_errors[0] == pytest.approx(found.std_errors[2], rel=0.15)
     assert found.index[0] == pytest.approx(100)
 
 
@@ -674,11 +675,11 @@ def test_indicators_that_count_one_thing_twice_are_flagged():
     assert (flags["a"].iloc[0], flags["b"].iloc[0]) == ("a", "b")
 
 
-def test_data_driven_scales_are_made_again_in_each_draw():
+def test_data_driven_scales_are_held_in_all_draws():
     cities = drawn(30, 3, 11, errors=0.5)
     found = score(cities, normaliser="minmax", aggregation="arithmetic", draws=100)
     assert found.draws.shape == (100, 30)
-    assert (found.draws.max(axis=1) <= 100 + 1e-9).all()
+    assert found.draws.mean(axis=0) == pytest.approx(found.index, abs=4 * found.std_errors.max() / 10)
 
 
 # ---- other data -------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_an_effect_for_the_worse_and_one_that_is_not_told_apart_are_said_so():
 
 def test_nobody_tried_is_an_answer():
     found = tried_by_peers(peers(), "A", [replace(ZONE, adopters={"H": "1985"})])
-    assert found.sentences()[0].startswith("None of its 4 peers tried this: enterprise zone; ")
+    assert found.sentences()[0].startswith("None of its 4 peers is known to have tried this: enterprise zone; ")
     assert "nothing to learn from them" in found.sentences()[-1]
     assert not any("What the study" in s for s in found.sentences())
 
@@ -86,7 +86,29 @@ def test_a_city_that_the_study_left_out_has_its_reason():
 def test_a_city_without_peers_learns_nothing_and_hears_why():
     found = tried_by_peers(peers(far=True), "A", [ZONE])
     assert found.measures == ()
-    assert "A has no peers to learn from: No other city" in found.sentences()[0]
+    assert "A has no peers to learn from. No other city" in found.sentences()[0]
+
+
+def test_one_peer_and_all_peers_have_words_of_their_own():
+    def first(number, **changed):
+        return tried_by_peers(peers(number), "A", [replace(ZONE, **changed)]).sentences()[0]
+
+    assert first(1).startswith("Its one peer tried this: enterprise zone (B from 1984 on). ")
+    none = {"adopters": {"H": "1985"}}
+    assert first(1, **none).startswith(
+        "Its one peer is not known to have tried this: enterprise zone; it is not in the study."
+    )
+    assert first(1, never=("B",), **none).startswith("Its one peer did not try this: enterprise zone. ")
+    assert first(2, never=("B", "C"), **none).startswith("None of its 2 peers tried this")
+    assert "; it was left out by the study (had one)." in first(1, left_out={"B": "had one"}, **none)
+    assert first(2, adopters={"B": "1984", "C": "1985"}, never=()).startswith("Both of its peers tried this")
+
+
+def test_checks_that_failed_are_named():
+    said = "\n".join(tried_by_peers(peers(), "A", [replace(ZONE, failed=("multiple_testing",))]).sentences())
+    assert "1 failed (multiple testing: among so many outcomes chance gives one as large)." in said
+    other = "\n".join(tried_by_peers(peers(), "A", [replace(ZONE, failed=("pre_trends",))]).sentences())
+    assert "1 failed (pre trends)." in other
 
 
 def test_no_study_is_an_answer():

@@ -116,6 +116,105 @@ def test_an_option_of_a_check_is_an_axis_by_its_place(place):
     assert study.with_combination(study.combinations[1]).settings.checks[0].options == {"alpha": 0.1}
 
 
+def compare(place, grid, **choices):
+    """The study of cities with a grid."""
+    place.template("study = variant = out = None\noverrides = {}", "session.benchmark()", name="cities")
+    gone = dict.fromkeys(("measure", "treatment", "design", "estimators", "checks"), ...)
+    chosen = {"city": "00001", "context": ["people"], **choices}
+    return load(place, grid, template="cities", benchmark=chosen, **gone)
+
+
+def refused(place, grid, **choices):
+    with pytest.raises(StudyError) as caught:
+        compare(place, grid, **choices)
+    return list(caught.value.problems)
+
+
+def chosen(study):
+    return [study.with_combination(c).settings.benchmark for c in study.combinations]
+
+
+def test_an_option_of_a_step_is_an_axis_by_its_place_whether_or_not_the_study_sets_it(place):
+    study = compare(
+        place,
+        {"benchmark.peers.number": [5, 8], "benchmark.scores.draws": [50]},
+        peers={"number": 8, "method": "gower"},
+    )
+    assert study.variants == ("number-5__draws-50", "number-8__draws-50")
+    assert [(b.peers, b.scores) for b in chosen(study)] == [
+        ({"number": 5, "method": "gower"}, {"draws": 50}), ({"number": 8, "method": "gower"}, {"draws": 50}),
+    ]  # fmt: skip
+
+
+def test_options_of_a_step_are_laid_over_the_studys_own_and_null_leaves_a_step_out(place):
+    grid = {"benchmark.peers": [{}, {"number": 5}], "benchmark.frontier": [None, {"draws": 20}]}
+    study = compare(place, grid, peers={"number": 8, "method": "gower"})
+    assert [(b.peers["number"], b.peers["method"], b.frontier) for b in chosen(study)] == [
+        (8, "gower", None), (8, "gower", {"draws": 20}), (5, "gower", None), (5, "gower", {"draws": 20}),
+    ]  # fmt: skip
+
+
+def test_the_steps_of_the_study_itself_are_the_base(place):
+    study = compare(place, {"benchmark.peers": [{"number": 5}, {}]}, peers={"number": 8})
+    assert [c.base for c in study.combinations] == [False, True]
+
+
+def test_options_that_are_lists_or_mappings_are_replaced_whole_and_parts_of_them_alone(place):
+    weights = [{"economy": 1}, {"economy": 0.4, "society": 0.6}]
+    own = {"dimension_weights": {"economy": 0.5, "society": 0.5}}
+    whole = chosen(compare(place, {"benchmark.scores.dimension_weights": weights}, scores=own))
+    assert [b.scores["dimension_weights"] for b in whole] == weights
+    part = chosen(compare(place, {"benchmark.scores.dimension_weights.economy": [0.3]}, scores=own))
+    assert part[0].scores["dimension_weights"] == {"economy": 0.3, "society": 0.5}
+
+
+def test_city_period_and_context_of_a_benchmark_are_axes(place):
+    grid = {
+        "city": ["00001", "00002"],
+        "benchmark.at": [2005],
+        "benchmark.context": [["people"], [{"column": "people", "log": True}]],
+    }
+    study = compare(place, grid)
+    assert len(set(study.variants)) == 4
+    assert [(b.city, b.at, b.context[0].log) for b in chosen(study)] == [
+        ("00001", 2005, False), ("00001", 2005, True), ("00002", 2005, False), ("00002", 2005, True),
+    ]  # fmt: skip
+
+
+def test_a_part_of_one_context_column_is_an_axis(place):
+    own = [{"column": "people"}, {"column": "ljobs"}]
+    study = compare(place, {"benchmark.context.0.log": [True, False]}, context=own)
+    assert [[c.log for c in b.context] for b in chosen(study)] == [[True, False], [False, False]]
+
+
+@pytest.mark.parametrize(
+    "grid, said",
+    [
+        ({"benchmark.peers.nummber": [5]}, "grid.benchmark.peers.nummber: there is no such axis. Did you mean 'benchmark.peers.number'?"),
+        ({"benchmark.peer": [{}]}, "grid.benchmark.peer: there is no such axis. Did you mean 'benchmark.peers'?"),
+        ({"benchmark.measures": [[]]}, "grid.benchmark.measures: there is no such axis."),
+        ({"benchmark.peers": [5]}, "grid.benchmark.peers.0: should be options with values, such as {} for the study's own (it is 5)."),
+        ({"benchmark.peers": [{"nummber": 5}]}, "grid.benchmark.peers.0: benchmark.peers takes no option 'nummber'. Did you mean 'number'?"),
+        ({"benchmark.peers.number": [5, "ten"]}, "grid.benchmark.peers.number.1: benchmark.peers: number is 'ten'"),
+        ({"benchmark.scores": [None]}, "grid.benchmark.scores.0: benchmark.scores: should be keys and values"),
+        ({"benchmark.peers": [{}], "benchmark.peers.number": [5]}, "grid.benchmark.peers.number: benchmark.peers sets a part of it too"),
+        ({"benchmark.context": ["people"]}, "grid.benchmark.context.0: should be a list"),
+    ],
+)  # fmt: skip
+def test_wrong_axes_of_a_benchmark_are_said_with_the_nearest(place, grid, said):
+    found = refused(place, grid)
+    assert found[0].startswith(said), found
+
+
+@pytest.mark.parametrize(
+    "axis", ["city", "benchmark.city", "benchmark.peers.number", "benchmark.peers", "benchmark.context"]
+)
+def test_the_study_of_a_measure_has_no_axis_of_a_benchmark(place, axis):
+    (found,) = problems(place, {axis: [["people"]]})
+    assert found.startswith(f"grid.{axis}: there is no such axis. ")
+    assert "benchmark" not in found.split("axis.")[1]
+
+
 def test_each_variant_has_each_combination(place):
     variants = {"early": {"level": 0.9}, "late": {"design": {"control": "not_yet"}}}
     study = load(place, {"control": ["never", "not_yet"]}, variants=variants)

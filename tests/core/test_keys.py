@@ -1,7 +1,11 @@
 """The file name is the key."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Literal
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import scale_impact as si
@@ -107,7 +111,7 @@ def test_options_that_name_columns_are_found_by_their_annotation():
             "synthetic_control",
             "v",
             "nestd",
-            "should be nested, cross_validation, equal or a list of numbers",
+            "should be nested, cross_validation, equal or a list of numbers. Did you mean 'nested'?",
         ),
         ("estimators", "synthetic_control", "predictors", "y", "should be a list of texts or mappings"),
         ("estimators", "synthetic_did", "donors", "A", "should be a list of names, numbers or dates"),
@@ -122,7 +126,9 @@ def test_options_that_name_columns_are_found_by_their_annotation():
 )
 def test_an_option_of_several_kinds_says_all_of_them(room, name, option, value, said):
     function = {"estimators": "fit", "checks": "run"}[room]
-    assert keys.wrong_options(room, name, function, {option: value}) == [f"{name}: {option} is {value!r}: it {said}."]
+    assert keys.wrong_options(room, name, function, {option: value}) == [
+        f"{name}: {option} is {value!r}: it {said}" + "." * (not said.endswith("?"))
+    ]
 
 
 @pytest.mark.parametrize("label", [3, "A", 2.5, date(2020, 1, 31)])
@@ -131,3 +137,55 @@ def test_units_are_named_as_they_are_written_in_the_study(name, label):
     for option in ("donors", "without"):
         assert keys.wrong_options("estimators", name, "fit", {option: [label]}) == []
     assert keys.wrong_options("checks", "donor_spillover", "run", {"neighbours": [label]}) == []
+
+
+# ---- calls from Python ----------------------------------------------------------------------------------------------
+
+
+@keys.checked
+def taken(
+    values: list[float],
+    *,
+    method: Literal["ridge", "peers"] = "ridge",
+    weights: Literal["equal"] | Mapping[str, float] = "equal",
+    log: list[str] | None = None,
+    number: int = 1,
+    since: keys.Label = 2000,
+) -> tuple[object, ...]:
+    """Options as they came."""
+    return (values, method, weights, log, number, since)
+
+
+def test_a_call_refuses_all_that_a_file_would_refuse_at_once():
+    with pytest.raises(UsageError) as caught:
+        taken([1.0], methode="peers", method="Ridge", weights="eqal", log="size", number=2.5)
+    assert list(caught.value.problems) == [
+        "taken takes no option 'methode'. Did you mean 'method'?",
+        "taken: method is 'Ridge': it should be 'ridge' or 'peers'. Did you mean 'ridge'?",
+        "taken: weights is 'eqal': it should be equal or a mapping. Did you mean 'equal'?",
+        "taken: log is 'size': it should be a valid list.",
+        "taken: number is 2.5: it should be a valid integer.",
+    ]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), {"a": float("nan")}])
+def test_nan_is_no_number_of_any_option(wrong):
+    with pytest.raises(UsageError, match=r"weights is .*nan.*: nan is no number\."):
+        taken([1.0], weights=wrong)
+
+
+def test_a_word_that_is_near_none_is_refused_without_a_guess():
+    with pytest.raises(UsageError, match=r"method is 'lasso': it should be 'ridge' or 'peers'\.$"):
+        taken([1.0], method="lasso")
+
+
+def test_a_call_takes_tuples_arrays_and_numbers_of_numpy_as_they_are():
+    given = {
+        "log": ("a", "b"),
+        "number": np.int64(3),
+        "weights": {"a": np.float64(2)},
+        "since": pd.Timestamp("2020-01-01"),
+    }
+    assert taken([1.0], **given) == ([1.0], "ridge", given["weights"], ("a", "b"), 3, pd.Timestamp("2020-01-01"))
+    assert taken([1.0], log=np.array(["a"]))[3].tolist() == ["a"]
+    assert taken(values=[2.0])[0] == [2.0]

@@ -69,6 +69,26 @@ def test_what_the_package_reads_fits(made, change):
     assert wrong(made, **change) == []
 
 
+OF_A_BENCHMARK = dict.fromkeys(("measure", "treatment", "design", "estimators", "checks"), ...)
+
+
+@pytest.mark.parametrize(
+    ("grid", "where"),
+    [
+        ({"benchmark.peers.number": [5, 8], "benchmark.frontier": [None, {"draws": 20}]}, []),
+        ({"benchmark.context": [["people"], [{"column": "people", "log": True}]], "benchmark.city": ["00001"]}, []),
+        ({"benchmark.peers.number": ["five"]}, ["grid.benchmark.peers.number.0"]),
+        ({"benchmark.peers": [{"nummber": 5}]}, ["grid.benchmark.peers.0"]),
+        ({"benchmark.peers": [None]}, ["grid.benchmark.peers.0"]),
+    ],
+)
+def test_options_of_steps_are_axes(made, grid, where):
+    steps = {"frontier": None, "robustness": None}
+    assert (
+        wrong(made, **OF_A_BENCHMARK, benchmark={"city": "00001", "context": ["people"], **steps}, grid=grid) == where
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [

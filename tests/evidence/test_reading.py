@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_impact.evidence.reading import in_words, is_log, numbers
+from scale_impact.evidence.reading import in_plain_words, in_words, is_log, numbers
 
 
 def row(**changes):
@@ -87,3 +87,12 @@ def test_an_interval_without_an_end_is_not_bounded_and_one_without_a_standard_er
 def test_shares_are_read_as_percentage_points_and_indices_as_points(unit, said):
     row = {"estimate": -0.03599, "ci_low": None, "ci_high": None, "outcome_unit": unit, "level": 0.95}
     assert in_words(row, "Completeness") == f"Completeness down by {said}; no interval."
+
+
+def test_plain_words_have_three_digits_one_unit_and_say_chance():
+    found = in_plain_words(row(outcome_unit="%", estimate=7.887, ci_low=-9.2772, ci_high=25.594), "Participation rule")
+    assert found == "Participation rule up by 7.89 percentage points (95 % interval −9.28 to +25.6): it may be chance."
+    sure = in_plain_words(row(), "Claims")
+    assert sure == "Claims down by 16.5 % (95 % interval −29.9 to −0.5): more than chance, taken by itself."
+    assert "how sure that is, is not known" in in_plain_words(row(ci_low=None, ci_high=None), "Claims")
+    assert in_plain_words(row(estimate=None), "Claims") == "No estimate."

@@ -29,7 +29,7 @@ def cv_plus(
     predicted, scale:
         For city i, by the model without its fold and fold l [N, K]; the scale is above 0.
     level:
-        Share of cities that the interval should hold.
+        Share of cities that the interval should hold: of all on average, not of those of one kind.
     tails:
         ``together``: sizes of errors, so that the interval is symmetric around the models; ``apart``: errors below and above
         each with half of what is left, which needs twice as many cities.

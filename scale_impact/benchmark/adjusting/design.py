@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scale_impact.benchmark.cities import Context, Floats, Ints
+from scale_impact.benchmark.scoring import quantities
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def make_design(context: Context, log: Sequence[str]) -> Design:
     more than one of many, and no level is the reference.
     """
     numbers = [(c, logged(context, c, log)) for c in context.numbers]
-    varying = [(c, v) for c, v in numbers if np.ptp(v) > 0]
+    varying = [(c, v) for c, v in numbers if not quantities.constant(context.frame[c].to_numpy(float))]
     groups = [(c, _dummies(context.frame[c].to_list())) for c in context.groups]
     several = [(c, d) for c, d in groups if d.shape[1] > 1]
     parts = [_standardised(v)[:, None] for _, v in varying] + [d - d.mean(axis=0) for _, d in several]

@@ -13,13 +13,13 @@ from scale_impact.core.words import counted
 
 
 def nearest_cities(context: Context, log: Sequence[str], number: int) -> tuple[tuple[Ints, ...], Mapping[str, str]]:
-    """Peers of each city by their context, nearest first, one more than ``number``; reasons of those without any.
+    """Peers of each city by their context, nearest first, one more than ``number`` where there is one; reasons of those without any.
 
     The one more stands in where a peer is left out to see how well the others do.
     """
     from scale_impact.benchmark.peers import find_peers
 
-    found = find_peers(context, number=number + 1, log=list(log))
+    found = find_peers(context, number=min(number + 1, len(context.labels) - 1), log=list(log))
     return found.indices, {label: why.rstrip(".") for label, why in found.why_not.items()}
 
 

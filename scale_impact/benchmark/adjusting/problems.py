@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from scale_impact.benchmark.cities import Context, Criterion, Floats, leaks
+from scale_impact.benchmark.cities import Context, Criterion, Floats, Ints, leaks
 from scale_impact.core.words import counted, nearest, number, some
 from scale_impact.errors import DataError, DesignError, UsageError
 
@@ -15,8 +16,27 @@ LEAST = 10
 
 MOST_FOLDS = 100
 
+WIDEST = 1e100
+"""Outcomes beyond, or all below one part of it, cannot be squared and summed."""
+
 TOO_GOOD = 0.98
 """Context that explains so much of an outcome, out of sample, is taken to hold the outcome."""
+
+
+def numbers(name: str, given: Any) -> Floats:
+    """What is given as floats, NaN where there is nothing.
+
+    Raises
+    ------
+    DataError
+        Not all of it are numbers.
+    """
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name}: not all of it are numbers ({error}). Give numbers, NaN where there is none."
+        ) from error
 
 
 def refuse(
@@ -78,6 +98,8 @@ def _shapes(context: Context, outcome: Floats, std_errors: Floats | None) -> Ite
 def _values(context: Context, outcome: Floats, std_errors: Floats | None) -> Iterator[str]:
     if len(found := _named(context, np.isinf(outcome))):
         yield f"the outcome is infinite for {found}. Correct it, or give no value."
+    elif (largest := float(np.abs(outcome[~np.isnan(outcome)]).max(initial=0.0))) > WIDEST or 0 < largest < 1 / WIDEST:
+        yield f"the outcome is up to {largest:.3g} in size, and its square is beyond what a number can hold. Give it in another unit."
     for name in context.numbers:
         if len(found := _named(context, np.isinf(context.frame[name].to_numpy(float)))):
             yield f"context: {name} is infinite for {found}. Correct it, or give no value."
@@ -109,7 +131,7 @@ def _named(context: Context, wrong: np.ndarray) -> str:
 def why_not(context: Context, outcome: Floats) -> dict[str, str]:
     """Cities for which nothing can be expected, each with the reason."""
     missing = context.frame.isna().to_numpy() if len(context.columns) else np.zeros((len(outcome), 0), dtype=bool)
-    names = [str(c) for c in context.frame.columns]
+    names = list(context.meanings.values())
     found = {}
     for k, label in enumerate(context.labels):
         lacks = [names[j] for j in np.flatnonzero(missing[k])]
@@ -121,22 +143,52 @@ def why_not(context: Context, outcome: Floats) -> dict[str, str]:
     return found
 
 
-def refuse_few(outcome: Floats, n_all: int) -> None:
-    """Raise where too few cities are left, or where they are all alike.
+def refuse_few(context: Context, outcome: Floats, rows: Ints) -> None:
+    """Raise where too few cities are left (``rows`` of all).
+
+    Raises
+    ------
+    DesignError
+        With the columns that are not known.
+    """
+    if len(rows) < LEAST:
+        lost = int(np.isnan(outcome).sum())
+        gaps = [*context.gaps(), *([f"the outcome is not known of {counted(lost, 'city', 'cities')}"] if lost else [])]
+        said = f" ({some(gaps)})" if gaps else ""
+        advice = "Leave out context with gaps, or take more cities." if context.gaps() else "Take more cities."
+        raise DesignError(
+            f"{counted(len(rows), 'city has', 'cities have')} an outcome and all of the context, of {len(outcome)}{said}; {LEAST} are needed. "
+            f"{advice}"
+        )
+
+
+def refuse_alike(outcome: Floats) -> None:
+    """Raise where all cities with context have one outcome.
 
     Raises
     ------
     DesignError
         There is nothing that could be expected.
     """
-    if len(outcome) < LEAST:
-        raise DesignError(
-            f"{counted(len(outcome), 'city has', 'cities have')} an outcome and all of the context, of {n_all}; {LEAST} are needed. "
-            "Leave out context variables with gaps, or take more cities."
-        )
     if np.ptp(outcome) <= 1e-12 * np.abs(outcome).max():
         raise DesignError(
             f"the outcome is {number(float(outcome[0]))} for all cities with context: there is nothing to explain."
+        )
+
+
+def refuse_lonely(lonely: Mapping[str, str], n: int) -> None:
+    """Raise where too few of ``n`` cities have the peers that are to say what is expected.
+
+    Raises
+    ------
+    DesignError
+        With the reason of the first.
+    """
+    if n - len(lonely) < LEAST:
+        label, why = next(iter(lonely.items()))
+        raise DesignError(
+            f"{counted(n - len(lonely), 'city has', 'cities have')} peers that say what is expected, of {n}; {LEAST} are needed. {label}: {why}. "
+            "Use ridge, or take more cities."
         )
 
 

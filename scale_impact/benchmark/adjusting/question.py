@@ -41,7 +41,8 @@ class Question:
         missing = problems.why_not(context, outcome)
         known = [k for k, label in enumerate(context.labels) if label not in missing]
         rows = np.array(sorted(known, key=lambda k: context.labels[k]), dtype=np.int64)
-        problems.refuse_few(outcome[rows], len(outcome))
+        problems.refuse_few(context, outcome, rows)
+        problems.refuse_alike(outcome[rows])
         chosen = context.take(rows)
         problems.refuse_leaks(chosen, outcome[rows])
         large = None if size is None else chosen.frame[size].to_numpy(float)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from scale_impact.benchmark.adjusting.shrinkage import Shrinkage
-from scale_impact.benchmark.cities import Context, Floats
+from scale_impact.benchmark.cities import Context, Floats, cities_shown
+from scale_impact.core.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Verdict = Literal["better", "worse", "as expected", ""]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ContextAdjustment:
     """Outcomes of N cities, raw and for their context. More is better throughout.
 
@@ -85,6 +86,11 @@ class ContextAdjustment:
     method: str
     level: float
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        cities = cities_shown(len(self.outcome), self.why_not, "an expected value")
+        of = counted(len(self.context.columns), "context variable")
+        return f"ContextAdjustment({cities}, {of}; {self.method}, explained {self.explained:.2f})"
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -24,28 +24,33 @@ def of_city(found: ContextAdjustment, label: str) -> str:
     k = found.labels.index(label)
     if label in found.why_not:
         return f"{label} has no expected value: {found.why_not[label]}."
-    low, high = found.low[k], found.high[k]
+    low, high, n = found.low[k], found.high[k], int((~np.isnan(found.adjusted_ranks)).sum())
     ends = (
-        f"{number(low)} to {number(high)}" if np.isfinite([low, high]).all() else "without an end: cities are too few"
+        f"{_digits(low)} to {_digits(high)}" if np.isfinite([low, high]).all() else "without an end: cities are too few"
     )
     said = (
-        f"{label} has {number(found.outcome[k])}; of a city in its context {number(found.expected[k])} is expected "
-        f"({100 * found.level:g} % interval {ends}): {_judgement(found.verdicts[k])}. "
-        f"It ranks {found.raw_ranks[k]:.0f} as it is and {found.adjusted_ranks[k]:.0f} for its context."
+        f"{label} has {_digits(found.outcome[k])}; of a city in its situation {_digits(found.expected[k])} is expected "
+        f"({100 * found.level:g} % interval {ends}): {_judgement(found.verdicts[k])}. Among the {n:,} cities whose situation is known "
+        f"it ranks {found.raw_ranks[k]:.0f} as it is and {found.adjusted_ranks[k]:.0f} for its situation."
     )
     if found.shrinkage is not None:
         kept = (found.shrunk[k] - found.adjusted_mean) / found.residual[k] if found.residual[k] else 1.0
         said += f" Less what may be chance, {100 * kept:.0f} % of its distance from what is expected are kept."
     doubt = found.unsupported.get(label)
     return (
-        f"{said} No other city has such a context ({doubt}), so that what is expected of it is a guess."
+        f"{said} Hardly any other city is in such a situation ({doubt}), so that what is expected of it is a guess."
         if doubt
         else said
     )
 
 
 def _judgement(verdict: str) -> str:
-    return "as expected" if verdict == "as expected" else f"{verdict} than its context lets expect"
+    return "within what is usual" if verdict == "as expected" else f"{verdict} than its situation lets expect"
+
+
+def _digits(value: float) -> str:
+    """Three digits."""
+    return number(float(f"{value:.3g}"))
 
 
 def notes(

@@ -49,7 +49,7 @@ def _alone(context: Context) -> list[tuple[int, str]]:
     for name in context.groups:
         values = context.frame[name].to_list()
         times = Counter(values)
-        found += [(i, f"{name}: no other city is {v}") for i, v in enumerate(values) if times[v] == 1]
+        found += [(i, f"{context.meanings[name]}: no other city is {v}") for i, v in enumerate(values) if times[v] == 1]
     return found
 
 
@@ -81,20 +81,27 @@ def _words(i: int, names: Sequence[str], context: Context, away: Floats, inverse
     """Which variables make a city unlike others."""
     share = away[i] * (inverse @ away[i])
     order = np.argsort(-share)
-    first = names[int(order[0])]
+    first, called = names[int(order[0])], context.meanings
     values = context.frame[first].to_numpy(float)
     others = np.delete(values, i)
     if not others.min() <= values[i] <= others.max():
-        return f"{first}: {number(values[i])}, where the others lie between {number(others.min())} and {number(others.max())}"
+        return f"{called[first]}: {_digits(values[i])}, where the others lie between {_digits(others.min())} and {_digits(others.max())}"
     second = names[int(order[1])] if len(names) > 1 else None
     if second is None or share[order[1]] < share.sum() / 10:
-        return f"{first}: {number(values[i])} is far from what others have (their median is {number(float(np.median(others)))})"
+        return f"{called[first]}: {_digits(values[i])} is far from what others have (their median is {_digits(np.median(others))})"
     seen = [
-        f"{c} {number(float(context.frame[c].iloc[i]))} ({_sds(float(away[i, names.index(c)]))})"
+        f"{called[c]} {_digits(context.frame[c].iloc[i])} ({_side(float(away[i, names.index(c)]))})"
         for c in (first, second)
     ]
-    return f"together {seen[0]} and {seen[1]} are far from what others have"
+    return f"{seen[0]} together with {seen[1]} is far from what others have"
 
 
-def _sds(z: float) -> str:
-    return f"{abs(z):.1f} standard deviations {'above' if z > 0 else 'below'} the mean"
+def _digits(value: float) -> str:
+    """Three digits."""
+    return number(float(f"{float(value):.3g}")).replace("-", "\N{MINUS SIGN}")
+
+
+def _side(z: float) -> str:
+    """Where a value lies among the others, by its distance from their mean in standard deviations."""
+    size = "far " if abs(z) >= 2 else "" if abs(z) >= 0.5 else None
+    return "near the average" if size is None else f"{size}{'above' if z > 0 else 'below'} the average"

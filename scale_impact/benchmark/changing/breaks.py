@@ -45,6 +45,8 @@ class Break:
         Whether the indicator was left out of the change for it.
     sentence:
         What was seen, and what to do.
+    name:
+        What the indicator is called.
     """
 
     column: str
@@ -53,6 +55,7 @@ class Break:
     declared: bool
     left_out: bool
     sentence: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,23 +82,37 @@ class Move:
 
 
 def declared(
-    breaks: Mapping[str, Sequence[int]], periods: Sequence[str], span: tuple[int, int], *, kept: bool
+    breaks: Mapping[str, Sequence[int]],
+    periods: Sequence[str],
+    span: tuple[int, int],
+    names: Mapping[str, str],
+    *,
+    kept: bool,
 ) -> Iterator[Break]:
-    """Breaks that the study declares, as far as they lie within the span: by column, positions from which on it is new."""
+    """Breaks that the study declares, as far as they lie within the span: by column, positions from which on it is new.
+
+    ``names``: what each column is called.
+    """
     for column, places in breaks.items():
         for at in sorted(set(places)):
             if span[0] < at <= span[1]:
                 done = (
-                    "It was kept because the study asks for it: its change mixes both definitions."
+                    "It was kept because the study asks for it: what changes in it may be the series alone."
                     if kept
                     else "It was left out of the change in all periods."
                 )
-                said = f"{column}: the study says that it is defined anew from {periods[at]} on. {done}"
-                yield Break(column, periods[at - 1], periods[at], declared=True, left_out=not kept, sentence=said)
+                said = f"{names[column]} ({column}): the study says that its series breaks in {periods[at]}. {done}"
+                ends = periods[at - 1], periods[at]
+                yield Break(column, *ends, declared=True, left_out=not kept, sentence=said, name=names[column])
 
 
 def suspected(
-    column: str, values: Sequence[Floats], periods: Sequence[str], years: Sequence[float], known: Sequence[int] = ()
+    column: str,
+    values: Sequence[Floats],
+    periods: Sequence[str],
+    years: Sequence[float],
+    known: Sequence[int] = (),
+    name: str = "",
 ) -> Iterator[Break]:
     """Steps of one indicator at which nearly all cities jumped.
 
@@ -109,6 +126,8 @@ def suspected(
         Names of the periods, and years from each to the next.
     known:
         Positions of periods from which on the study already declares another definition.
+    name:
+        What the indicator is called; empty: its column.
     """
     logs = [np.log(v) for v in values] if all(np.nanmin(v, initial=np.inf) > 0 for v in values) else None
     scales = [("raw", values)] if logs is None else [("raw", values), ("log", logs)]
@@ -118,7 +137,7 @@ def suspected(
         for move in moves:
             others = [m for m in moves if m.step != move.step]
             if move.step + 1 not in known and _jumped(move, others):
-                told = _told(column, move, scale, periods, with_others=bool(others))
+                told = _told((column, name or column), move, scale, periods, with_others=bool(others))
                 found[move.step] = max(found.get(move.step, (-1.0, told)), (move.clearness, told), key=lambda f: f[0])
     yield from (found[k][1] for k in sorted(found))
 
@@ -152,18 +171,27 @@ def _jumped(move: Move, others: Sequence[Move]) -> bool:
     )
 
 
-def _told(column: str, move: Move, scale: str, periods: Sequence[str], *, with_others: bool) -> Break:
+def _told(called: tuple[str, str], move: Move, scale: str, periods: Sequence[str], *, with_others: bool) -> Break:
     before, after = periods[move.step], periods[move.step + 1]
     way = "up" if move.median > 0 else "down"
     if scale == "raw":
-        size = f"by {number(abs(move.median))} at the median, while cities differ in it by about {number(move.spread)}"
+        size = (
+            f"by {_digits(abs(move.median))} at the median, while cities differ in it by about {_digits(move.spread)}"
+        )
     else:
         size = (
-            f"to {number(float(np.exp(move.median)))} times the value at the median, nearly the same factor everywhere"
+            f"to {_digits(float(np.exp(move.median)))} times the value at the median, nearly the same factor everywhere"
         )
     usual = ", which no other step shows" if with_others else ""
+    column, name = called
+    shown = name if name == column else f"{name} ({column})"
     said = (
-        f"{column}: from {before} to {after} {100 * move.share:.0f} % of {move.cities:,} cities went {way} at once, {size}{usual}. "
+        f"{shown}: from {before} to {after} {100 * move.share:.0f} % of {move.cities:,} cities went {way} at once, {size}{usual}. "
         "A new definition looks like this, and so does a change that reached all cities: look it up, and name it under breaks if it is one."
     )
-    return Break(column, before, after, declared=False, left_out=False, sentence=said)
+    return Break(column, before, after, declared=False, left_out=False, sentence=said, name=name)
+
+
+def _digits(value: float) -> str:
+    """A number for reading: three digits."""
+    return number(float(f"{value:.3g}"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from scale_impact.benchmark.changing.words import points, signed
+from scale_impact.benchmark.changing.words import Pair, pair, signed
 from scale_impact.benchmark.cities import Floats
 from scale_impact.core.words import counted, number, some
 from scale_impact.errors import DesignError, UsageError
@@ -65,20 +65,46 @@ class CatchingUp:
 
     def sentence(self) -> str:
         """The finding in plain words, with its caveat."""
-        if self.then <= 0 and self.now <= 0:
-            return f"{self.label} was ahead of {WORDS[self.to]} in {self.start} by {points(-self.then)} points and is so in {self.end} by {points(-self.now)}."
-        places = [f"{points(abs(d))} points {'behind' if d > 0 else 'ahead of'}" for d in (self.then, self.now)]
+        shown = pair(self.then, self.now)
+        was, now = (_place(shown, d) for d in (shown.then, shown.now))
         sure = (
-            f", {100 * self.level:g} % interval of the gain {signed(self.low)} to {signed(self.high)}"
+            f" ({100 * self.level:g} % interval of what it gained {signed(self.low)} to {signed(self.high)})"
             if self.known
             else ""
         )
-        moved = (
-            f"{'closer' if self.closed > 0 else 'farther away'} by {points(abs(self.closed))} points"
-            if self.closed
-            else "no nearer"
-        )
-        return f"{self.label} was {places[0]} {WORDS[self.to]} in {self.start} and is {places[1]} it in {self.end}: {moved}{sure}.{_years(self)}"
+        return f"{self.label} was {was} {self.against} in {self.start} and is {now} it in {self.end}: {_moved(shown)}{sure}.{_years(self)}"
+
+    @property
+    def against(self) -> str:
+        """What it is held against, in words: a single peer by its name."""
+        if len(self.peers) == 1:
+            return (
+                f"{self.peers[0]}, the one peer that can be compared"
+                if self.left_out
+                else f"{self.peers[0]}, its one peer,"
+            )
+        some_of = f" that can be compared ({len(self.peers)} of {len(self.peers) + len(self.left_out)})"
+        return f"{WORDS[self.to]}{some_of if self.left_out else ''}"
+
+
+def _place(shown: Pair, distance: float) -> str:
+    """``3.1 points behind``, ``level with``, ``2 points ahead of``."""
+    if distance == 0:
+        return "level with"
+    return f"{shown.text(abs(distance))} points {'behind' if distance > 0 else 'ahead of'}"
+
+
+def _moved(shown: Pair) -> str:
+    """What became of the distance: nearer or farther on one side, gained or lost where the side changes."""
+    gained = -shown.difference
+    size = f"{shown.text(abs(gained))} points"
+    if gained == 0:
+        return "no nearer and no farther"
+    if shown.then > 0 and shown.now > 0:
+        return f"{'closer' if gained > 0 else 'farther behind'} by {size}"
+    if shown.then < 0 and shown.now < 0:
+        return f"farther ahead by {size}" if gained > 0 else f"its lead is smaller by {size}"
+    return f"it gained {size} on it" if gained > 0 else f"it lost {size} to it"
 
 
 def _years(found: CatchingUp) -> str:

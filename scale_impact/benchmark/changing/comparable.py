@@ -33,6 +33,12 @@ FREE = ("draws", "seed", "imputations")
 
 def problems(scores: Mapping[str, Scores]) -> Iterator[str]:
     """Why the scores of these periods are not comparable: all reasons."""
+    if strange := [p for p, s in scores.items() if not isinstance(s, Scores)]:
+        yield from (
+            f"{p}: {type(scores[p]).__name__} is given, and no scores. Give what score(cities) returns."
+            for p in strange
+        )
+        return
     if len(scores) < 2:
         yield f"A change needs two periods; {some(list(scores)) or 'none'} is given."
         return
@@ -226,7 +232,8 @@ def suspected(scores: Mapping[str, Scores], known: Mapping[str, Sequence[int]]) 
     steps = [between(a, b) or 1.0 for a, b in pairwise(names)]
     values = [values_at(s, labels, s.cities.values) for s in scores.values()]
     for k, criterion in enumerate(next(iter(scores.values())).cities.criteria):
-        yield from jumps(criterion.column, [v[:, k] for v in values], names, steps, known.get(criterion.column, ()))
+        column = criterion.column
+        yield from jumps(column, [v[:, k] for v in values], names, steps, known.get(column, ()), criterion.name)
 
 
 def all_labels(scores: Mapping[str, Scores]) -> tuple[str, ...]:

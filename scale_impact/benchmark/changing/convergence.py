@@ -15,13 +15,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.benchmark.changing.slopes import Floats, Slope, corrected_slope, instrument, slope
+from scale_impact.benchmark.changing.slopes import Floats, Slope, corrected_slope, instrument, share_of_errors, slope
 from scale_impact.benchmark.changing.spread import Spread, spread
 from scale_impact.benchmark.changing.words_of_convergence import told
 from scale_impact.core.words import counted, number
 
 FEWEST = 10
 """So many cities are needed before convergence is spoken of."""
+
+FROM_THE_CHANGE = (
+    "The errors of the values were made of the changes between these periods, so they cannot say which part of a change is chance: with "
+    "them taken off, the slope would follow from the two spreads alone, whatever the cities did."
+)
+"""Why nothing is corrected for errors that come from the change itself."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Convergence:
     as_seen, corrected:
         Slope of the change on the initial index, as it is and corrected for the errors of the initial values.
     reliability:
-        Share of the initial spread that is no error.
+        Share of the initial spread that is no error; NaN where errors come from the change.
     on_end:
         Slope of the change on the final index: positive where cities diverge, or where only chance moved them.
     instrumented:
@@ -93,6 +99,7 @@ def converge(
     years: float | None,
     level: float,
     covariance: Floats | float = 0.0,
+    from_the_change: bool = False,
 ) -> Convergence:
     """Beta and sigma convergence of cities between two of their periods.
 
@@ -110,6 +117,8 @@ def converge(
         Of the intervals.
     covariance:
         Of a city's errors in the two periods; 0 where they are independent.
+    from_the_change:
+        Whether the errors were made of the change itself: then nothing is corrected for them.
     """
     here = ~np.isnan(path[:, [start, end]]).any(axis=1)
     n = int(here.sum())
@@ -119,15 +128,16 @@ def converge(
     y0, y1 = path[here, start], path[here, end]
     v0, v1 = variances[here, start], variances[here, end]
     c = np.broadcast_to(np.asarray(covariance, dtype=float), here.shape)[here]
-    reliability = 1 - float(v0.mean()) / float(y0.var(ddof=1))
+    reliability = math.nan if from_the_change else 1 - share_of_errors(y0, v0)
+    unknown = Slope.unknown(FROM_THE_CHANGE)
     return Convergence(
         n, years, level,
         as_seen=slope(y0, y1 - y0, level=level),
-        corrected=corrected_slope(y0, y1 - y0, v0, c - v0, level=level),
+        corrected=unknown if from_the_change else corrected_slope(y0, y1 - y0, v0, c - v0, level=level),
         reliability=reliability,
         on_end=slope(y1, y1 - y0, level=level),
         instrumented=_instrumented(path, level),
-        spread=spread(y0, y1, v0, v1, level=level),
+        spread=spread(y0, y1, v0, v1, level=level, unknown=FROM_THE_CHANGE if from_the_change else ""),
         at_bounds=int(((y0 <= 0) | (y0 >= 100) | (y1 <= 0) | (y1 >= 100)).sum()),
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """How sure scores are beyond the draws of the index: dimensions, and the part of the index's error that comes from measuring.
 
-Sampling errors are carried through scale and means by their slopes (a first-order expansion, half-way between a standard error above
-and one below, so that an end of the scale is noticed); imputations by what each of them makes of the score. That needs a few
-passes over the table in place of hundreds of draws, and no random number.
+Sampling errors are carried through scale and means by their slopes (a first-order expansion; at the ends of the scale as inside it,
+see ``scoring.held``), and so is what each imputation differs from their mean. That needs a few passes over the table in place of
+hundreds of draws.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import numpy as np
 from scale_impact.benchmark.changing.parts import Index
 from scale_impact.benchmark.cities import Cities, Floats
 from scale_impact.benchmark.scores import Scores
+from scale_impact.benchmark.scoring.held import Held
 from scale_impact.benchmark.scoring.imputation import imputed
-from scale_impact.benchmark.scoring.normalising import normalised
-from scale_impact.benchmark.scoring.outliers import learned
+from scale_impact.benchmark.scoring.outliers import Treatment, learned
+from scale_impact.benchmark.scoring.uncertainty import imputed_away
 from scale_impact.core.comparison import holm
 
 ROUNDING = 1e-9
@@ -63,24 +64,26 @@ def _in_points(cities: Cities, scores: Scores) -> Floats:
     if cities.std_errors is None:
         return np.zeros_like(cities.values)
     treatment = learned(cities.values, cities.criteria, scores.recipe)
-    criteria = treatment.criteria(cities.criteria)
-    ends = [
-        normalised(treatment.apply(cities.values + way * cities.std_errors), criteria, scores.recipe) for way in (1, -1)
-    ]
-    return np.abs(ends[0] - ends[1]) / 2
+    points = np.abs(_held(cities, scores, treatment).errors(cities.std_errors))
+    return np.where(np.isnan(cities.values), np.nan, points)
+
+
+def _held(cities: Cities, scores: Scores, treatment: Treatment) -> Held:
+    return Held(scores.treated[_rows(scores)], treatment, treatment.criteria(cities.criteria), scores.recipe)
 
 
 def _between(cities: Cities, scores: Scores) -> Floats:
-    """Variance of the dimensions over the imputations [n, D]."""
+    """Variance of the dimensions over the imputations [n, D], and that of their mean."""
     gaps = imputed(cities, scores.recipe)
     if len(gaps.drawn) < 2:
         return np.zeros((len(cities.labels), len(scores.dimensions)))
     treatment = learned(gaps.filled(cities.values), cities.criteria, scores.recipe)
-    index, criteria = Index.of(scores), treatment.criteria(cities.criteria)
-    filled = (gaps.filled(cities.values, m) for m in range(len(gaps.drawn)))
-    made = np.stack([index.dimensions(normalised(treatment.apply(v), criteria, scores.recipe)) for v in filled])
-    found: Floats = made.var(axis=0, ddof=1)
-    return found
+    held, size = _held(cities, scores, treatment), (len(cities.labels), len(scores.dimensions))
+    steep = Index.of(scores).inner(held.scores, held.scores)[gaps.rows, gaps.columns]
+    place = gaps.rows * size[1] + scores.tree.belongs[gaps.columns]  # of the city's dimension
+    away = imputed_away(gaps, held, slice(None)) * steep
+    made = np.stack([np.bincount(place, weights=row, minlength=size[0] * size[1]) for row in away])
+    return np.asarray(made.var(axis=0, ddof=1).reshape(size))
 
 
 def _over(scores: Scores, rows: list[int], found: Floats) -> Floats:

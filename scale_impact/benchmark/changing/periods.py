@@ -19,8 +19,12 @@ def ordered(given: Mapping[Any, T]) -> dict[str, T]:
     Raises
     ------
     UsageError
-        Two periods have one name.
+        What is given has no periods; two of them have one name.
     """
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"scores: it is a {type(given).__name__}. Give the scores by period, such as {{2019: then, 2024: now}}."
+        )
     named = {plain(period): value for period, value in given.items()}
     if len(named) < len(given):
         raise UsageError(f"Two periods have the same name: {', '.join(plain(p) for p in given)}. Give each its own.")

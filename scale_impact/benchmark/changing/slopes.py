@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 CLEAR = 2.0
 """The spread without errors has to be so many of its standard errors above zero, or there is no corrected answer."""
 
+MOST = 0.5
+"""Share of what is seen between cities that errors may be: above it a correction says mostly how large the errors were taken to be."""
+
 
 @dataclass(frozen=True)
 class Slope:
@@ -71,9 +74,19 @@ def corrected_slope(x: Floats, y: Floats, variance: Floats, covariance: Floats, 
             "The errors of the initial values are about as large as the differences between cities: with them taken away no "
             "spread is left that growth could be held against."
         )
+    if (share := share_of_errors(x, variance)) > MOST:
+        return Slope.unknown(
+            f"The errors of the initial values are {100 * share:.0f} % of the variance between cities: what is left without them "
+            "hangs on how exactly the errors are known, so nothing is corrected."
+        )
     value = (float(dx @ dy) - (n - 1) * float(covariance.mean())) / bread
     scores = (dx * (dy - value * dx) - covariance + value * variance) / (1 - leverage(dx))
     return tested(value, math.sqrt(float(scores @ scores)) / bread, n - 2, level)
+
+
+def share_of_errors(values: Floats, variances: Floats) -> float:
+    """Mean variance of the errors in the variance of the values across cities; 0 where there are no errors."""
+    return float(variances.mean()) / float(values.var(ddof=1)) if variances.any() else 0.0
 
 
 def leverage(dx: Floats) -> Floats:

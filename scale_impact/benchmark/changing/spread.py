@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scale_impact.benchmark.changing.slopes import CLEAR, Floats, Slope, leverage, tested
+from scale_impact.benchmark.changing.slopes import CLEAR, MOST, Floats, Slope, leverage, share_of_errors, tested
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,12 @@ class Spread:
     then, now:
         Standard deviations across cities, as seen.
     true_then, true_now:
-        Without what the errors of the values add; equal to those as seen where values are taken as known exactly.
+        Without what the errors of the values add; equal to those as seen where values are taken as known exactly, NaN where nothing
+        may be taken off.
     ratio, low, high, p_value:
         ``true_now`` by ``true_then`` with its interval; NaN where there is no answer.
+    seen_p:
+        Of equal spreads as seen, errors and all, without normality.
     paired_t, paired_p:
         Test of equal spreads as seen, by Pitman and Morgan (normal values).
     t2, t2_p:
@@ -42,6 +45,7 @@ class Spread:
     low: float
     high: float
     p_value: float
+    seen_p: float
     paired_t: float
     paired_p: float
     t2: float
@@ -49,17 +53,19 @@ class Spread:
     why_not: str = ""
 
 
-def spread(then: Floats, now: Floats, v_then: Floats, v_now: Floats, *, level: float) -> Spread:
+def spread(then: Floats, now: Floats, v_then: Floats, v_now: Floats, *, level: float, unknown: str = "") -> Spread:
     """The spread of the same cities in two periods, and whether it changed.
 
     The interval holds each ratio r for which the slope of (now / r - then) on (now / r + then), corrected for the errors of the
-    values, is not told apart from zero: the test of Pitman and Morgan without normality (HC3, t with n - 2), turned around.
+    values, is not told apart from zero: the test of Pitman and Morgan without normality (HC3, t with n - 2), turned around. ``unknown`` says why
+    the errors cannot be taken off; then there is no ratio.
     """
     s0, s1 = float(then.var(ddof=1)), float(now.var(ddof=1))
     true = s0 - float(v_then.mean()), s1 - float(v_now.mean())
-    seen = (math.sqrt(s0), math.sqrt(s1), math.sqrt(max(true[0], 0)), math.sqrt(max(true[1], 0)))
-    tests = _paired(then, now)
-    if why := _spread_why_not(then, now, v_then, v_now):
+    off = [math.nan if unknown else math.sqrt(max(v, 0)) for v in true]
+    seen = (math.sqrt(s0), math.sqrt(s1), off[0], off[1])
+    tests = (_as_seen(then, now, level), *_paired(then, now))
+    if why := unknown or _spread_why_not(then, now, v_then, v_now):
         return Spread(*seen, math.nan, math.nan, math.nan, math.nan, *tests, why_not=why)
     middle = 0.5 * math.log(true[1] / true[0])
 
@@ -71,12 +77,22 @@ def spread(then: Floats, now: Floats, v_then: Floats, v_now: Floats, *, level: f
 
 
 def _spread_why_not(then: Floats, now: Floats, v_then: Floats, v_now: Floats) -> str:
-    """Why the two spreads cannot be compared: the values' errors are all that is seen."""
+    """Why the two spreads cannot be compared: the values' errors are all, or most, of what is seen."""
     for values, errors in ((then, v_then), (now, v_now)):
         squares = (values - values.mean()) ** 2 - errors
         if errors.any() and squares.sum() < CLEAR * math.sqrt(float(((squares - squares.mean()) ** 2).sum())):
             return "The errors of the values are about as large as the differences between cities: no spread is left to compare."
+    shares = [share_of_errors(then, v_then), share_of_errors(now, v_now)]
+    if max(shares) > MOST:
+        said = " and ".join(f"{100 * s:.0f} %" for s in shares)
+        return f"The errors of the values are {said} of the variance between cities, then and now: what is left without them hangs on how exact they are."
     return ""
+
+
+def _as_seen(then: Floats, now: Floats, level: float) -> float:
+    """P-value of equal spreads, errors and all."""
+    none = np.zeros_like(then)
+    return _difference(then, now, none, none, level).p_value if np.ptp(now + then) > 0 else 1.0
 
 
 def _difference(then: Floats, now: Floats, v_then: Floats, v_now: Floats, level: float) -> Slope:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scale_impact.benchmark.cities import Floats
-from scale_impact.core.words import counted, number, some
+from scale_impact.core.words import counted, number, some, within_sentence
 
 if TYPE_CHECKING:
     from scale_impact.benchmark.change import Changes
     from scale_impact.benchmark.scores import Scores
+
+
+NOTHING = 1e-9
+"""Points below which a difference is one of the computer's arithmetic."""
 
 
 def points(value: float) -> str:
@@ -21,8 +26,38 @@ def points(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """The same with its sign."""
+    """The same with its sign, which is never rounded away."""
+    if NOTHING < abs(value) < 0.005:
+        return f"{'+' if value > 0 else ''}{value:.1g}".replace("-", "\N{MINUS SIGN}")
     return f"{'+' if round(value, 2) > 0 else ''}{points(value)}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two numbers as they are shown, and the difference of what is shown: whoever subtracts finds the same."""
+
+    then: float
+    now: float
+    decimals: int
+
+    @property
+    def difference(self) -> float:
+        """The second less the first."""
+        return round(self.now - self.then, self.decimals) + 0.0
+
+    def text(self, value: float) -> str:
+        """A number with the decimals of the pair, no zeros at its end."""
+        told = f"{value:,.{self.decimals}f}"
+        return told.rstrip("0").rstrip(".").replace("-", "\N{MINUS SIGN}")
+
+
+def pair(then: float, now: float) -> Pair:
+    """Two numbers with one decimal, or with so many that they are told apart where they differ; three at most."""
+    for decimals in (1, 2, 3):
+        shown = round(float(then), decimals) + 0.0, round(float(now), decimals) + 0.0
+        if shown[0] != shown[1] or abs(then - now) < NOTHING:
+            break
+    return Pair(*shown, decimals)
 
 
 def city_words(found: Changes, row: int) -> Iterator[str]:
@@ -31,24 +66,44 @@ def city_words(found: Changes, row: int) -> Iterator[str]:
     if label in found.why_not:
         yield f"{label}: no change can be told. {found.why_not[label]}"
         return
-    ends = [found.path[row, found.periods.index(p)] for p in (found.start, found.end)]
-    change = float(found.change[row])
-    moved = f"{'up' if change > 0 else 'down'} by {points(abs(change))}" if change else "unchanged"
-    yield f"{label} had {points(ends[0])} of 100 points in {found.start} and has {points(ends[1])} in {found.end}: {moved}{_sure(found, row)}."
+    shown = pair(*(found.path[row, found.periods.index(p)] for p in (found.start, found.end)))
+    size = shown.difference
+    moved = f"{'up' if size > 0 else 'down'} by {shown.text(abs(size))} points" if size else "unchanged"
+    had = f"{label} had {shown.text(shown.then)}{_of(found)} points in {found.start} and has {shown.text(shown.now)} in {found.end}"
+    yield f"{_without(found)}{had}: {moved}{_sure(found, row)}."
     yield f"The middle city changed by {signed(found.typical)} points in the same time; {_share(found, row)}."
     pushed = sorted(zip(found.dimensions, found.by_dimension[row], strict=True), key=lambda d: -abs(d[1]))
-    if len(pushed) > 1 and change:
+    if len(pushed) > 1 and size:
         yield f"By dimension: {', '.join(f'{name} {signed(float(part))}' for name, part in pushed[:6])} points of the index."
+
+
+def _of(found: Changes) -> str:
+    """``of 100`` where the scale ends there."""
+    return " of 100" if found.scores[found.end].recipe.scale is None else ""
+
+
+def _without(found: Changes) -> str:
+    """Which indicators the two numbers leave out, before they are named."""
+    names = list(dict.fromkeys(within_sentence(b.name) for b in found.breaks if b.left_out))
+    if not names:
+        return ""
+    whose = "whose series breaks in between" if len(names) == 1 else "whose series break in between"
+    return f"Without the {some(names)} ({whose}, as the study says): "
 
 
 def _sure(found: Changes, row: int) -> str:
     if found.std_errors[row] == 0:
         return " (how sure that is, is not known: the values have no standard errors)"
     low, high = float(found.low[row]), float(found.high[row])
+    if found.errors == "from the change":
+        return (
+            f" ({100 * found.level:g} % interval {signed(low)} to {signed(high)}, from errors that were made of such changes: "
+            "no test of whether it is more than chance)"
+        )
     verdict = "more than chance" if low > 0 or high < 0 else "not told apart from no change"
     if verdict == "more than chance" and found.p_all[row] > 1 - found.level:
         verdict = f"more than chance by itself, not among the {int((~np.isnan(found.p_all)).sum()):,} cities that are looked at"
-    return f" points ({100 * found.level:g} % interval {signed(low)} to {signed(high)}: {verdict})"
+    return f" ({100 * found.level:g} % interval {signed(low)} to {signed(high)}: {verdict})"
 
 
 def _share(found: Changes, row: int) -> str:

@@ -42,7 +42,9 @@ def _spread_words(found: Convergence) -> str:
     then, now = (number(round(v, 1)) for v in (spread.then, spread.now))
     seen = f"Standard deviation across {counted(found.cities, 'city', 'cities')}: {then} points then, {now} now."
     if spread.why_not:
-        return f"{seen} {spread.why_not}"
+        verdict = "told apart" if spread.seen_p < 1 - found.level else "not told apart"
+        as_seen = f"{seen} As seen, errors and all, the two are {verdict} ({p_words(spread.seen_p)})."
+        return as_seen if spread.why_not == found.corrected.why_not else f"{as_seen} {spread.why_not}"
     ratio, low, high = (number(round(v, 2)) for v in (spread.ratio, spread.low, spread.high))
     ends = f"{ratio} times as wide, {100 * found.level:g} % interval {low} to {high}, {p_words(spread.p_value)}"
     verdict = (

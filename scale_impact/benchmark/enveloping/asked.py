@@ -13,6 +13,7 @@ from scale_impact.benchmark.cities import Context
 from scale_impact.benchmark.enveloping import contexts
 from scale_impact.benchmark.enveloping.bandwidths import Kernel
 from scale_impact.benchmark.enveloping.doubt import limits_of
+from scale_impact.benchmark.enveloping.likely import Errors, error_problems
 from scale_impact.benchmark.enveloping.programmes import Limits
 from scale_impact.core.words import nearest, number, some
 
@@ -22,6 +23,7 @@ Method = Literal["benefit_of_the_doubt", "order_m", "conditional_order_m"]
 Hull = Literal["convex", "free_disposal"]
 Average = Literal["distance", "index"]
 Bounds = Literal["shares", "weights"]
+Against = Literal["these", "possible"]
 
 MOST_M = 10_000
 """Cities drawn at most: beyond, order-m is benefit of the doubt."""
@@ -46,6 +48,7 @@ class Asked:
     log: list[str]
     kernel: Kernel
     bandwidths: Mapping[str, float] | None
+    against: Against
     draws: int
     level: float
     seed: int
@@ -71,12 +74,13 @@ class Asked:
         return np.array([bound.get(n, free) for n in self.names]) if isinstance(bound, Mapping) else bound
 
 
-def option_problems(asked: Asked, values: Floats, context: Context) -> Iterator[str]:
+def option_problems(asked: Asked, values: Floats, context: Context, errors: Errors) -> Iterator[str]:
     """Options that do not fit the data, or each other."""
     shape = (len(context.labels), len(asked.names))
     if values.shape != shape:
         seen = " x ".join(map(str, values.shape))
         yield f"values: they are {seen}, for {shape[0]} cities and {shape[1]} names. Give one row a city and one column a name."
+    yield from error_problems(errors, shape, values)
     if twice := [n for k, n in enumerate(asked.names) if n in asked.names[:k]]:
         yield f"names: {some(twice)} stands there twice. Give each dimension a name of its own."
     if not 0 < asked.level < 1:
@@ -101,6 +105,8 @@ def _draw_problems(asked: Asked) -> Iterator[str]:
         yield "m: benefit of the doubt holds a city against all. Choose order_m, or leave m out."
     if asked.m is not None and not 1 <= asked.m <= MOST_M:
         yield f"m: {asked.m} is not between 1 and {MOST_M:,}. With more cities drawn, order-m is benefit of the doubt."
+    if asked.against == "possible" and not doubt:
+        yield "against: the best that is possible is a question of benefit of the doubt; order-m asks for the best of m cities. Leave it out."
     if asked.hull == "free_disposal" and doubt:
         yield "hull: free_disposal is for order-m; benefit of the doubt weighs dimensions, and its frontier is convex."
     if asked.hull == "free_disposal" and asked.bounded:

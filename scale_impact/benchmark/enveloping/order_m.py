@@ -12,7 +12,8 @@ from the same draws, less what the finite number of draws adds.
 
 Source: Cazals, Florens and Simar (2002), "Nonparametric frontier estimation: a robust approach", Journal of
 Econometrics 106, section 3; Rogge, De Jaeger and Lavigne (2017) for composite indices; Efron (2014) and Wager, Hastie
-and Efron (2014), Journal of Machine Learning Research 15, eq. 5 and 7, for the standard errors.
+and Efron (2014), Journal of Machine Learning Research 15, eq. 5 and 7, for the standard errors; Satterthwaite (1946) for how
+sure these are themselves, where few cities decide.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Distances:
     mean, std_error, noise:
         Mean of the draws' distances (or indices), its standard error over samples of cities, and the part of its error
         that comes from the finite number of draws [N].
+    freedom:
+        Degrees of freedom of the standard error [N]: few cities may decide nearly all of it.
     weights, shares:
         Means over draws [N, D]; NaN under free disposal, which has no weights.
     parts:
@@ -51,6 +54,7 @@ class Distances:
 
     mean: Floats
     std_error: Floats
+    freedom: Floats
     noise: Floats
     weights: Floats
     shares: Floats
@@ -102,12 +106,12 @@ def _shared(values: Floats, limits: Limits, numbers: Floats, of_index: bool) -> 
         pool = np.unique(rows)
         sums.add(values, solve(values, values[pool], limits), pool, np.arange(n), np.full(n, b))
     counts = _counts(drawn, n)
-    std_error = np.empty(n)
+    error = np.empty((2, n))
     scores = sums.scores(of_index)
-    spread = numbers.shape[1] * (1 - 1 / n)
+    chance = np.full(n, 1 / n)
     for k in range(0, n, 1_000):
-        std_error[k : k + 1_000] = jackknife(scores[k : k + 1_000], counts, spread)
-    return sums.distances(scores, std_error)
+        error[:, k : k + 1_000] = jackknife(scores[k : k + 1_000], counts, numbers.shape[1] * chance * (1 - chance))
+    return sums.distances(scores, error)
 
 
 def _own(values: Floats, limits: Limits, numbers: Floats, chances: Floats, first: int, of_index: bool) -> Distances:
@@ -121,11 +125,11 @@ def _own(values: Floats, limits: Limits, numbers: Floats, chances: Floats, first
     sums = _Sums(n, len(values), values.shape[1], draws)
     sums.add(own, solve(own, values[flat], limits), flat, np.repeat(np.arange(n), draws), np.tile(np.arange(draws), n))
     scores = sums.scores(of_index)
-    std_error = np.empty(n)
+    error = np.empty((2, n))
     for k in range(n):
         counts = _counts(drawn[k], len(values))
-        std_error[k] = jackknife(scores[k : k + 1], counts, m * (1 - float((chances[k] ** 2).sum())))[0]
-    return sums.distances(scores, std_error)
+        error[:, k] = jackknife(scores[k : k + 1], counts, m * chances[k] * (1 - chances[k]))[:, 0]
+    return sums.distances(scores, error)
 
 
 def _counts(drawn: Ints, n: int) -> Floats:
@@ -160,18 +164,17 @@ class _Sums:
         with np.errstate(divide="ignore"):
             return self.index if of_index else 1.0 / self.index
 
-    def distances(self, scores: Floats, std_error: Floats) -> Distances:
+    def distances(self, scores: Floats, error: Floats) -> Distances:
         held = (np.isfinite(self.index) & (self.index > 0)).sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             noise = scores.std(axis=1) / np.sqrt(scores.shape[1])
             weights, shares, parts = (total / held for total in (self.weights, self.shares, self.parts))
-        return Distances(
-            scores.mean(axis=1), std_error, noise, weights, shares, parts, np.isinf(self.index).mean(axis=1)
-        )
+        endless = np.isinf(self.index).mean(axis=1)
+        return Distances(scores.mean(axis=1), error[0], error[1], noise, weights, shares, parts, endless)
 
 
-def jackknife(scores: Floats, counts: Floats, spread: float) -> Floats:
-    """Standard errors of means over draws, over samples of cities [N].
+def jackknife(scores: Floats, counts: Floats, spread: Floats) -> Floats:
+    """Standard errors of means over draws, over samples of cities, and their degrees of freedom [2, N].
 
     Parameters
     ----------
@@ -180,17 +183,28 @@ def jackknife(scores: Floats, counts: Floats, spread: float) -> Floats:
     counts:
         How often each city is drawn [B, M].
     spread:
-        Sum of the variances of the counts.
+        Variances of the counts [M].
     """
     draws = scores.shape[1]
     with np.errstate(invalid="ignore"):
         centred = scores - scores.mean(axis=1, keepdims=True)
         together = centred @ (counts - counts.mean(axis=0)) / draws
         of_draws = (centred**2).mean(axis=1) / draws
-    # what the finite number of draws adds to the sum of squares is taken off; what it adds to the mean stays in
-    squares = np.maximum((together**2).sum(axis=1) - spread * of_draws, 0.0) + of_draws
-    found: Floats = np.sqrt(squares)
-    return found
+        # what the finite number of draws adds to the sum of squares is taken off; what it adds to the mean stays in
+        extra = of_draws[:, None] * spread
+        squares = np.maximum((together**2 - extra).sum(axis=1), 0.0)
+        fourth = (together**4 - 6 * together**2 * extra + 3 * extra**2).sum(axis=1)
+    return np.stack([np.sqrt(squares + of_draws), freedom(squares, fourth, counts.shape[1])])
+
+
+def freedom(squares: Floats, fourth: Floats, n: int) -> Floats:
+    """Degrees of freedom of a sum of n squared influences [N], of which the sum of fourth powers is ``fourth``.
+
+    Source: Satterthwaite (1946), Biometrics Bulletin 2: twice the square of a variance over the variance of that variance.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = 2 * squares**2 / np.clip(fourth, squares**2 / n, squares**2)
+    return np.where(np.isfinite(found), found, 2.0 * n)
 
 
 # ---- free disposal: closed form --------------------------------------------------------------------------
@@ -205,17 +219,18 @@ def free_disposal(values: Floats, m: int, chances: Floats | None = None, *, rows
     n, dim = values.shape
     judged = np.arange(n) if rows is None else rows
     found = [_free_disposal_of(values, k, m, np.full(n, 1 / n) if chances is None else chances[k]) for k in judged]
-    mean, std_error = (np.array([f[k] for f in found], dtype=float) for k in (0, 1))
+    mean, squares, fourth = (np.array([f[k] for f in found], dtype=float) for k in (0, 1, 3))
     unknown = np.full((len(judged), dim), np.nan)
     parts = np.stack([f[2] for f in found])
-    return Distances(mean, std_error, np.zeros(len(judged)), unknown, unknown, parts, (mean == 0).astype(float))
+    free, certain = freedom(squares, fourth, n), np.zeros(len(judged))
+    return Distances(mean, np.sqrt(squares), free, certain, unknown, unknown, parts, (mean == 0).astype(float))
 
 
-def _free_disposal_of(values: Floats, k: int, m: int, chances: Floats) -> tuple[float, float, Floats]:
-    """Mean distance of one city, its standard error, and each city's chance of defining the target."""
+def _free_disposal_of(values: Floats, k: int, m: int, chances: Floats) -> tuple[float, float, Floats, float]:
+    """Mean distance of one city, its variance, each city's chance of defining the target, and the fourth powers behind the variance."""
     has = values[k] > 0
     if not has.any():
-        return np.inf, 0.0, np.zeros(len(values))
+        return np.inf, 0.0, np.zeros(len(values)), 0.0
     growth = (values[:, has] / values[k, has]).min(axis=1)
     order = np.argsort(growth, kind="stable")
     steps, below = growth[order], np.cumsum(chances[order])
@@ -229,7 +244,7 @@ def _free_disposal_of(values: Floats, k: int, m: int, chances: Floats) -> tuple[
     moved = chances[order] * (float(slope @ below[:-1]) - after)
     parts = np.empty(len(values))
     parts[order] = largest
-    return mean, float(np.sqrt((moved**2).sum())), parts
+    return mean, float((moved**2).sum()), parts, float((moved**4).sum())
 
 
 # ---- the choice of m -------------------------------------------------------------------------------------

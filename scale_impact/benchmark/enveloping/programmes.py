@@ -106,6 +106,8 @@ def solve(own: Floats, pool: Floats, limits: Limits) -> Solution:
         A programme that neither the simplex method nor HiGHS solves.
     """
     own = np.ascontiguousarray(own, dtype=float)
+    if not len(own):
+        return Solution(np.empty(0), own, own.astype(np.int64), own)
     size = CHUNK if pool.ndim == 2 else max(1, int(CHUNK * 5_000 / pool[0].size))
     parts = [
         _solve_chunk(own[k : k + size], pool if pool.ndim == 2 else pool[k : k + size], limits)

@@ -26,7 +26,7 @@ OUTSIDE = "It does not belong to the group for whose cities peers were sought (g
 
 def meanings(context: Context) -> dict[str, str]:
     """What each column is called in a sentence."""
-    return {c.column: c.meaning or c.column for c in context.columns}
+    return context.meanings
 
 
 def reason(context: Context, made: Setting, place: int, near: Found, n: int) -> str | None:
@@ -40,7 +40,10 @@ def reason(context: Context, made: Setting, place: int, near: Found, n: int) -> 
     if n == len(near.places):
         return f"There {'is' if n == 1 else 'are'} only {counted(n, 'other city', 'other cities')} to compare it with{among}."
     if n:
-        return f"{counted(n, 'fair peer')}{among}, not {sought}: others are farther away than the caliper ({number(made.caliper)})."
+        return (
+            f"{counted(n, 'fair peer')}{among}, not the {sought} that were sought: the next city differs more than a fair peer may "
+            f"(it is {_far(float(near.distances[n]), made.caliper)} away; a fair peer is within {_far(made.caliper)})."
+        )
     return f"No other city{among} is near enough: {_farthest(context, made, place, near)}"
 
 
@@ -53,9 +56,15 @@ def _farthest(context: Context, made: Setting, place: int, near: Found) -> str:
     own, its = (context.frame.iloc[int(made.variables.rows[p])] for p in (place, other))
     told = [f"{meaning[n]} ({words.shown(own[n])} against {words.shown(its[n])})" for n in (names[k] for k in most)]
     return (
-        f"the nearest, {made.variables.labels[other]}, is {number(float(near.distances[0]))} away and the caliper is "
-        f"{number(made.caliper)}; {' and '.join(told)} {'makes' if len(most) == 1 else 'make'} {100 * shares[most].sum():.0f} % of the distance."
+        f"the nearest, {made.variables.labels[other]}, is {_far(float(near.distances[0]), made.caliper)} away and a fair peer within "
+        f"{_far(made.caliper)}; {' and '.join(told)} {'makes' if len(most) == 1 else 'make'} {100 * shares[most].sum():.0f} % of the distance."
     )
+
+
+def _far(distance: float, limit: float | None = None) -> str:
+    """A distance with three digits, or with more where it would look like the limit."""
+    told = [number(float(f"{distance:.{digits}g}")) for digits in (3, 4)]
+    return told[0] if limit is None or told[0] != number(float(f"{limit:.3g}")) else told[1]
 
 
 def sentence(peer: str, rows: pd.DataFrame, names: Mapping[str, str]) -> str:

@@ -12,7 +12,6 @@ from scale_impact.core.words import counted, nearest
 
 Method = Literal["mahalanobis", "gower", "propensity"]
 Overlap = Literal["shared", "counted"]
-METHODS = ("mahalanobis", "gower", "propensity")
 
 
 @dataclass(frozen=True)
@@ -40,28 +39,17 @@ class Recipe:
 
 def wrong_options(context: Context, recipe: Recipe) -> Iterator[str]:
     """What does not fit the context, in sentences."""
-    yield from _wrong_choices(recipe)
     yield from _wrong_numbers(len(context.labels), recipe)
     yield from wrong_names(context, recipe.same, recipe.log, recipe.weights)
     yield from _wrong_group(context, recipe)
-
-
-def _wrong_choices(recipe: Recipe) -> Iterator[str]:
-    chosen: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-        ("method", recipe.method, METHODS),
-        ("scale", recipe.scale, ("values", "ranks")),
-        ("overlap", recipe.overlap, ("shared", "counted")),
-    )
-    for name, value, allowed in chosen:
-        if value not in allowed:
-            yield f"{name}: there is no {value!r}. {nearest(value, allowed)}"
 
 
 def _wrong_numbers(n: int, recipe: Recipe) -> Iterator[str]:
     if recipe.number < 1:
         yield f"number: {recipe.number} peers were asked for. Ask for one or more."
     elif 1 < n <= recipe.number:
-        yield f"number: {recipe.number} peers were asked for, and there are {counted(n - 1, 'other city', 'other cities')}. Ask for fewer."
+        others = counted(n - 1, "other city", "other cities")
+        yield f"number: {recipe.number} peers were asked for, and there {'is' if n == 2 else 'are'} {others}. Ask for fewer."
     if recipe.caliper is not None and not recipe.caliper > 0:
         yield f"caliper: {recipe.caliper!r} lets no city be a peer. Write a distance above 0, or leave it out."
     for name, share in (("pairs", recipe.pairs), ("known", recipe.known)):

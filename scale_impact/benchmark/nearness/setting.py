@@ -15,7 +15,7 @@ from scale_impact.benchmark.nearness.propensity import CALIPER, DEALINGS, LEAST,
 from scale_impact.benchmark.nearness.recipe import Recipe
 from scale_impact.benchmark.nearness.search import Distance, usual
 from scale_impact.benchmark.nearness.variables import Bools, Variables
-from scale_impact.core.words import counted
+from scale_impact.core.words import counted, some
 from scale_impact.errors import DesignError
 
 
@@ -95,7 +95,7 @@ def setting(context: Context, recipe: Recipe) -> Setting:
     lacking = prepared.lacking(made, context, recipe.same, recipe.least)
     usable = np.array([label not in lacking for label in made.labels])
     member = None if recipe.group is None else np.isin(np.array(made.labels, dtype=object), list(recipe.group))
-    if problems := [*_too_few(usable, member, recipe)]:
+    if problems := [*_too_few(context, usable, member, recipe)]:
         raise DesignError([*problems, *notes])
     distance = _measure(made, usable.astype(float), recipe, member)
     caliper = _caliper(distance, np.flatnonzero(usable), recipe)
@@ -121,13 +121,14 @@ def _caliper(distance: Distance, rows: Ints, recipe: Recipe) -> float:
     return usual(distance, rows, recipe.pairs, np.random.default_rng(recipe.seed))
 
 
-def _too_few(usable: Bools, member: Bools | None, recipe: Recipe) -> Iterator[str]:
+def _too_few(context: Context, usable: Bools, member: Bools | None, recipe: Recipe) -> Iterator[str]:
     """Why there are not enough cities whose context is known."""
     n = int(usable.sum())
     if n < 3:
+        other = ", or use gower, which takes what is known of both" if recipe.method != "gower" else ""
         yield (
-            f"{counted(n, 'city', 'cities')} of {len(usable):,} {'has' if n == 1 else 'have'} the context that {recipe.method} needs. Leave out "
-            "the column that is missing most, or use gower, which takes what is known of both."
+            f"{counted(n, 'city', 'cities')} of {len(usable):,} {'has' if n == 1 else 'have'} the context that {recipe.method} needs: "
+            f"{some(context.gaps())}. Leave out the column that is missing most{other}."
         )
     elif recipe.method == "propensity" and member is not None:
         inside, outside = int((usable & member).sum()), int((usable & ~member).sum())

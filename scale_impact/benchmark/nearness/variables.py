@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.benchmark.cities import Context, Floats, Ints
+from scale_impact.benchmark.scoring.quantities import constant
 from scale_impact.core.words import counted, nearest, number, some
 
 Bools = NDArray[np.bool_]
@@ -163,7 +164,10 @@ def _present(values: NDArray[np.generic]) -> list[object]:
 
 
 def _constant(values: NDArray[np.generic]) -> bool:
-    return len(set(_present(values))) < 2
+    if values.dtype == object:
+        return len(set(_present(values))) < 2
+    numbers = np.asarray(values, float)
+    return constant(numbers[~np.isnan(numbers)])
 
 
 def _dropped(name: str, values: NDArray[np.generic]) -> str:
@@ -223,11 +227,11 @@ def lacking(variables: Variables, context: Context, same: Sequence[str], least: 
     ``least``: share of the variables, by weight, that has to be known; None: all of them.
     """
     reasons: dict[str, str] = {}
-    names = [*variables.names, *same]
+    names, called = [*variables.names, *same], context.meanings
     known = np.column_stack([variables.known, *(context.frame[n].notna().to_numpy()[variables.rows] for n in same)])
     k = len(variables.names)
     for i in np.flatnonzero(~known.all(axis=1)):
-        missing = [names[j] for j in np.flatnonzero(~known[i])]
+        missing = [called[names[j]] for j in np.flatnonzero(~known[i])]
         share = float(variables.weights @ known[i, :k] / variables.weights.sum())
         if least is None or not known[i, k:].all():
             reasons[variables.labels[i]] = f"{some(missing)} {'is' if len(missing) == 1 else 'are'} not known."

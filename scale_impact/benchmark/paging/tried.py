@@ -13,31 +13,53 @@ if TYPE_CHECKING:
 ORDER = ("pass", "fail", "inconclusive", "inapplicable")
 """Verdicts in the order in which they are said."""
 
+WHICH = {
+    "multiple_testing": "multiple testing: among so many outcomes chance gives one as large",
+    "placebo_units": "placebo units: effects as large are usual where nothing was done",
+    "leave_one_out": "leave one out: without a single unit the answer is another",
+}
+"""What it means that a check failed, where it can be said in a line; other checks stand with their name."""
+
 SAID = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive", "inapplicable": "not applicable"}
 
 
 def told(m: Tried, n: int) -> Iterator[str]:
     """One measure in one study: who tried it, and what was found."""
     who = f" ({', '.join(f'{p} from {t} on' for p, t in m.by_peers.items())})" if m.by_peers else ""
-    many = "None" if not m.by_peers else str(len(m.by_peers))
-    name = within_sentence(m.measure)
-    yield f"{many} of {_peers(n)} tried this: {name}{who}{_others(m)}. This city {m.own}."
+    yield f"{_how_many(m, n)} this: {within_sentence(m.measure)}{who}{_others(m, n)}. This city {m.own}."
     if not m.by_peers:
         return
     everyone = max((a for a in m.found), key=lambda a: len(a.adopters))
     over = counted(len(everyone.adopters), "city that tried it", "cities that tried it")
     sample = f" ({everyone.sample})" if everyone.sample else ""
     several = f" Of {len(m.found)} outcomes some can seem to move by chance." if len(m.found) > 1 else ""
-    yield f"What the study {m.study} found, on average over all {over}{sample}:{several}"
+    yield f"What the study {m.study} found, on average over all {over}{sample}.{several}"
     for a in m.found:
         yield f"- {_effect(a)}{_checks(a)}{_alone(a, m.by_peers)}"
 
 
-def _peers(n: int) -> str:
-    return f"its {counted(n, 'peer')}"
+def _how_many(m: Tried, n: int) -> str:
+    """How many peers tried it: whom no study followed may have, too."""
+    tried, followed = len(m.by_peers), len(m.not_by_peers) == n
+    if n == 1:
+        return (
+            "Its one peer tried"
+            if tried
+            else f"Its one peer {'did not try' if followed else 'is not known to have tried'}"
+        )
+    if not tried:
+        return f"None of its {n} peers {'tried' if followed else 'is known to have tried'}"
+    everyone = "Both" if n == 2 else f"All {n}"
+    return f"{everyone} of its peers tried" if tried == n else f"{tried} of its {n} peers tried"
 
 
-def _others(m: Tried) -> str:
+def _others(m: Tried, n: int) -> str:
+    """What the study knows of the peers that did not try it."""
+    if n == 1 and not m.by_peers:
+        left = "".join(m.left_out.values())
+        return (
+            f"; it was left out by the study ({left})" if left else "" if m.not_by_peers else "; it is not in the study"
+        )
     said = []
     if m.not_by_peers:
         said.append(f"{len(m.not_by_peers)} {'was' if len(m.not_by_peers) == 1 else 'were'} followed and did not")
@@ -81,8 +103,14 @@ def _checks(a: Adoption) -> str:
     n = sum(a.checks.values())
     if len(said) == 1:
         verdict = said[0].split(" ", 1)[1]
-        return f" Its one check: {verdict}." if n == 1 else f" All {n} of its checks: {verdict}."
-    return f" Of its {counted(n, 'check')}, {', '.join(said)}."
+        which = (
+            f" ({'; '.join(WHICH.get(c, c.replace('_', ' ')) for c in a.failed)})"
+            if a.failed and verdict == "failed"
+            else ""
+        )
+        return f" Its one check: {verdict}{which}." if n == 1 else f" All {n} of its checks: {verdict}{which}."
+    failed = f" ({'; '.join(WHICH.get(c, c.replace('_', ' ')) for c in a.failed)})" if a.failed else ""
+    return f" Of its {counted(n, 'check')}, {', '.join(s + failed if s.endswith('failed') else s for s in said)}."
 
 
 def _alone(a: Adoption, who: Mapping[str, str]) -> str:

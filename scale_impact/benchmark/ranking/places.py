@@ -67,7 +67,7 @@ def notes_of(given: Given, noise: Noise, rank: Floats, why_not: Mapping[str, str
         if exact := int((noise.own == 0).sum()):
             yield f"{counted(exact, 'city has', 'cities have')} no error: among themselves they are compared exactly."
     if given.draws is not None and len(given.draws) < 10 * forms.needed(level) and not noise.absent:
-        yield f"The bands rest on {counted(len(given.draws), 'draw')} of the values, which is few: others would give other bands. Draw 1,000."
+        yield f"The bands rest on {counted(len(given.draws), 'draw')} of the values, which is few: others give other bands. Draw 1,000, and impute as often."
     yield from _draws_elsewhere(given, noise)
     yield from ties(rank, why_not)
 
@@ -85,8 +85,8 @@ def ties(rank: Floats, why_not: Mapping[str, str]) -> Iterator[str]:
 def _draws_elsewhere(given: Given, noise: Noise) -> Iterator[str]:
     """Draws whose means are not the values: a shift that all share moves no rank, but another scale or other values do.
 
-    An index whose scale is set by the smallest and largest value of each draw is the usual case: noise widens the range, so that all
-    drawn values, and their errors, are smaller than those of the index.
+    A scale set by the smallest and largest value of each draw is one cause: noise widens the range, so that all drawn values, and their
+    errors, are smaller than those of the index. Values that are cut at the ends of the scale in each draw are another.
     """
     known = ~np.isnan(given.values)
     if given.draws is None or known.sum() < 5 or noise.absent or np.ptp(given.values[known]) == 0:
@@ -102,5 +102,5 @@ def _draws_elsewhere(given: Given, noise: Noise) -> Iterator[str]:
     if abs(slope - 1) > 0.05 + 3 * unsure:
         yield (
             f"The draws lie on another scale: where values differ by 1, the draws' means differ by {number(slope)}, so bands are too "
-            f"{'narrow' if slope < 1 else 'wide'} by that. Keep the scale (goalposts) the same in all draws."
+            f"{'narrow' if slope < 1 else 'wide'} by that. Keep the scale the same in all draws, and cut none at its ends."
         )

@@ -25,10 +25,10 @@ def too_little_known(cities: Cities, tree: Tree, recipe: Recipe) -> dict[str, st
 
 def _overall(row: np.ndarray[tuple[int], np.dtype[np.bool_]], recipe: Recipe) -> Iterator[str]:
     if row.mean() < recipe.coverage:
-        yield f"{int(row.sum())} of {len(row)} indicators, less than the {recipe.coverage:.0%} asked for"
+        yield f"{int(row.sum())} of {len(row)} indicators, and {100 * recipe.coverage:.3g} % of them are needed"
 
 
 def _by_dimension(shares: np.ndarray[tuple[int], np.dtype[np.float64]], tree: Tree, recipe: Recipe) -> Iterator[str]:
     for name, share in zip(tree.dimensions, shares, strict=True):
         if share < recipe.coverage_in_dimension:
-            yield f"{share:.0%} of the indicators of {name}, less than the {recipe.coverage_in_dimension:.0%} asked for"
+            yield f"{100 * share:.0f} % of the indicators of {name}, and {100 * recipe.coverage_in_dimension:.3g} % of them are needed"

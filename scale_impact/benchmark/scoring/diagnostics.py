@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scale_impact.benchmark.cities import Floats
+from scale_impact.benchmark.scoring.quantities import constant
 from scale_impact.benchmark.scoring.tree import Tree, members
 
 if TYPE_CHECKING:
@@ -70,6 +71,6 @@ def alphas(scores: Floats, tree: Tree) -> dict[str, float]:
 
 def _correlation(a: Floats, b: Floats) -> float:
     both = ~np.isnan(a) & ~np.isnan(b)
-    if both.sum() < 2 or np.ptp(a[both]) == 0 or np.ptp(b[both]) == 0:
+    if both.sum() < 2 or constant(a[both]) or constant(b[both]):
         return 0.0
     return float(np.corrcoef(a[both], b[both])[0, 1])

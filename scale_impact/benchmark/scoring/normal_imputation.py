@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 
 from scale_impact.benchmark.cities import Cities, Criterion, Floats, Ints
 from scale_impact.benchmark.scoring.outliers import skewness
+from scale_impact.benchmark.scoring.quantities import constant
 from scale_impact.benchmark.scoring.recipe import Recipe
 
 BURN_IN, BETWEEN = 60, 3
 """Rounds before the first imputation is kept, and between two that are kept."""
 
-FEWEST, EFFORT = 20, 500_000
+FEWEST, EFFORT = 20, 1_000_000
 """Fewest imputations; most of them times cities, for time."""
 
 SKEWED = 1.0
@@ -91,8 +92,8 @@ def _scale(column: Floats, criterion: Criterion) -> Scale:
     from scipy.stats import yeojohnson_normmax
 
     seen = column[~np.isnan(column)]
-    unit = float(seen.std(ddof=1)) if len(seen) > 1 and np.ptp(seen) > 0 else 1.0
-    skewed = len(seen) > 3 and np.ptp(seen) > 0 and abs(skewness(seen)) > SKEWED
+    unit = float(seen.std(ddof=1)) if len(seen) > 1 and not constant(seen) else 1.0
+    skewed = len(seen) > 3 and not constant(seen) and abs(skewness(seen)) > SKEWED
     # in units of their deviation, from the smallest on: the power does not depend on the unit of measurement
     start = float(seen.min()) if skewed else float(seen.mean())
     power = float(yeojohnson_normmax((seen - start) / unit)) if skewed else np.nan
@@ -135,7 +136,7 @@ def _context(cities: Cities) -> list[Floats]:
     found = []
     for column in cities.context.values().T:
         seen = column[~np.isnan(column)]
-        if len(seen) < 2 or np.ptp(seen) == 0:
+        if len(seen) < 2 or constant(seen):
             continue
         if abs(skewness(seen)) > SKEWED and seen.min() > 0 and len(seen) > 3:
             column = np.log(column)

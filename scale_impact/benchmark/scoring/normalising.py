@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from scale_impact.benchmark.cities import Criterion, Floats
+from scale_impact.benchmark.scoring.quantities import constant
 from scale_impact.benchmark.scoring.recipe import FIXED, Normaliser, Recipe
 from scale_impact.core.words import number, some
 
@@ -181,7 +182,7 @@ def _criterion_problems(labels: Sequence[str], column: Floats, criterion: Criter
         yield from _aim_problems(column, criterion)
     elif recipe.normaliser == "fraction_of_best":
         yield from _fraction_problems(column, criterion)
-    if recipe.normaliser not in FIXED and (seen := column[~np.isnan(column)]).size and np.ptp(seen) == 0:
+    if recipe.normaliser not in FIXED and (seen := column[~np.isnan(column)]).size and constant(seen):
         yield (
             f"{name}: all cities that have a score have {number(float(seen[0]) + 0.0)}. A scale made of the cities cannot tell them apart: leave it out, "
             "or fix goalposts."
@@ -219,7 +220,8 @@ def _beyond(labels: Sequence[str], column: Floats, criterion: Criterion, worst: 
             shown = some([f"{labels[int(r)]} ({number(float(column[r]))})" for r in outside], 3)
             yield (
                 f"{criterion.column}: its goalpost {side} = {number(post)} lies inside the data: {len(outside)} of {len(column)} cities are beyond it, "
-                f"{shown}. Move the goalpost, or write beyond: clip to count them as at it."
+                f'{shown}. Move the goalpost, or count what is beyond the goalposts as at them, in all indicators: beyond="clip" of score, in study.yaml '
+                "benchmark: {scores: {beyond: clip}}."
             )
 
 

@@ -1,7 +1,7 @@
 """Values far from the others: a few cities that would decide a scale alone.
 
-What is learned from the cities (limits, the constants of a transformation) is kept and then applied to drawn values
-too, so that sampling errors do not move the rule. Nothing is changed without a record.
+What is learned from the cities (limits, the constants of a transformation) is kept, so that sampling errors do not move
+the rule; errors lie around the treated value (see ``held``). Nothing is changed without a record.
 
 Source: OECD and JRC (2008), section 4; Becker et al. (2022), COINr (``Treat``, ``qTreat``, ``winsorise``,
 ``check_SkewKurt``, ``log_CT``): an indicator is treated where both |skewness| > 2 and kurtosis > 3.5.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scale_impact.benchmark.cities import Criterion, Floats
+from scale_impact.benchmark.scoring.quantities import constant
 from scale_impact.benchmark.scoring.recipe import FIXED, Recipe
 from scale_impact.core.words import counted, number, some
 
@@ -33,7 +34,8 @@ class Treatment:
     logs:
         What is added before logarithms are taken; NaN where none are.
     least:
-        The smallest argument of a logarithm, half of the smallest that was seen: a draw below it counts as at it.
+        The smallest argument of a logarithm, half of the smallest that was seen: an imputed value or a drawn rate of counts
+        below it counts as at it.
     words:
         What was done, by indicator; empty where nothing was.
     """
@@ -126,7 +128,7 @@ def winsorised(column: Floats, recipe: Recipe) -> tuple[float, float, int]:
 
 def passes(column: Floats, recipe: Recipe) -> bool:
     """Whether values are not both skewed and heavy in their tails; three values or fewer, or equal ones, always pass."""
-    if len(column) < 4 or np.ptp(column) == 0:
+    if len(column) < 4 or constant(column):
         return True
     return not (abs(skewness(column)) > recipe.skewness and kurtosis(column) > recipe.kurtosis)
 

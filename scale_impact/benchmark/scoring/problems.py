@@ -10,6 +10,7 @@ from scale_impact.benchmark.cities import Cities, Floats
 from scale_impact.benchmark.scoring import weighting
 from scale_impact.benchmark.scoring.imputation import missing_problems
 from scale_impact.benchmark.scoring.means import mean_problems
+from scale_impact.benchmark.scoring.normal_imputation import FEWEST
 from scale_impact.benchmark.scoring.normalising import scale_problems
 from scale_impact.benchmark.scoring.outliers import learned, outlier_problems
 from scale_impact.benchmark.scoring.recipe import Recipe
@@ -44,7 +45,7 @@ def recipe_problems(cities: Cities, tree: Tree, recipe: Recipe) -> Iterator[str]
 
 
 def _number_problems(recipe: Recipe) -> Iterator[str]:
-    least = {"winsorise_most": 1, "imputations": 2, "draws": 0}
+    least = {"winsorise_most": 1, "imputations": FEWEST, "draws": 0}
     for name, n in least.items():
         if (given := getattr(recipe, name)) is not None and given < n:
             yield f"{name} is {given}. Give {n} or more."

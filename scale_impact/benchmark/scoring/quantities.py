@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scale_impact.benchmark.scoring.columns import floats, misfit
 from scale_impact.core.words import counted, nearest, number, plain, some
 
 if TYPE_CHECKING:
@@ -20,30 +21,35 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+SAME = 1e-12
+"""Values that differ by less, as a share of the largest, differ by rounding."""
+
 
 def values_of(
     frame: pd.DataFrame, criteria: Sequence[Criterion], errors: Floats | None
 ) -> tuple[Floats, Floats | None, list[str]]:
     """Values [N, K] in the criteria's units, their standard errors, and what was done; the table has one row a city."""
-    values = frame[[c.column for c in criteria]].to_numpy(float, na_value=np.nan).copy()
+    values = np.column_stack([floats(frame[c.column]) for c in criteria])
     spread = np.zeros_like(values) if errors is None else errors.copy()
     notes: list[str] = []
     for k, criterion in enumerate(criteria):
         if criterion.per:
-            below = _numbers(frame, criterion.per)
-            values[:, k] *= criterion.factor / below
-            spread[:, k] *= criterion.factor / below
+            below = floats(frame[criterion.per])
+            # multiplied first: 3 of 1,000 and 6 of 2,000 are the same rate to the last bit
+            with np.errstate(over="ignore"):  # what is infinite then is refused
+                values[:, k] = values[:, k] * criterion.factor / below
+                spread[:, k] = spread[:, k] * criterion.factor / below
             notes += _unknown_below(criterion, frame[criterion.column].notna().to_numpy() & np.isnan(below))
         if criterion.exposure:
-            values[:, k], spread[:, k], said = _smoothed(values[:, k], _numbers(frame, criterion.exposure), criterion)
+            values[:, k], spread[:, k], said = _smoothed(values[:, k], floats(frame[criterion.exposure]), criterion)
             notes.append(said)
     certain = errors is None and not any(c.exposure for c in criteria)
     return values, None if certain else spread, notes
 
 
-def _numbers(frame: pd.DataFrame, column: str) -> Floats:
-    found: Floats = frame[column].to_numpy(float, na_value=np.nan)
-    return found
+def constant(values: Floats) -> bool:
+    """Whether known values differ by no more than rounding: they tell no city from another."""
+    return not len(values) or bool(values.max() - values.min() <= SAME * np.abs(values).max())
 
 
 def _unknown_below(criterion: Criterion, lost: NDArray[np.bool_]) -> list[str]:
@@ -69,6 +75,17 @@ def _smoothed(count: Floats, exposure: Floats, criterion: Criterion) -> tuple[Fl
 # ---- one period of many --------------------------------------------------------------------------------------
 
 
+def known_periods(column: pd.Series) -> list[Any]:
+    """The periods of a column, each once and in order.
+
+    Raises
+    ------
+    TypeError
+        They have no order.
+    """
+    return sorted(column.dropna().unique())
+
+
 def of_period(
     frame: pd.DataFrame, city: str, period: str, at: Any, criteria: Sequence[Criterion], pooled: dict[str, str]
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -76,8 +93,8 @@ def of_period(
 
     ``pooled`` names, by criterion, the column that its pooled exposure gets.
     """
-    periods = np.sort(frame[period].dropna().unique())
-    place = int(np.flatnonzero(periods == at)[0])
+    periods = known_periods(frame[period])
+    place = periods.index(at)
     rows = frame[frame[period] == at].copy()
     for criterion in criteria:
         if criterion.exposure:
@@ -105,15 +122,23 @@ def period_problems(
             if criterion.years > 1:
                 yield f"{criterion.column}: {criterion.years} years are to be pooled, and no column of periods is named. Name it: period=..., or pool before."
         return
-    known = np.sort(frame[period].dropna().unique())
-    if at is not None and not (known == at).any():
+    try:
+        known = known_periods(frame[period])
+    except TypeError:
+        kinds = sorted({type(v).__name__ for v in frame[period].dropna()})
+        yield f"{period}: it holds values of several kinds ({some(kinds)}), which have no order. Write all periods in one way."
+        return
+    if not known:
+        yield f"{period}: no row has a period. Fill the column in, or name another."
+        return
+    if at is not None and at not in known:
         yield f"at: {plain(at)} is no {period} of the table. {nearest(plain(at), [plain(p) for p in known])}"
         return
     twice = frame[frame.duplicated([city, period]) & frame[city].notna()]
     if len(twice):
         shown = some([f"{c} in {plain(p)}" for c, p in zip(twice[city], twice[period], strict=True)], 3)
         yield f"{city}: {shown} {'stands' if len(twice) == 1 else 'stand'} in more than one row. Keep one row a city and {period}."
-    place = len(known) if at is None else int(np.flatnonzero(known == at)[0]) + 1
+    place = len(known) if at is None else known.index(at) + 1
     for criterion in criteria:
         if criterion.exposure and criterion.years > place:
             yield f"{criterion.column}: {criterion.years} years are to be pooled, and the table has {place} up to {plain(known[place - 1])}. Pool fewer."
@@ -132,24 +157,31 @@ def quantity_problems(frame: pd.DataFrame, criteria: Sequence[Criterion], city: 
         if criterion.years < 1:
             yield f"{criterion.column}: years is {criterion.years}. Pool 1 or more."
         for column in filter(None, (criterion.per, criterion.exposure)):
-            yield from _not_above_zero(frame, criterion, column, city)
-        if criterion.exposure:
+            if misfit(frame[column]) is None:
+                yield from _not_above_zero(frame, criterion, column, city)
+        if criterion.exposure and misfit(frame[criterion.column]) is None:
             yield from _no_counts(frame, criterion, city)
 
 
 def _not_above_zero(frame: pd.DataFrame, criterion: Criterion, column: str, city: str) -> Iterator[str]:
-    wrong = np.flatnonzero(_numbers(frame, column) <= 0)
+    values = floats(frame[column])
+    wrong = np.flatnonzero(values <= 0)
     if wrong.size:
-        shown = some([f"{frame[city].iloc[int(r)]} ({number(float(frame[column].iloc[int(r)]))})" for r in wrong], 3)
+        shown = some([f"{frame[city].iloc[int(r)]} ({number(float(values[r]))})" for r in wrong], 3)
         yield f"{criterion.column}: {column}, by which it is divided, is zero or below: {shown}. Correct it, or leave it empty where it is not known."
 
 
 def _no_counts(frame: pd.DataFrame, criterion: Criterion, city: str) -> Iterator[str]:
-    column = _numbers(frame, criterion.column)
+    column = floats(frame[criterion.column])
     with np.errstate(invalid="ignore"):
         wrong = np.flatnonzero((column < 0) | (column != np.floor(column)) & ~np.isnan(column))
     if wrong.size:
         shown = some([f"{frame[city].iloc[int(r)]} ({number(float(column[r]))})" for r in wrong], 3)
         yield f"{criterion.column}: it has an exposure, so it has to hold counts; {shown}. Give the counts themselves, or write per in place of exposure."
-    elif not np.nansum(column) > 0:
+        return
+    below = floats(frame[criterion.exposure]) if misfit(frame[criterion.exposure]) is None else np.zeros(len(column))
+    both = ~np.isnan(column) & ~np.isnan(below)
+    if both.sum() < 2:
+        yield f"{criterion.column}: {counted(int(both.sum()), 'city has', 'cities have')} both a count and {criterion.exposure}; two are needed. Fill them in."
+    elif not column[both].sum() > 0:
         yield f"{criterion.column}: no city has an event. Pool more years, or leave the indicator out."

@@ -11,6 +11,7 @@ from scale_impact.benchmark.cities import Cities, Floats
 from scale_impact.benchmark.scoring import tree as trees
 from scale_impact.benchmark.scoring import weighting
 from scale_impact.benchmark.scoring.coverage import too_little_known
+from scale_impact.benchmark.scoring.held import RANKED
 from scale_impact.benchmark.scoring.imputation import Imputation, imputed
 from scale_impact.benchmark.scoring.normalising import limits, normalised, scale_problems
 from scale_impact.benchmark.scoring.outliers import Treatment, learned
@@ -23,15 +24,12 @@ from scale_impact.benchmark.scoring.problems import (
 from scale_impact.benchmark.scoring.recipe import Recipe
 from scale_impact.benchmark.scoring.recording import notes, records
 from scale_impact.benchmark.scoring.tree import Tree
-from scale_impact.benchmark.scoring.uncertainty import drawn, varies
+from scale_impact.benchmark.scoring.uncertainty import at_most, drawn, positive, varies
 from scale_impact.core.words import counted, some
 from scale_impact.errors import DesignError
 
 if TYPE_CHECKING:
     from scale_impact.benchmark.scores import Scores
-
-TINY = 1e-9
-"""What a drawn score at or below 0 counts as in a geometric or harmonic mean: the mean is then 0 but for rounding."""
 
 PAIR_BUDGET = 5e9
 """Comparisons of two cities that Copeland's count may make over all draws: some seconds."""
@@ -83,7 +81,7 @@ def _of_known(cities: Cities, tree: Tree, recipe: Recipe) -> Scores:
     if recipe.dimension_weights == "doubt":
         levels[trees.ROOT], parts["own_weights"] = _doubt(by_dimension, recipe)
         dimension_weights = parts["own_weights"].mean(axis=0)
-    to_index = _to_index(tree, recipe, weights, dimension_weights)
+    to_index = _to_index(tree, recipe, weights, dimension_weights, by_dimension)
     draws, said = _draws(cities, imputation, treatment, recipe, tree, to_index)
     return Scores(
         cities, recipe, treated, scores, tree.dimensions, by_dimension, levels[trees.ROOT], {}, weights, dimension_weights, draws,
@@ -122,21 +120,21 @@ def _doubt(by_dimension: Floats, recipe: Recipe) -> tuple[Floats, Floats]:
     return limits(recipe)[1] * index, own
 
 
-def _to_index(tree: Tree, recipe: Recipe, weights: Floats, dimension_weights: Floats) -> Callable[[Floats], Floats]:
-    """The way from scores [..., N, K] to the index [..., N]."""
+def _to_index(
+    tree: Tree, recipe: Recipe, weights: Floats, dimension_weights: Floats, seen: Floats
+) -> Callable[[Floats], Floats]:
+    """The way from drawn scores [..., N, K] to the index [..., N]; ``seen`` are the dimensions [N, D] as they are."""
     straight = recipe.aggregation == recipe.upper == "arithmetic" and recipe.dimension_weights != "doubt"
     whole = weights * dimension_weights[tree.belongs]
 
     def to_index(scores: Floats) -> Floats:
         if straight and not np.isnan(scores).any():
             return np.asarray(scores @ whole)
-        if recipe.aggregation in ("geometric", "harmonic"):
-            np.maximum(scores, TINY, out=scores)
         by_dimension = trees.dimension_scores(scores, weights, tree, recipe.aggregation)
+        if recipe.upper in ("geometric", "harmonic") or recipe.dimension_weights == "doubt":
+            by_dimension = positive(seen, by_dimension - seen)
         if recipe.dimension_weights == "doubt":
             return np.stack([_doubt(part, recipe)[0] for part in by_dimension])
-        if recipe.upper in ("geometric", "harmonic"):
-            np.maximum(by_dimension, TINY, out=by_dimension)
         return trees.index(by_dimension, dimension_weights, tree, recipe.upper)
 
     return to_index
@@ -160,11 +158,17 @@ def _draws(
     elif recipe.dimension_weights == "doubt":
         most = DOUBT_BUDGET // n
     number_of = max(2, min(recipe.draws, most))
-    said = (
-        [f"{number_of} draws in place of {recipe.draws}: each takes long with this mean and these weights."]
-        if number_of < recipe.draws
-        else []
-    )
+    said = []
+    if (different := at_most(number_of, imputation)) < number_of:
+        said = [
+            f"{different} draws in place of {number_of}: no two hold the same imputation. For more write imputations: {recipe.draws}."
+        ]
+    elif number_of < recipe.draws:
+        said = [f"{number_of} draws in place of {recipe.draws}: each takes long with this mean and these weights."]
+    if recipe.normaliser in RANKED:
+        said.append(
+            f"Errors on a scale of places ({recipe.normaliser}) are rough: where cities lie close, one is told from another wrongly more often than asked."
+        )
     return drawn(cities, imputation, treatment, recipe, number_of, to_index), said
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scale_impact.benchmark.cities import Criterion, Floats
+from scale_impact.benchmark.scoring.quantities import constant
 from scale_impact.benchmark.scoring.recipe import Recipe
 from scale_impact.benchmark.scoring.tree import ROOT, Tree, members
 from scale_impact.core.words import nearest, number, some
@@ -203,7 +204,7 @@ def _componible(scores: Floats, names: Sequence[str], of: str) -> None:
         raise DesignError(
             f"{of}: {len(known)} cities have all of {some(names)}; principal components need three. Impute, or give weights."
         )
-    if same := [n for n, column in zip(names, known.T, strict=True) if np.ptp(column) == 0]:
+    if same := [n for n, column in zip(names, known.T, strict=True) if constant(column)]:
         raise DesignError(
             f"{of}: all cities score the same on {some(same)}, which has no principal component. Give weights."
         )

@@ -9,10 +9,10 @@ import numpy as np
 
 from scale_impact.benchmark.cities import Cities, Floats, Ints
 from scale_impact.benchmark.scoring.imputation import Imputation, imputed
-from scale_impact.benchmark.scoring.outliers import learned
+from scale_impact.benchmark.scoring.normalising import normalised
+from scale_impact.benchmark.scoring.outliers import Treatment, learned
 from scale_impact.benchmark.scoring.recipe import Recipe
-from scale_impact.benchmark.scoring.steps import TINY
-from scale_impact.benchmark.scoring.uncertainty import drawn, varies
+from scale_impact.benchmark.scoring.uncertainty import drawn, positive, varies
 
 if TYPE_CHECKING:
     from scale_impact.benchmark.scores import Scores
@@ -74,6 +74,13 @@ def drawn_scores(cities: Cities, recipe: Recipe) -> Floats:
     number = min(MOST, max(LEAST, HELD // known.values.size))
     drawn(known, imputation, treatment, recipe, number, keep)
     found = np.concatenate(kept)
-    if {recipe.aggregation, recipe.upper} & {"geometric", "harmonic"}:
-        np.maximum(found, TINY, out=found)
+    if recipe.aggregation == "arithmetic" and recipe.upper in ("geometric", "harmonic"):
+        own = _scores(known, imputation, treatment, recipe)[np.argsort(order)]
+        found = positive(own, found - own)  # whatever the weights, dimensions then have a geometric mean
     return found
+
+
+def _scores(cities: Cities, imputation: Imputation, treatment: Treatment, recipe: Recipe) -> Floats:
+    """Scores of the indicators as they are [n, K]."""
+    treated = treatment.apply(imputation.filled(cities.values))
+    return normalised(treated, treatment.criteria(cities.criteria), recipe)

@@ -54,7 +54,7 @@ def of_one(found: Robustness, label: str) -> tuple[str, ...]:
     if (shares := found.shares) is not None and shares.deviation[row] > 0:
         at = int(np.argmax(shares.total[:, row]))
         said.append(
-            f"Over all combinations of choices its rank has a standard deviation of {number(float(shares.deviation[row]))} places; "
+            f"Over all combinations of choices its rank has a standard deviation of {_places(float(shares.deviation[row]))} places; "
             f"{_called(shares.choices[at])} {_explain(shares.choices[at])} the most of it ({_percent(float(min(shares.total[at, row], 1.0)))}, with interplay)."
         )
     if (moved := found.reversal) is not None:
@@ -106,7 +106,7 @@ def _weight_check(found: Robustness) -> Check:
 def _share_sentences(shares: ChoiceShares, n: int) -> list[str]:
     tried = "; ".join(f"{c}: {', '.join(o)}" for c, o in shares.options.items())
     said = [
-        f"Over all combinations of choices a city moves by {number(shares.shift)} of {n} ranks on average{f' (tried: {tried})' if tried else ''}."
+        f"Over all combinations of choices a city moves by {_places(shares.shift)} of {n} ranks on average{f' (tried: {tried})' if tried else ''}."
     ]
     if shares.overall is None:
         return [*said, "No combination moves ranks more or less than another, so there is nothing to share out."]
@@ -217,6 +217,11 @@ def _called(choice: str) -> str:
 
 def _explain(choice: str) -> str:
     return "explain" if choice == "weights" else "explains"
+
+
+def _places(value: float) -> str:
+    """Places with one decimal, or as many as show that there are some."""
+    return number(round(value, 1) if value >= 0.1 else float(f"{value:.1g}"))
 
 
 def _upper(words: str) -> str:

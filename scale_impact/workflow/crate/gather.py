@@ -84,10 +84,12 @@ def _of_run(result: Published) -> Iterable[Item]:
         project.template(study.settings.template): ("template", "The notebook that is executed"),
         project.indicators: ("card", "The indicators, with unit and direction"),
     }
+    measure = ("card", "What was done, how it should work, what it should move")
     if study.measure_card is not None:
-        named[study.measure_card] = ("card", "What was done, how it should work, what it should move")
+        named[study.measure_card] = measure
     read = ("card", "What this run reads of another study")
-    named |= {path: read for paths in study.others.values() for path in paths}
+    named |= {path: read for other in study.others.values() for path in other.results}
+    named |= dict.fromkeys((card for other in study.others.values() for card in other.cards), measure)
     whence = ("card", "Where the data come from, licence, hash and columns")
     named |= {project.source(name): whence for name in sources_of(result)}
     modules = local_modules(read_template(run.template).code, project.root)

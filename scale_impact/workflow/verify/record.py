@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scale_impact.core.manifest import Manifest, file_hash
+from scale_impact.core.other_study import ROWS
 from scale_impact.core.project import Project, study_folder
 from scale_impact.core.study import Study
 from scale_impact.errors import StudyError
@@ -100,7 +101,14 @@ def tasks(names: Sequence[str]) -> list[Task]:
 def _studies(project: Project) -> list[Path]:
     """Folders of all studies, those that lost their study.yaml too if they have published something."""
     there = [p for p in sorted(project.studies.glob("*")) if p.is_dir()]
-    return [p for p in there if (p / "study.yaml").is_file() or records(p)]
+    return [
+        p for p in there if (p / "study.yaml").is_file() or any(not _only_read(r.folder) for r in records(p).values())
+    ]
+
+
+def _only_read(results: Path) -> bool:
+    """Whether a folder holds no more than another study reads of it: in a crate such rows come without their study."""
+    return {p.name for p in results.iterdir() if p.is_file()} <= {f"{name}.jsonl" for name in ROWS}
 
 
 def _tasks(folder: Path) -> Iterator[Task]:
