@@ -39,7 +39,7 @@ def test_a_new_study_is_ready_to_run_as_it_stands(shipped, cli, template):
     assert "my-city: ready to run\n" in cli("check", "my-city").out
     assert keys["template"] == template
     assert keys["title"].endswith("(my city)")
-    assert text.startswith("# A study. It runs as it is")
+    assert text.startswith(("# A study. It runs as it is", "# A benchmark. It runs as it is"))
     assert f"copy data/sources/{keys['source']}.yaml" in text
 
 
@@ -75,7 +75,7 @@ def test_a_bad_slug_and_an_unknown_template_are_said_at_once(shipped, cli):
     assert answer.code == 2
     assert "'My City' is no name" in answer.err
     assert (
-        "There is no template 'stagered_did'. There are before_after_did, causal_model, heterogeneous_effects, holistic_profile, "
+        "There is no template 'stagered_did'. There are before_after_did, benchmark, causal_model, heterogeneous_effects, holistic_profile, "
         "interrupted_time_series, pilot_design, power_analysis, quick, specification_curve, staggered_did, synthetic_control."
         in answer.err
     )
@@ -85,7 +85,7 @@ def test_without_a_template_those_there_are_are_named(shipped, cli):
     answer = cli("new", "my-city")
     assert answer.code == 2
     assert (
-        "--template before_after_did or causal_model or heterogeneous_effects or holistic_profile or interrupted_time_series or pilot_design or "
+        "--template before_after_did or benchmark or causal_model or heterogeneous_effects or holistic_profile or interrupted_time_series or pilot_design or "
         "power_analysis or quick or specification_curve or staggered_did or synthetic_control" in answer.err
     )
 

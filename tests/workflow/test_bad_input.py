@@ -94,7 +94,15 @@ class Lab:
 
     def strays(self):
         """What lies in the project and in the temporary folder and belongs to no study and no result."""
-        known = ("study.yaml", "README.md", "executed.ipynb", "estimates.jsonl", "checks.jsonl", "manifest.json")
+        known = (
+            "study.yaml",
+            "README.md",
+            "executed.ipynb",
+            "estimates.jsonl",
+            "checks.jsonl",
+            "units.jsonl",
+            "manifest.json",
+        )
         studies = [p for p in (self.root / "studies").rglob("*") if p.is_file() and p.name not in known]
         work = list((self.root / "studies").rglob(".*"))
         return sorted({str(p) for p in [*studies, *work, *self.temporary.iterdir()]})

@@ -31,7 +31,7 @@ def contents(folder):
 
 def test_a_run_leaves_the_files_of_the_contract_and_nothing_beside_them(ran):
     assert {p.name for p in ran.results.iterdir()} == {
-        "executed.ipynb", "estimates.jsonl", "checks.jsonl", "figures", "manifest.json",
+        "executed.ipynb", "estimates.jsonl", "checks.jsonl", "units.jsonl", "figures", "manifest.json",
     }  # fmt: skip
     assert {p.name for p in ran.results.parent.iterdir()} == {"study.yaml", "results"}
     assert {p.name for p in ran.root.iterdir()} == {"notebooks", "data", "studies", ".scale-impact"}

@@ -137,14 +137,6 @@ def _plain(value: float) -> str:
     return number(float(f"{value:.3g}"))
 
 
-def _weighed(found: Frontier, row: int) -> Iterator[str]:
-    shares = found.shares[row]
-    if np.isfinite(shares).all():
-        order = np.argsort(-np.round(shares, 9), kind="stable")
-        told = [f"{found.names[d]} {100 * shares[d]:.0f} %" for d in order]
-        yield f"Of its result the weights that favour it most take {some(told, 6)}."
-
-
 def _situation(found: Frontier, row: int) -> Iterator[str]:
     if found.ratio is None or found.ratio_low is None or found.ratio_high is None or found.context_p is None:
         return

@@ -122,11 +122,6 @@ def lost(tree: Tree) -> list[str]:
     return [node for node in tree.children if not tree.leaves(node)]
 
 
-def sibling_groups(tree: Tree) -> list[tuple[str, ...]]:
-    """Names that share a parent, from the lowest level to the top."""
-    return list(tree.children.values())
-
-
 def below(tree: Tree) -> str:
     """The tree in words: what each level is made of."""
     return "; ".join(f"{node}: {some(children, 20)}" for node, children in tree.children.items())
