@@ -481,6 +481,9 @@ def test_what_is_wrong_with_the_earlier_period_is_said_of_it(place):
     frame = cities()
     frame.loc[frame["year"] == 2019, "noise"] = np.nan
     assert "benchmark.before (2019): noise: no city has a value" in refused(place, frame=frame)
+    frame = cities()
+    frame.loc[(frame["year"] == 2019) & (frame["code"] == "04"), "lit"] = 130.0
+    assert "benchmark.before (2019): lit: its goalpost best = 100 lies inside the data" in refused(place, frame=frame)
 
 
 def test_a_city_without_a_row_of_the_period_is_told_where_it_has_one(place):

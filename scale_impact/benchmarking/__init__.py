@@ -201,8 +201,10 @@ class Benchmark:
         if self.table.chosen.change is None:
             self.left_out["change"] = LEFT_OUT
             return None
-        earlier: Scores = self._made("scores", self.table.earlier)
-        made: Changes = self._made("change", {plain(self.table.before): earlier, plain(self.table.at): self.scores})
+        now, before = self.scores, self.table.earlier
+        with self.table.about_before():
+            earlier: Scores = self._made("scores", before)
+        made: Changes = self._made("change", {plain(self.table.before): earlier, plain(self.table.at): now})
         return made
 
     @cached_property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -100,8 +102,14 @@ class Table:
     @cached_property
     def earlier(self) -> Cities:
         """The cities in the earlier period; what is wrong with them is said of that period."""
-        try:
+        with self.about_before():
             return self._cities(self.before)
+
+    @contextmanager
+    def about_before(self) -> Iterator[None]:
+        """Say of what is wrong that it is about the earlier period."""
+        try:
+            yield
         except ScaleImpactError as error:
             raise type(error)([f"benchmark.before ({plain(self.before)}): {p}" for p in error.problems]) from error
 

@@ -55,32 +55,9 @@ def test_its_names_are_those_of_the_frame_and_of_a_study():
     fields = {f.name for c in (Criterion, ContextColumn) for f in dataclasses.fields(c)} | set(
         inspect.signature(Cities.from_frame).parameters
     )
-    assert python >= {
-        "worst",
-        "best",
-        "weight",
-        "per",
-        "factor",
-        "exposure",
-        "years",
-        "std_errors",
-        "kind",
-        "period",
-        "at",
-    }
-    assert {
-        "worst",
-        "best",
-        "weight",
-        "per",
-        "factor",
-        "exposure",
-        "years",
-        "std_errors",
-        "kind",
-        "period",
-        "at",
-    } <= fields
+    names = {"worst", "best", "weight", "per", "factor", "exposure", "years", "std_errors", "kind", "period", "at"}
+    assert python >= names
+    assert fields >= names
     own = {"goalposts", "weight", "per", "times", "pooled", "std_error"}
     assert own <= study
     assert own <= set(Outcome.model_fields)

@@ -93,7 +93,7 @@ def _reached(found: Frontier, row: int) -> Iterator[str]:
 
 def _sure(found: Frontier, row: int) -> str:
     low, high = (_percent(v) for v in (found.low[row], found.high[row]))
-    ends = f"between {low} and {high}" if low != high else f"no other than {low}"
+    ends = f"between {low} and {high}" if low != high else f"{low}, give or take less than a point"
     middle = ""
     if found.corrected is not None and _percent(found.corrected[row]) != _percent(found.index[row]):
         middle = f", with {_percent(found.corrected[row])} in the middle"
