@@ -30,7 +30,10 @@ from scale_impact.core.cohorts import cohort_moments
 from scale_impact.core.design import Design
 from scale_impact.core.effect import Effect, Estimate
 from scale_impact.core.evidence import (
+    PUT_TOGETHER,
+    SCALED,
     Origin,
+    answer_row,
     check_row,
     city_row,
     estimate_rows,
@@ -51,6 +54,7 @@ from scale_impact.core.project import OUT_VARIABLE, RUN_VARIABLE
 from scale_impact.core.simulated import NO_RESULT, as_notice, refuse_to_publish, simulated_data, simulation_seed
 from scale_impact.core.source import Source, load_source, repairs
 from scale_impact.core.study import Choice, Outcome, Study, describe
+from scale_impact.core.study_names import CALLS
 from scale_impact.core.words import effect_unit, some, within_sentence
 from scale_impact.errors import EstimationError, UsageError
 from scale_impact.estimators import estimate, option_names
@@ -76,6 +80,8 @@ if TYPE_CHECKING:
     from scale_impact.core.synthetic.counterfactual import Counterfactual
     from scale_impact.core.synthetic.placebos import Placebos
     from scale_impact.curve import Candidate, Panels
+    from scale_impact.deciding import Decision
+    from scale_impact.transferring import Transfer
 
 
 def open_session(
@@ -208,6 +214,8 @@ class Session:
 
     def source_note(self) -> Markdown:
         """Where the data come from and what the columns mean."""
+        if self.study.source_card is None:
+            return _markdown("The study looks at no data of its own: it reads what other studies have published.")
         source, *others = self._cards()
         rows = "\n".join(f"| `{name}` | {c.unit} | {c.meaning} |" for name, c in source.columns.items())
         made_of = "".join(f"\n\nMade from: {_whence(other)}" for other in others)
@@ -292,6 +300,7 @@ class Session:
     def estimate(self, outcome: str | None = None) -> list[Effect]:
         """One effect an estimator of the study, the primary one first."""
         self._refuse_planned()
+        self._refuse_other_kinds()
         column = self._outcome(outcome).column
         chosen = self.study.settings.estimators
         refuse_as_primary(self.study, self.design(column))
@@ -657,6 +666,11 @@ class Session:
                 "session.pilot_design()."
             )
 
+    def _refuse_other_kinds(self) -> None:
+        kind = self.study.settings.kind
+        if not self.study.settings.estimators:
+            raise UsageError(f"The study is a {kind} and names no estimators. Use session.{CALLS[kind]}().")
+
     def pilot_design(self, outcome: str | None = None) -> PilotPlan:
         """Which units to choose as pilots and how long to run, from the periods before the planned start alone.
 
@@ -848,7 +862,8 @@ class Session:
         return drawn
 
     def _source_line(self) -> str:
-        title = load_source(self.study.project.source(self.study.settings.source)).title
+        card = self.study.source_card
+        title = self.scale_up().source if card is None else load_source(card).title
         return f"Source: {title}." + ("" if self._seed is None else " Simulated outcomes: no result.")
 
     # ---- to keep ----------------------------------------------------------------------------
@@ -859,7 +874,8 @@ class Session:
             return "Nothing was written: this notebook was not told where (out is None). `scale-impact run` publishes results."
         if self._seed is not None:
             refuse_to_publish(self.out, self.study.project)
-        estimates, checks = self._rows() if self.study.settings.benchmark is None else self._rows_of_cities()
+        make = {"measure": self._rows, "benchmark": self._rows_of_cities}
+        estimates, checks = make.get(self.study.settings.kind, self._rows_of_answers)()
         self.out.mkdir(parents=True, exist_ok=True)
         write_rows(self.out / "estimates.jsonl", estimates)
         write_rows(self.out / "checks.jsonl", checks)
@@ -885,6 +901,45 @@ class Session:
         estimates = [city_row(origin, number, self.study.settings.level) for number in found.numbers()]
         return estimates, [check_row(origin, check, "benchmark") for check in found.checks()]
 
+    def _rows_of_answers(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows of estimates and checks of a transfer or a scale-up."""
+        origin, level = self._origin(self.study.outcomes[0]), self.study.settings.level
+        made = {"transfer": (PUT_TOGETHER, self.transfer), "scaleup": (SCALED, self.scale_up)}
+        name, answer = made[self.study.settings.kind]
+        found = answer()
+        estimates = [answer_row(origin, number, name, level) for number in found.numbers()]
+        return estimates, [check_row(origin, check, name) for check in found.checks()]
+
+    def transfer(self) -> Transfer:
+        """What the next city may expect: effects of single cities, pooled, for the city that asks, with the track record.
+
+        Raises
+        ------
+        UsageError
+            The study has no key ``transfer``.
+        """
+        from scale_impact.transferring import Transfer
+
+        if self.study.settings.transfer is None:
+            raise UsageError("The study has no key `transfer`. Use the template transfer with a study that has one (docs/transfer.md).")
+        found: Transfer = self._once("transfer", "", lambda: Transfer(self.study, self.data()))
+        return found
+
+    def scale_up(self) -> Decision:
+        """From the effect of a pilot to the decision for a city: outlook, ledger by partner, what to measure next, the rule.
+
+        Raises
+        ------
+        UsageError
+            The study has no key ``scaleup``.
+        """
+        from scale_impact.deciding import Decision
+
+        if self.study.settings.scaleup is None:
+            raise UsageError("The study has no key `scaleup`. Use the template scale_up with a study that has one (docs/scaleup.md).")
+        found: Decision = self._once("scale-up", "", lambda: Decision(self.study, os.environ.get(RUN_VARIABLE)))
+        return found
+
     def benchmark(self) -> Benchmark:
         """A city among comparable cities: scores, peers, context adjustment, frontier, rank bands, robustness, change.
 
@@ -908,7 +963,10 @@ class Session:
 
     def _unit_rows(self) -> list[dict[str, Any]]:
         """Who was studied and who treated; nothing before a pilot, of a benchmark, and where no unit is known by name."""
-        if self._is_planned or self.study.settings.benchmark is not None or self.panel().streamed:
+        settings = self.study.settings
+        if settings.kind in ("benchmark", "scaleup") or (settings.transfer is not None and settings.transfer.from_rows):
+            return []
+        if self._is_planned or self.panel().streamed:
             return []
         return unit_rows(self._origin(self.study.outcomes[0]), self.design(), self.panel().followed)
 
@@ -1002,8 +1060,10 @@ def _axis(session: Session, outcome: str, figure: str, values: tuple[Any, ...]) 
 
     if values and isinstance(values[0], Profile):
         return f"Effect, {UNIT}"
-    if session.study.settings.benchmark is not None:
-        return session.benchmark().unit
+    kind = session.study.settings.kind
+    if kind != "measure":
+        answers = {"benchmark": session.benchmark, "transfer": session.transfer, "scaleup": session.scale_up}
+        return answers[kind]().unit
     name, unit = session.indicator(outcome).name, session.unit(outcome)
     if (values and isinstance(values[0], Panel)) or keys.marked("figures", figure, "OUTCOME_AXIS"):
         return f"{name}, {unit}"

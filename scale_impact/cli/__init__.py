@@ -11,7 +11,7 @@ import typer
 from scale_impact.errors import ScaleImpactError
 
 VERBS = (
-    "new", "data", "check", "plan", "freeze", "run", "slurm", "status", "logs", "verify", "export", "evidence", "doctor",
+    "new", "data", "check", "plan", "freeze", "run", "slurm", "status", "logs", "verify", "export", "evidence", "report", "doctor",
 )  # fmt: skip
 """In the order of a study's life."""
 

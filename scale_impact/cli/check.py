@@ -35,6 +35,8 @@ def check(
         typer.echo("There is no study yet. Make one: scale-impact new my-city --template staggered_did")
     for run in runs:
         errors += _look(run, named=bool(studies))
+    if not studies:
+        errors += _look_at_papers()
     leave_with(_once(errors))
 
 
@@ -51,6 +53,19 @@ def _look(run: Run, *, named: bool) -> list[ScaleImpactError]:
         typer.echo(f"{run.name}: ready to run")
         show_notes(found.notes)
     return list(found.errors)
+
+
+def _look_at_papers() -> list[ScaleImpactError]:
+    """What is wrong with the published numbers of data/evidence."""
+    from scale_impact.core.project import Project
+    from scale_impact.errors import ScaleImpactError
+    from scale_impact.evidence.papers import paper_rows
+
+    try:
+        paper_rows(Project.find())
+    except ScaleImpactError as error:
+        return [error]
+    return []
 
 
 def _once(errors: list[ScaleImpactError]) -> list[ScaleImpactError]:

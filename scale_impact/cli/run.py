@@ -139,8 +139,10 @@ def _stale(runs: list[Run]) -> list[Run]:
         stale += [] if current else [run]
     for root in {run.study.project.root for run in runs}:
         hashes_of(root).save()
-    slugs = {run.study.slug for run in stale}  # what reads the results of these will be out of date when they are made
-    return [run for run in runs if run in stale or slugs & set(run.study.others)]
+    slugs = {run.study.slug for run in stale}
+    while later := {r.study.slug for r in runs if slugs & r.study.reads} - slugs:
+        slugs |= later  # what reads the results of these will be out of date when they are made
+    return [run for run in runs if run in stale or slugs & run.study.reads]
 
 
 def _without_waiting(

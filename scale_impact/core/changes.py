@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from scale_impact.core.settings import DesignChoices, Treatment
+from scale_impact.core.settings import BLOCKS, DesignChoices, Treatment, kind_of
 from scale_impact.core.words import nearest
 
-KEY_BY_KEY = ("design", "sample", "parameters", "benchmark")
+KEY_BY_KEY = ("design", "sample", "parameters", *BLOCKS)
 """Keys of which a variant or a combination replaces single parts; everything else is replaced whole."""
 
 
-OF_BENCHMARK = ("city",)
-"""Scalars of a benchmark that can be named in short; ``at`` and ``before`` are parameters of templates."""
+OF_BLOCKS = ("city",)
+"""Scalars of a benchmark, a transfer or a scale-up that can be named in short; ``at`` and ``before`` are parameters of templates."""
 
 
 def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,21 +31,23 @@ def scalar_keys() -> dict[str, str]:
     short = {name: name for name in top}
     short |= {name: f"sample.{name}" for name in ("first_period", "last_period")}
     short |= {name: f"design.{name}" for name in DesignChoices.model_fields}
-    short |= {name: f"benchmark.{name}" for name in OF_BENCHMARK}
+    short |= {name: f"benchmark.{name}" for name in OF_BLOCKS}
     return short | {name: f"treatment.{name}" for name in Treatment.model_fields if name != "cohorts"}
 
 
-def dotted(key: str, own: Collection[str] = ()) -> str:
-    """The place of a scalar that is named in short; ``own`` are parameters of the template."""
-    known = scalar_keys()
-    return known.get(key, f"parameters.{key}" if key in own else key)
+def dotted(key: str, own: Collection[str] = (), raw: Mapping[str, Any] | None = None) -> str:
+    """The place of a scalar that is named in short; ``own`` are parameters of the template, ``raw`` the keys of the study."""
+    kind = kind_of(raw or {})
+    if key in OF_BLOCKS and kind in BLOCKS:
+        return f"{kind}.{key}"
+    return scalar_keys().get(key, f"parameters.{key}" if key in own else key)
 
 
 def set_scalar(
     raw: Mapping[str, Any], key: str, value: Any, own: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
     """Set one scalar by key; a new mapping, and what is wrong."""
-    place = dotted(key, own)
+    place = dotted(key, own, raw)
     if place in (f"parameters.{name}" for name in own):  # of any type: the template's declaration says which
         there = raw.get("parameters")
         return {

@@ -27,6 +27,16 @@ NOTICED = "MDE"
 RANKED = "RANK"
 """Estimand of a city's place among cities, 1 the best; like the other numbers of a benchmark it is no effect of anything."""
 
+PREDICTED, POOLED, HELD_OUT, BETWEEN, I_SQUARED = "PREDICTED", "POOLED", "HELD_OUT", "TAU", "I2"
+"""Estimands of a transfer: what the next city may expect, the mean of all cities, the prediction for a city made without it, the
+standard deviation between cities, the share of variation that is between them."""
+
+P_HARM, P_TARGET = "P_HARM", "P_TARGET"
+"""Probabilities that the next city is worse off, and that it reaches its target."""
+
+PUT_TOGETHER, SCALED = "synthesis", "scaleup"
+"""What stands as estimator in rows of transfers and of scale-ups."""
+
 INDEX = "index"
 """What stands as outcome where all indicators of a benchmark are put together."""
 
@@ -192,6 +202,58 @@ class CityNumber:
     role: str = "secondary"
     cities: int | None = None
     context: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A number of a transfer or a scale-up, which is put together from effects that others estimated.
+
+    Attributes
+    ----------
+    estimand, kind, label:
+        Which number it is.
+    value, low, high, std_error, df:
+        The number, None where there is none; its interval at the study's level.
+    how:
+        How it was made, or why there is none.
+    unit:
+        Its unit; None where it is the outcome's, so that it counts as one of its indicator.
+    direction:
+        Which way is better, where it has a unit of its own: ``+``, ``-`` or empty.
+    role:
+        As in estimates.jsonl.
+    cities:
+        How many cities it rests on.
+    context:
+        What is known of whom it is about.
+    """
+
+    estimand: str
+    kind: str
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    std_error: float | None = None
+    df: float | None = None
+    how: str = ""
+    unit: str | None = None
+    direction: str = ""
+    role: str = "secondary"
+    cities: int | None = None
+    context: Mapping[str, Any] | None = None
+
+
+def answer_row(origin: Origin, answer: Answer, estimator: str, level: float) -> dict[str, Any]:
+    """Row of estimates.jsonl for a number of a transfer or a scale-up."""
+    own = {} if answer.unit is None else {"indicator": None, "outcome_unit": answer.unit, "direction": answer.direction}
+    row = {
+        **dict.fromkeys(ESTIMATE_FIELDS), **origin.fields(), **own, "estimator": estimator, "role": answer.role,
+        "estimand": answer.estimand, "kind": answer.kind, "label": answer.label, "estimate": answer.value,
+        "std_error": answer.std_error, "df": answer.df, "level": level, "ci_low": answer.low, "ci_high": answer.high,
+        "n_units": answer.cities, "inference": answer.how, "context": answer.context,
+    }  # fmt: skip
+    return {name: row[name] for name in ESTIMATE_FIELDS}
 
 
 def city_row(origin: Origin, number: CityNumber, level: float) -> dict[str, Any]:

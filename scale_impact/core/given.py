@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.changes import OF_BENCHMARK, scalar_keys
+from scale_impact.core.changes import OF_BLOCKS, scalar_keys
 from scale_impact.core.parameters import SESSION, declared
+from scale_impact.core.settings import BLOCKS, kind_of
 from scale_impact.core.study import Study, StudyFile
 
 MARK = "# Parameters"
@@ -42,7 +43,7 @@ def study_for(
     """
     cell = injected(given.get("In"))
     others = (
-        () if "benchmark" in StudyFile.read(name).raw else OF_BENCHMARK
+        () if kind_of(StudyFile.read(name).raw) in BLOCKS else OF_BLOCKS
     )  # a variable `city` elsewhere is the notebook's own
     scalars = {
         k: v for k, v in given.items() if k in scalar_keys() and _is_scalar(v) and (k not in others or k in cell.names)

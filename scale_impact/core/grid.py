@@ -202,7 +202,7 @@ def _target(name: str, raw: Mapping[str, Any], own: tuple[str, ...]) -> str | No
         return OTHER_NAMES[name]
     if name in NO_AXIS or name.split(".")[0] in ("variants", "grid"):
         return None
-    place = dotted(name, own)
+    place = dotted(name, own, raw)
     if place.startswith("benchmark.") and not _is_of_benchmark(place, raw):
         return None
     if place in (*LISTS, *MAPPINGS, *OF_STEPS) or place in scalar_keys().values():
@@ -231,7 +231,7 @@ def _known(raw: Mapping[str, Any], own: tuple[str, ...]) -> list[str]:
     """Names that an axis can have."""
     found = [*OTHER_NAMES, "exclude", *LISTS, *MAPPINGS, *(k for k in scalar_keys() if k not in NO_AXIS), *own]
     if raw.get("benchmark") is None:
-        return [name for name in found if not dotted(name, own).startswith("benchmark.")]
+        return [name for name in found if not dotted(name, own, raw).startswith("benchmark.")]
     return [
         *found,
         *OF_CITIES,
@@ -345,7 +345,7 @@ def _applied(raw: Mapping[str, Any], axis: str, value: Any, own: tuple[str, ...]
         return {**raw, "outcomes": _outcome_first(raw.get("outcomes"), value)}
     if axis in KEY_BY_KEY and raw.get(axis) is not None:
         return overlay(raw, {axis: value})
-    place = OTHER_NAMES.get(axis, dotted(axis, own))
+    place = OTHER_NAMES.get(axis, dotted(axis, own, raw))
     if place in OF_STEPS and isinstance(value, Mapping):
         value = {**_mapping_at(raw, place), **value}
     if place.split(".")[0] in KEY_BY_KEY:

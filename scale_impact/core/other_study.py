@@ -22,16 +22,32 @@ class OtherStudy:
 
     project: Project
     slug: str
+    whole: bool = False
+    """Whether the rows of all its runs are read, and not those of one that says who was treated."""
 
     @property
     def run(self) -> Path | None:
         """The folder of the run that is read, of several the first by name; None where none says who was treated."""
-        found = sorted((self.project.studies / self.slug).glob("results/**/units.jsonl"))
+        found = sorted(self._published.glob("**/units.jsonl"))
         return found[0].parent if found else None
+
+    @property
+    def study(self) -> str:
+        """The study, without the variant that ``slug`` may name as ``study/variant``."""
+        return self.slug.partition("/")[0]
+
+    @property
+    def _published(self) -> Path:
+        """The folder of its results, or of those of the variant that is named."""
+        study, _, variant = self.slug.partition("/")
+        return self.project.studies / study / "results" / variant
 
     @property
     def results(self) -> tuple[Path, ...]:
         """The files of rows that are there."""
+        if self.whole:
+            found = self._published.glob("**/*.jsonl")
+            return tuple(sorted(path for path in found if path.stem in ROWS))
         run = self.run
         return () if run is None else tuple(path for name in ROWS if (path := run / f"{name}.jsonl").is_file())
 

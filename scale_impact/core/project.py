@@ -55,6 +55,11 @@ class Project:
         """The folder of all studies."""
         return self.root / "studies"
 
+    @property
+    def papers(self) -> Path:
+        """The folder of evidence that others have published, a CSV a collection."""
+        return self.root / "data" / "evidence"
+
     def template(self, name: str) -> Path:
         """The notebook of a template."""
         return self.root / "notebooks" / f"{name}.ipynb"

@@ -14,8 +14,8 @@ from scale_impact.core.changes import scalar_keys
 from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OF_STEPS, OTHER_NAMES
 from scale_impact.core.parameters import Parameter, declared
 from scale_impact.core.project import Project
-from scale_impact.core.settings import FOLDER_NAME, BenchmarkChoices, ContextChoice, Settings
-from scale_impact.core.study_names import FUNCTIONS, OF_MEASURES, STEPS
+from scale_impact.core.settings import BLOCKS, FOLDER_NAME, BenchmarkChoices, ContextChoice, Settings, TransferChoices
+from scale_impact.core.study_names import CITY_EFFECTS, FUNCTIONS, NEEDED, STEPS, TRANSFER_STEPS
 from scale_impact.core.template import read_template
 from scale_impact.core.yaml_file import Record
 from scale_impact.errors import ScaleImpactError
@@ -39,7 +39,8 @@ def study_schema(project: Project) -> Schema:
     whole = _record(Settings)
     properties = whole["properties"] | _named(project, whole["properties"])
     properties |= _chosen(properties)
-    properties["benchmark"] = _benchmark(properties["benchmark"])
+    properties["benchmark"] = _block(BenchmarkChoices, properties["benchmark"], "benchmark", STEPS)
+    properties["transfer"] = _transfer(properties["transfer"])
     properties["treatment"] |= _one_way(properties["treatment"]["properties"])
     properties["variants"] |= _variants(properties)
     properties["grid"] |= _grid(properties)
@@ -48,13 +49,14 @@ def study_schema(project: Project) -> Schema:
         "title": "study.yaml of scale_impact",
         **whole,
         "properties": properties,
-        "allOf": [_of_a_measure(), *_of_templates(project)],
+        "allOf": [*(_of_a_kind(kind) for kind in NEEDED), *_of_templates(project)],
     }
 
 
-def _of_a_measure() -> Schema:
-    """A study that is no benchmark says what was done, to whom, and how its effect is estimated."""
-    return {"if": {"not": _has("benchmark")}, "then": {"required": list(OF_MEASURES)}}
+def _of_a_kind(kind: str) -> Schema:
+    """What a study of a kind needs beside what all need."""
+    there = {"not": {"anyOf": [_has(name) for name in BLOCKS]}} if kind == "measure" else _has(kind)
+    return {"if": there, "then": {"required": list(NEEDED[kind])}}
 
 
 # ---- the model ------------------------------------------------------------------------------------------
@@ -189,19 +191,26 @@ def _of_kind(kind: Any) -> Schema:
     return found
 
 
-def _benchmark(found: Schema) -> Schema:
-    """The keys of a benchmark, its steps with the options of their functions."""
-    whole = _record(BenchmarkChoices)
+def _block(model: type[Record], found: Schema, room: str, functions: Mapping[str, str]) -> Schema:
+    """The keys of a block, its steps with the options of their functions."""
+    whole = _record(model)
     own = whole["properties"]
     steps = {
-        step: {**_options("benchmark", step, function), "description": own[step]["description"]}
+        step: {**_options(room, step, function), "description": own[step]["description"]}
         | ({"type": ["object", "null"]} if "anyOf" in own[step] else {})
-        for step, function in STEPS.items()
+        for step, function in functions.items()
     }
-    context = whole["properties"]["context"]
+    context = own["context"]
     either = {"anyOf": [{"type": "string"}, _record(ContextChoice)]}
-    properties = {**whole["properties"], **steps, "context": {**context, "items": either}}
+    properties = {**own, **steps, "context": {**context, "items": either}}
     return {**whole, "description": found["description"], "properties": properties}
+
+
+def _transfer(found: Schema) -> Schema:
+    """The keys of a transfer; its effects have options of a file outside the room of its steps."""
+    made = _block(TransferChoices, found, "synthesis", TRANSFER_STEPS)
+    effects = {**_options(*CITY_EFFECTS), "description": made["properties"]["effects"]["description"]}
+    return {**made, "properties": {**made["properties"], "effects": effects}}
 
 
 def _one_way(ways: Schema) -> Schema:

@@ -15,8 +15,22 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr, field_validat
 from scale_impact.core.design import Balance, BasePeriod, Control
 from scale_impact.core.exposure import Side
 from scale_impact.core.panel import Missing
+from scale_impact.core.scaleup_choices import ScaleUp
 from scale_impact.core.words import plain
 from scale_impact.core.yaml_file import Record
+
+Kind = Literal["measure", "benchmark", "transfer", "scaleup"]
+"""What a study asks: what a measure did, how a city does among others, what the next city may expect, whether it is worth scaling."""
+
+BLOCKS = ("benchmark", "transfer", "scaleup")
+"""Keys that make a study one of another kind than the study of a measure."""
+
+
+def kind_of(raw: Mapping[str, Any]) -> Kind:
+    """The kind of a study by its keys, as a model or as written."""
+    found: Kind = next((name for name in BLOCKS if raw.get(name) is not None), "measure")  # type: ignore[assignment]
+    return found
+
 
 FOLDER_NAME = r"[a-z0-9][a-z0-9_-]{0,99}"
 """What a variant may be called: its results lie in a folder of that name."""
@@ -194,6 +208,50 @@ class BenchmarkChoices(Record):
         return named | {f"benchmark.context.{k}.column": c.column for k, c in enumerate(self.context)}
 
 
+class TransferChoices(Record):
+    """What the next city may expect of a measure; steps without options are made with their defaults (docs/transfer.md)."""
+
+    city: Label
+    """The city that asks: a unit of the data that does not have the measure, or any name where `here` describes it."""
+    here: dict[StrictStr, Any] = {}
+    """Context of the city that asks, by column, where the data do not have it."""
+    names: StrictStr | None = None
+    """Column with the names that are shown; default the unit."""
+    at: Label | None = None
+    """The period whose context counts; default the last one before anybody has the measure, without treatment the last."""
+    context: list[Annotated[ContextChoice, BeforeValidator(_as_context)]] = []
+    """What cities are compared on, known before the measure. A column, or {column: ..., kind: group}."""
+    target: Finite | None = None
+    """The effect that would be enough, in the outcome's unit: how likely it is reached is said."""
+    studies: list[StrictStr] = []
+    """Studies whose published effects are put together, by slug, instead of `treatment`."""
+    papers: list[StrictStr] = []
+    """Files of data/evidence whose effects are put together too, by name."""
+    include: list[Literal["unfrozen", "failed", "simulated", "failed_checks"]] = []
+    """Evidence that is left out unless it is named here."""
+    effects: dict[str, Any] = {}
+    """Options of the effects of single cities: window, base ..."""
+    pooling: dict[str, Any] = {}
+    """Options of the pooling: tau2, inference ..."""
+    for_city: dict[str, Any] = {}
+    """Options of the answer for the city: kernel, bandwidth ..."""
+    held_out: dict[str, Any] | None = {}
+    """Options of the held-out test; null leaves it out."""
+    selection: dict[str, Any] | None = {}
+    """Options of the look at which cities were studied and what was published; null leaves it out."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The keys that name a column of the source, with the columns."""
+        named = {} if self.names is None else {"transfer.names": self.names}
+        return named | {f"transfer.context.{k}.column": c.column for k, c in enumerate(self.context)}
+
+    @property
+    def from_rows(self) -> bool:
+        """Whether the effects are those that studies and papers have published."""
+        return bool(self.studies or self.papers)
+
+
 class DesignChoices(Record):
     """The comparison; see ``Design.from_panel``."""
 
@@ -254,11 +312,11 @@ class Settings(Record):
     """What was done: the name of a card, data/measures/<name>.yaml. A benchmark has none."""
     template: StrictStr
     """The notebook that evaluates it: notebooks/<name>.ipynb."""
-    source: StrictStr
-    """Where the numbers come from: the name of a card, data/sources/<name>.yaml."""
-    unit: StrictStr | None
+    source: StrictStr = ""
+    """Where the numbers come from: the name of a card, data/sources/<name>.yaml. A scale-up has none: it reads published rows."""
+    unit: StrictStr | None = None
     """Column that names the unit followed over time; null for repeated cross-sections."""
-    period: StrictStr
+    period: StrictStr = ""
     """Column of the period: whole numbers, dates, or texts that sort by time."""
     outcomes: Annotated[list[Outcome], Field(min_length=1)]
     """What may have changed; the first is the primary outcome. Of a benchmark: what cities are judged by."""
@@ -266,6 +324,10 @@ class Settings(Record):
     """Who is treated from when, said in exactly one way. A benchmark has none."""
     benchmark: BenchmarkChoices | None = None
     """A city among comparable cities, instead of the effect of a measure."""
+    transfer: TransferChoices | None = None
+    """What the next city may expect of the measure, instead of the measure's effect on those who had it."""
+    scaleup: ScaleUp | None = None
+    """From the effect of a pilot to the decision for a city, for each partner who pays or gains."""
     sample: Sample = Sample()
     """Periods and units of the source that are used; default all."""
     graph: CausalGraph | None = None
@@ -290,6 +352,11 @@ class Settings(Record):
     """Runs of the study with other keys, by name; results lie in a folder of that name."""
     grid: dict[str, Any] = {}
     """Axes, each a key with a list of values to try: every combination is a run. `exclude` lists combinations to leave out."""
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of study it is: the key that says so, or the study of a measure."""
+        return kind_of({name: getattr(self, name) for name in BLOCKS})
 
     @field_validator("variants")
     @classmethod

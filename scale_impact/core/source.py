@@ -143,6 +143,8 @@ class Source(Record):
     """How to cite it."""
     redistribute: bool = True
     """Whether the licence allows to hand the data on; exports and reports leave them out where not."""
+    simulated: bool = False
+    """Whether nobody measured them: what is found in them is no evidence of anything."""
     accessed: str | None = None
     """When it was fetched, as 2026-11-22."""
     vintage: str | None = None

@@ -14,6 +14,7 @@ from scale_impact.core.grid import Combination, Grid, apply, overlaps, own_value
 from scale_impact.core.other_study import OtherStudy
 from scale_impact.core.parameters import Parameter, declared, given_problems
 from scale_impact.core.project import Project, study_folder
+from scale_impact.core.scaleup_choices import EffectRow
 from scale_impact.core.settings import Choice, DesignChoices, Outcome, Sample, Settings, Treatment, describe
 from scale_impact.core.study_names import (
     Holdings,
@@ -161,7 +162,7 @@ class StudyFile:
         return overlay(raw, changes), []
 
     def _sets_an_axis(self, key: str, own: tuple[str, ...]) -> list[str]:
-        place = dotted(key, own)
+        place = dotted(key, own, self.raw)
         return [
             f"{key}: it is an axis of the grid ({axis.name}), which sets it in each run. Change the grid instead."
             for axis in self.grid.axes
@@ -322,10 +323,35 @@ class Study:
         return self.project.measure(self.settings.measure) if self.settings.measure else None
 
     @property
+    def source_card(self) -> Path | None:
+        """The card of its source; None where it looks at no data of its own."""
+        return self.project.source(self.settings.source) if self.settings.source else None
+
+    @property
     def others(self) -> dict[str, OtherStudy]:
         """Studies whose results it reads, by slug."""
         chosen = self.settings.benchmark
-        return {} if chosen is None else {slug: OtherStudy(self.project, slug) for slug in chosen.measures}
+        found = {} if chosen is None else {slug: OtherStudy(self.project, slug) for slug in chosen.measures}
+        return found | {slug: OtherStudy(self.project, slug, whole=True) for slug in self._put_together}
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Studies whose results it reads, by slug; a variant that it names plays no part."""
+        return frozenset(other.study for other in self.others.values())
+
+    @property
+    def _put_together(self) -> list[str]:
+        """Studies whose effects a transfer or a scale-up reads, without their variants."""
+        transfer, scaleup = self.settings.transfer, self.settings.scaleup
+        named = [name.partition("/")[0] for name in (transfer.studies if transfer is not None else ())]
+        rows = () if scaleup is None else (scaleup.effect, scaleup.pilot)
+        return list(dict.fromkeys([*named, *(row.study for row in rows if isinstance(row, EffectRow))]))
+
+    @property
+    def papers(self) -> tuple[Path, ...]:
+        """Files with evidence of others that it reads."""
+        chosen = self.settings.transfer
+        return () if chosen is None else tuple(self.project.papers / f"{name}.csv" for name in chosen.papers)
 
     def unit_of(self, outcome: Outcome) -> str:
         """The unit of effects on an outcome."""

@@ -13,7 +13,7 @@ from scale_impact.core.catalogue.indicator import Indicator, find, load_indicato
 from scale_impact.core.catalogue.measure import load_measure, measure_problems
 from scale_impact.core.other_study import OtherStudy
 from scale_impact.core.project import Project
-from scale_impact.core.settings import Choice, Outcome, Settings, as_choice, describe
+from scale_impact.core.settings import BLOCKS, Choice, Outcome, Settings, as_choice, describe, kind_of
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.template import Template, read_template
 from scale_impact.core.words import nearest
@@ -36,11 +36,45 @@ STEPS = {
 }  # fmt: skip
 """Steps of a benchmark, files of the room ``benchmark``, each with its function."""
 
+TRANSFER_STEPS = {"pooling": "pool", "for_city": "expect", "held_out": "hold_out", "selection": "examine"}
+"""Steps of a transfer, files of the room ``synthesis``, each with its function."""
+
+CITY_EFFECTS = ("core", "measuring_cities", "city_effects")
+"""Where the effects of single cities are estimated: the options of ``transfer.effects``."""
+
+DATA = ("source", "unit", "period")
+"""Keys of a study that looks at data of its own."""
+
 OF_MEASURES = ("measure", "treatment", "estimators")
 """Keys that a study of a measure needs and a benchmark does not have."""
 
-NOT_OF_BENCHMARKS = (*OF_MEASURES, "covariates", "checks", "design", "graph", "inference")
-"""Keys that mean nothing where no measure is evaluated."""
+FITTED = ("estimators", "covariates", "checks", "graph", "inference")
+"""Keys that say how a model is fitted and tried."""
+
+NEEDED = {
+    "measure": (*DATA, *OF_MEASURES), "benchmark": DATA, "transfer": (*DATA, "measure"), "scaleup": ("measure",),
+}  # fmt: skip
+"""Keys that a study of each kind needs beside those that all need."""
+
+NOT_OF = {
+    "measure": (), "benchmark": ("measure", "treatment", "design", *FITTED), "transfer": FITTED,
+    "scaleup": (*DATA, "treatment", "design", "sample", *FITTED),
+}  # fmt: skip
+"""Keys that mean nothing in a study of a kind."""
+
+WHY_NOT = {
+    "benchmark": "a benchmark compares cities and evaluates no measure",
+    "transfer": "a transfer puts effects of single cities together and fits no model of its own",
+    "scaleup": "a scale-up reads published rows and looks at no data of its own",
+}
+
+ASKED = {"benchmark": "compares no cities", "transfer": "tells no city what to expect", "scaleup": "decides about no scale-up"}
+"""What a template does not do that lacks the call of a kind."""
+
+DOES = {"benchmark": "compares cities", "transfer": "tells a city what to expect", "scaleup": "decides about a scale-up"}
+
+CALLS = {"benchmark": "benchmark", "transfer": "transfer", "scaleup": "scale_up"}
+"""Method of a session by kind; the template of a kind that is shipped is called like it."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +114,22 @@ class Holdings:
         found = self.once(("template", name), lambda: self._card(read_template, "template", name))
         return None if isinstance(found, ScaleImpactError) else found
 
-    def is_benchmark(self, slug: str) -> bool:
-        """Whether a study compares cities."""
+    def kind(self, slug: str) -> str:
+        """The kind of a study."""
         path = self.project.studies / slug / "study.yaml"
-        found: bool = self.once(("study", slug), lambda: read_yaml(path)[0].get("benchmark") is not None)
+        found: str = self.once(("study", slug), lambda: kind_of(read_yaml(path)[0]))
         return found
+
+    def variants(self, slug: str) -> tuple[str, ...]:
+        """The variants that a study's file names."""
+        path = self.project.studies / slug / "study.yaml"
+        found = self.once(("variants", slug), lambda: read_yaml(path)[0].get("variants"))
+        return tuple(found) if isinstance(found, Mapping) else ()
+
+    @cached_property
+    def papers(self) -> tuple[str, ...]:
+        """Names of files with evidence of others."""
+        return tuple(sorted(p.stem for p in self.project.papers.glob("*.csv")))
 
     def source(self, name: Any) -> Source | ScaleImpactError | None:
         """The card of a source, or what is wrong with it; None where there is no such source."""
@@ -125,14 +170,26 @@ class Holdings:
 
 
 def of_another_kind(raw: Mapping[str, Any]) -> list[str]:
-    """Keys that are missing in the study of a measure, and keys that have no place in a benchmark."""
-    if raw.get("benchmark") is None:
-        return [f"{key}: this key is missing." for key in OF_MEASURES if key not in raw]
-    return [
-        f"{key}: a benchmark compares cities and evaluates no measure. Leave the key out, or leave out `benchmark`."
-        for key in NOT_OF_BENCHMARKS
-        if key in raw
+    """Keys that are missing in a study of its kind, keys that have no place in it, and two kinds at once."""
+    kind, given = kind_of(raw), [name for name in BLOCKS if raw.get(name) is not None]
+    if len(given) > 1:
+        return [f"{given[1]}: a study has one of {', '.join(BLOCKS)} (given: {', '.join(given)}). Make a study of each."]
+    problems = [f"{key}: this key is missing." for key in NEEDED[kind] if key not in raw]
+    problems += [
+        f"{key}: {WHY_NOT[kind]}. Leave the key out, or leave out `{kind}`." for key in NOT_OF[kind] if key in raw
     ]
+    return problems + (_ways_of_transfer(raw) if kind == "transfer" else [])
+
+
+def _ways_of_transfer(raw: Mapping[str, Any]) -> list[str]:
+    """Effects come from data of the study's own, or from what was published; not from both and not from nowhere."""
+    chosen = raw["transfer"] if isinstance(raw["transfer"], Mapping) else {}
+    published = [f"transfer.{key}" for key in ("studies", "papers") if chosen.get(key)]
+    if "treatment" in raw and published:
+        return [f"{published[0]}: effects come from the study's own `treatment` or from what was published, not from both. Leave one out."]
+    if "treatment" not in raw and not published:
+        return ["treatment: say who has the measure since when, or name `transfer.studies` or `transfer.papers` whose effects are put together."]
+    return ["design: nobody is compared where effects are those that were published. Leave the key out."] if published and "design" in raw else []
 
 
 def unknown_names(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
@@ -153,21 +210,20 @@ def unknown_names(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list
         problems += [
             f"{room}.{k}{p}" for k, item in enumerate(_items(raw, room)) for p in _of_choice(holdings, room, item)
         ]
-    return problems + _inference_problems(raw) + _benchmark_problems(holdings, raw, slug)
+    return problems + _inference_problems(raw) + _benchmark_problems(holdings, raw, slug) + _transfer_problems(holdings, raw, slug)
 
 
 def _template_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
-    """A template of the other kind: one that compares cities for a measure, or one that estimates effects for a benchmark."""
-    name, template = raw.get("template"), holdings.template(raw.get("template"))
-    if template is None:
+    """A template that does not answer what a study of this kind asks."""
+    name, template, kind = raw.get("template"), holdings.template(raw.get("template")), kind_of(raw)
+    if template is None or kind in template.kinds:
         return []
-    if raw.get("benchmark") is not None and not template.compares_cities:
-        return [f"template: {name} compares no cities, and the study has the key `benchmark`. Use the template benchmark, or call "
-                f"session.benchmark() in a cell of notebooks/{name}.ipynb."]  # fmt: skip
-    if raw.get("benchmark") is None and not template.evaluates_measures:
-        return [f"template: {name} compares cities, and the study has no key `benchmark`. Add the key (docs/benchmark.md), or use a template "
-                "that estimates effects, such as staggered_did."]  # fmt: skip
-    return []
+    if kind != "measure":
+        return [f"template: {name} {ASKED[kind]}, and the study has the key `{kind}`. Use the template {CALLS[kind]}, or call "
+                f"session.{CALLS[kind]}() in a cell of notebooks/{name}.ipynb."]  # fmt: skip
+    other = min(template.kinds, key=BLOCKS.index)
+    return [f"template: {name} {DOES[other]}, and the study has no key `{other}`. Add the key (docs/{other}.md), or use a template "
+            "that estimates effects, such as staggered_did."]  # fmt: skip
 
 
 def _benchmark_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
@@ -187,16 +243,47 @@ def _benchmark_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) -
     ]
 
 
+def _transfer_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
+    """Unknown studies, files of evidence and options of a transfer."""
+    chosen = raw.get("transfer")
+    if not isinstance(chosen, Mapping):
+        return []
+    named = [(k, name) for k, name in enumerate(_items(chosen, "studies")) if isinstance(name, str)]
+    problems = [
+        f"transfer.studies.{k}: {p}" for k, name in named if (p := _no_study_of_a_measure(holdings, name, slug))
+    ]
+    known = holdings.papers
+    problems += [
+        f"transfer.papers.{k}: there is no data/evidence/{name}.csv. {nearest(name, known)}"
+        for k, name in enumerate(_items(chosen, "papers"))
+        if isinstance(name, str) and name not in known
+    ]
+    given = {step: options for step in TRANSFER_STEPS if isinstance(options := chosen.get(step), Mapping)}
+    effects = chosen.get("effects")
+    of_effects = keys.wrong_options(*CITY_EFFECTS, effects) if isinstance(effects, Mapping) else []
+    return [
+        *problems,
+        *(f"transfer.effects: {p.removeprefix('measuring_cities')}".replace(":  ", ": ") for p in of_effects),
+        *(f"transfer.{p}" for step, options in given.items() for p in keys.wrong_options("synthesis", step, TRANSFER_STEPS[step], options)),
+    ]
+
+
 def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str) -> str:
     """Why a name is none of a study of a measure; empty where it is. Published results are enough: a crate holds no more of it."""
     what = "Name studies of measures: what they found is read."
+    name, _, variant = name.partition("/")
     if name == slug:
         return f"{name!r} is this study itself. {what}"
     studies = holdings.project.keys("studies")
     if name not in studies:
-        there = name and Path(name).name == name and OtherStudy(holdings.project, name).run is not None
+        there = name and Path(name).name == name and OtherStudy(holdings.project, name).results
         return "" if there else f"there is no study {name!r}. {nearest(name, studies)}"
-    return f"{name!r} is a benchmark. {what}" if holdings.is_benchmark(name) else ""
+    kind, runs = holdings.kind(name), holdings.variants(name)
+    if kind != "measure":
+        return f"{name!r} is a {kind}. {what}"
+    if variant and variant not in runs and OtherStudy(holdings.project, f"{name}/{variant}").run is None:
+        return f"study {name} has no variant {variant!r}. {nearest(variant, runs)}"
+    return ""
 
 
 def _items(raw: Mapping[str, Any], key: str) -> list[Any]:
@@ -229,7 +316,7 @@ def _columns_named(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str
     named += [
         (f"outcomes.{k}.column", o.get("column"))
         for k, o in enumerate(_items(raw, "outcomes"))
-        if isinstance(o, Mapping)
+        if isinstance(o, Mapping) and not _from_rows(raw)
     ]
     named += [(f"covariates.{k}", c) for k, c in enumerate(_items(raw, "covariates"))]
     treatment, design = raw.get("treatment"), raw.get("design")
@@ -239,22 +326,23 @@ def _columns_named(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str
         ]
     if isinstance(design, Mapping):
         named.append(("design.cluster", design.get("cluster")))
-    return [*named, *_columns_of_benchmark(raw), *_columns_of_options(holdings, raw)]
+    return [*named, *_columns_of_blocks(raw), *_columns_of_options(holdings, raw)]
 
 
-def _columns_of_benchmark(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Columns that a benchmark names beside what cities are judged by."""
+def _from_rows(raw: Mapping[str, Any]) -> bool:
+    """Whether outcomes are columns of published rows and not of the source."""
+    return kind_of(raw) == "transfer" and "treatment" not in raw
+
+
+def _columns_of_blocks(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Columns that a benchmark or a transfer names beside outcomes."""
     outcomes = [(k, o) for k, o in enumerate(_items(raw, "outcomes")) if isinstance(o, Mapping)]
     named = [(f"outcomes.{k}.{key}", o[key]) for k, o in outcomes for key in ("std_error", "per") if key in o]
-    chosen = raw.get("benchmark")
-    if not isinstance(chosen, Mapping):
-        return named
-    context = [c.get("column") if isinstance(c, Mapping) else c for c in _items(chosen, "context")]
-    return [
-        *named,
-        ("benchmark.names", chosen.get("names")),
-        *((f"benchmark.context.{k}", c) for k, c in enumerate(context)),
-    ]
+    for block in ("benchmark", "transfer"):
+        if isinstance(chosen := raw.get(block), Mapping):
+            context = [c.get("column") if isinstance(c, Mapping) else c for c in _items(chosen, "context")]
+            named += [(f"{block}.names", chosen.get("names")), *((f"{block}.context.{k}", c) for k, c in enumerate(context))]
+    return named
 
 
 def _columns_of_options(holdings: Holdings, raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -336,6 +424,9 @@ def contradictions(settings: Settings) -> list[str]:
         "checks": [describe(c) for c in settings.checks],
         "sample.without": [str(u) for u in settings.sample.without],
         "benchmark.measures": [] if settings.benchmark is None else settings.benchmark.measures,
+        "transfer.studies": [] if settings.transfer is None else settings.transfer.studies,
+        "transfer.papers": [] if settings.transfer is None else settings.transfer.papers,
+        "transfer.context": [] if settings.transfer is None else [c.column for c in settings.transfer.context],
     }
     problems = [
         f"{key}.{k}: {name} stands here twice. Leave one out."
@@ -343,7 +434,7 @@ def contradictions(settings: Settings) -> list[str]:
         for k, name in enumerate(names)
         if name in names[:k]
     ]
-    problems += _columns_in_two_roles(settings) + _of_planned(settings) + _of_scores(settings)
+    problems += _columns_in_two_roles(settings) + _of_planned(settings) + _of_scores(settings) + _of_transfer(settings)
     if settings.sample.without and settings.unit is None:
         problems.append(
             "sample.without: no unit is followed over time (unit is null), so none can be left out by name."
@@ -388,10 +479,30 @@ def _of_scores(settings: Settings) -> list[str]:
     return problems
 
 
+def _of_transfer(settings: Settings) -> list[str]:
+    """What the keys of a transfer or a scale-up contradict."""
+    chosen, problems = settings.transfer, []
+    if settings.kind in ("transfer", "scaleup") and len(settings.outcomes) > 1:
+        problems.append(f"outcomes.1: a {settings.kind} is about one outcome, and {len(settings.outcomes)} are given. Make a study of each.")
+    if chosen is None:
+        return problems
+    treatment = settings.treatment
+    if settings.unit is None:
+        problems.append("unit: a transfer looks at cities that have a name, and unit is null. Name the column of the city.")
+    if not chosen.from_rows and (treatment.is_exposure or treatment.planned is not None or treatment.group is not None):
+        problems.append("treatment: effects of single cities need the first treated period of each. Give treated, first_treated or cohorts.")
+    own = [o.column for o in settings.outcomes]
+    problems += [f"transfer.here: {c} is no context of the transfer. {nearest(c, [x.column for x in chosen.context])}"
+                 for c in chosen.here if c not in [x.column for x in chosen.context]]  # fmt: skip
+    return problems + [f"transfer.effects: options of effects that were published elsewhere cannot be chosen ({', '.join(chosen.effects)}). Leave "
+                       "them out." for _ in own[:1] if chosen.from_rows and chosen.effects]  # fmt: skip
+
+
 def unit_problems(holdings: Holdings, settings: Settings) -> list[str]:
     """Where the source's card and the catalogue give an outcome in different units."""
     card, known = holdings.source(settings.source), holdings.indicators
-    if not isinstance(card, Source) or isinstance(known, StudyError):
+    published = settings.transfer is not None and settings.transfer.from_rows  # the outcome is a column of rows
+    if not isinstance(card, Source) or isinstance(known, StudyError) or published:
         return []
     found = [
         None if o.per is not None else _unit_problem(o, card.columns[o.column].unit.strip(), known[o.indicator].unit)

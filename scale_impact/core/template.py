@@ -13,8 +13,8 @@ from typing import Any
 
 from scale_impact.errors import StudyError
 
-OF_CITIES = ("benchmark", "why_here")
-"""What a template calls of its session to compare cities."""
+CALLED = {"benchmark": ("benchmark", "why_here"), "transfer": ("transfer",), "scaleup": ("scale_up",)}
+"""What a template calls of its session, by the key of the studies that it is for."""
 
 OF_MEASURES = ("estimate", "estimates", "design", "panel", "specifications", "pilot_design", "power_analysis")
 """What it calls to evaluate a measure, or to plan for one."""
@@ -42,15 +42,11 @@ class Template:
     parameters: str
     whole_grid: bool = False
 
-    @property
-    def compares_cities(self) -> bool:
-        """Whether it can evaluate a benchmark."""
-        return not self._calls.isdisjoint(OF_CITIES)
-
-    @property
-    def evaluates_measures(self) -> bool:
-        """Whether it can evaluate the study of a measure; what calls nothing of either kind may do so elsewhere."""
-        return not self.compares_cities or not self._calls.isdisjoint(OF_MEASURES)
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Kinds of studies that it can evaluate; what calls nothing of any kind may evaluate a measure elsewhere."""
+        found = {kind for kind, names in CALLED.items() if not self._calls.isdisjoint(names)}
+        return frozenset(found if found and self._calls.isdisjoint(OF_MEASURES) else {*found, "measure"})
 
     @cached_property
     def _calls(self) -> frozenset[str]:

@@ -61,7 +61,7 @@ def adoptions_of(project: Project, slug: str, names: Mapping[str, str]) -> list[
     if run is None:
         raise DesignError(
             f"benchmark.measures: study {slug} has published nobody by name who was treated (results/units.jsonl). "
-            f"Run it first: scale-impact run {slug}. Or name a study that follows cities over time."
+            f"Run it first: scale-impact run {_study(slug)}. Or name a study that follows cities over time."
         )
     read = _whole(project, slug, run)
     units = [row["unit"] for row in read["units"]]
@@ -91,7 +91,7 @@ def _whole(project: Project, slug: str, run: Path) -> dict[str, Rows]:
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             problems.append(
-                f"benchmark.measures: {project.relative(path)} of study {slug} is not whole: {why or error}. Run it again: scale-impact run {slug}."
+                f"benchmark.measures: {project.relative(path)} of study {slug} is not whole: {why or error}. Run it again: scale-impact run {_study(slug)}."
             )
     if problems:
         raise DesignError(problems)
@@ -170,6 +170,11 @@ def _sample(run: Path, units: Rows) -> str:
     of = "" if run.name == "results" else f", variant {run.name}"
     treated = sum(row["first_treated"] is not None for row in units)
     return f"{counted(len(units), 'unit')}, {treated:,} with the measure{of}"
+
+
+def _study(slug: str) -> str:
+    """The study, without its variant."""
+    return slug.partition("/")[0]
 
 
 def _title(project: Project, measure: str) -> str:

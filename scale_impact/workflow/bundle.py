@@ -93,17 +93,17 @@ def _zip(files: Iterable[tuple[Path, str]]) -> bytes:
 def _files(run: Run) -> dict[Path, str | None]:
     """What a run reads, with its path from the project's folder; None where it lies outside."""
     project, settings = run.study.project, run.study.settings
-    card = project.source(settings.source)
+    card = run.study.source_card
     paths = [
         run.template,
-        card,
+        *([] if card is None else [card]),
         project.indicators,
         *([] if run.study.measure_card is None else [run.study.measure_card]),
     ]
-    for slug, other in run.study.others.items():  # its study.yaml for what is said where it has not been run
-        plan = project.studies / slug / "study.yaml"
+    for other in run.study.others.values():  # its study.yaml for what is said where it has not been run
+        plan = project.studies / other.study / "study.yaml"
         paths += [*([plan] if plan.is_file() else []), *other.files]
-    paths += [*_of_study(run.study.folder), *_of_source(card, project.root)]
+    paths += [*_of_study(run.study.folder), *run.study.papers, *(() if card is None else _of_source(card, project.root))]
     root = project.root.resolve()
     return {path: _from(root, path) for path in paths}
 

@@ -29,6 +29,8 @@ LARGEST = 50_000_000
 
 def data_detail(run: Run) -> dict[str, Any]:
     """What a manifest keeps of a run's data: the file from the project, and hashes by column, unit and period where they are small."""
+    if run.study.source_card is None:
+        return {}
     try:
         return {"file": _named(run), **_editions(run), **_parts(run), **_digest(data_of(run), _asked(run))}
     except ScaleImpactError:  # the file went away while the run was made; its hash is kept all the same
@@ -37,6 +39,8 @@ def data_detail(run: Run) -> dict[str, Any]:
 
 def data_changes(run: Run, manifest: Manifest) -> list[str]:
     """Which numbers of a run's data are others than those of a manifest; in general words where it keeps no detail."""
+    if run.study.source_card is None:
+        return ["data: published rows alone are read now"]
     was = manifest.details.get("data")
     file = _named(run)
     if not isinstance(was, dict) or was.get("file") != file:

@@ -96,7 +96,7 @@ def _others(run: Run) -> dict[str, Any]:
     for other in run.study.others.values():
         found |= {project.relative(path): hashes_of(project.root).file(path) for path in other.results}
         found |= {project.relative(path): _content(_measure, path) for path in other.cards}
-    return found
+    return found | {project.relative(path): hashes_of(project.root).file(path) for path in run.study.papers}
 
 
 def _records(run: Run) -> dict[str, str | None]:
@@ -129,13 +129,15 @@ def _shared(run: Run) -> dict[str, Any]:
         "modules": _modules(run.template, project.root),
         "measure": {} if run.study.measure_card is None else _content(_measure, run.study.measure_card),
         "indicators": {name: catalogue[name] for name in _indicator_names(run) if name in catalogue},
-        "source": _content(_source, project.source(settings.source)),
+        "source": {} if run.study.source_card is None else _content(_source, run.study.source_card),
         "made_of": _made_of(run),
     }
 
 
 def _made_of(run: Run) -> dict[str, dict[str, Any]]:
     """How the cards are read that the source is made from, by name."""
+    if run.study.source_card is None:
+        return {}
     root, where = run.study.project.root, card_place(run)
     below = [card for card in cards(card_of(run), root, where) if card != where]
     return {Path(card).stem: _content(_component, root / card) for card in below}
@@ -205,14 +207,20 @@ def _plan(run: Run) -> dict[str, str]:
 # ---- data ----------------------------------------------------------------------------------------------
 
 
+NO_DATA = "none: published rows alone are read"
+"""In place of the hash of data, where a study looks at none of its own."""
+
+
 def data_of(run: Run) -> str:
-    """SHA-256 of a run's data. Of files that are kept only where they fit their card, the card's.
+    """SHA-256 of a run's data, or that it looks at none. Of files that are kept only where they fit their card, the card's.
 
     Raises
     ------
     SourceError
         There is no such file, or it cannot be read.
     """
+    if run.study.source_card is None:
+        return NO_DATA
     root = run.study.project.root
     return digest(card_of(run), root, card_place(run), hashes_of(root).data)
 

@@ -90,10 +90,9 @@ def freeze(
     if errors:
         raise _together(errors)
     base = Study.load(name, overrides=overrides)
-    if base.settings.benchmark is not None:
-        raise UsageError(
-            f"{base.slug} is a benchmark: it evaluates no measure, so there is no analysis plan to freeze."
-        )
+    if base.settings.kind != "measure":
+        kind = {"scaleup": "scale-up"}.get(base.settings.kind, base.settings.kind)
+        raise UsageError(f"{base.slug} is a {kind}: it evaluates no measure, so there is no analysis plan to freeze.")
     before = read_plan(base.folder)
     results = results_in(base.folder)
     planned = content(base, [run.study for run in runs])

@@ -64,6 +64,8 @@ def preflight(run: Run, *, estimate: bool = True) -> Preflight:
 
 def waits_for_data(run: Run) -> bool:
     """Whether a run's data have to be pulled first; a card that cannot be read waits for nothing."""
+    if run.study.source_card is None:
+        return False
     try:
         return not is_here(card_of(run), run.study.project.root, card_place(run))
     except ScaleImpactError:
@@ -119,12 +121,16 @@ def _stamp(card: Path, root: Path) -> tuple[Any, ...] | None:
 def _of_data(run: Run, estimate: bool) -> Preflight:
     """The source, and each outcome's panel, design and estimates."""
     study = run.study
+    if study.settings.kind == "scaleup":
+        return _of_answer(run, study.settings.kind, None)
     try:
         frame = _data(run)
     except ScaleImpactError as error:
         return Preflight((error,))
     if study.settings.benchmark is not None:
         return _of_benchmark(run, frame, estimate)
+    if study.settings.kind == "transfer":
+        return _of_answer(run, study.settings.kind, frame)
     errors: dict[str, ScaleImpactError] = {}
     notes: dict[str, None] = {}
     for outcome in study.outcomes:
@@ -155,6 +161,19 @@ def _of_benchmark(run: Run, frame: pd.DataFrame | ParquetTable, estimate: bool) 
     except ScaleImpactError as error:
         refused, notes = (error,), ()
     return Preflight(tuple(type(e)(e.problems, where=run.name) for e in refused), notes)
+
+
+def _of_answer(run: Run, kind: str, frame: pd.DataFrame | ParquetTable | None) -> Preflight:
+    """What a transfer or a scale-up reads, and each step that the study sets options of."""
+    if kind == "transfer":
+        from scale_impact.transferring import Transfer
+
+        answer: Any = Transfer(run.study, frame)
+    else:
+        from scale_impact.deciding import Decision
+
+        answer = Decision(run.study)
+    return Preflight(tuple(type(e)(e.problems, where=run.name) for e in answer.problems()), answer.notes)
 
 
 def _of_estimators(study: Study, panel: Panel, design: Design, notes: dict[str, None]) -> Iterator[ScaleImpactError]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scale_impact.core.parameters import declared
 from scale_impact.core.project import Project
+from scale_impact.core.settings import kind_of
 from scale_impact.core.template import read_template
 from scale_impact.core.yaml_file import read_yaml
 from scale_impact.errors import UsageError
@@ -36,6 +37,30 @@ OF_BENCHMARK = """\
 """
 
 
+OF_TRANSFER = """\
+# What the next city may expect{of_city}. It runs as it is, on the data of {example}: try `scale-impact run {slug}` first.
+# Then make it yours, from top to bottom:
+#   1. title and question: which measure, for which city?
+#   2. source: describe your data in data/sources/<name>.yaml and name it here
+#      (copy data/sources/{source}.yaml; `scale-impact check {slug}` tells you what is missing, the hash too)
+#   3. unit, period, outcomes, treatment: which cities had the measure since when; or, instead of treatment,
+#      transfer.studies and transfer.papers: whose published effects are put together
+#   4. transfer.city: who asks; transfer.context: what cities are compared on; transfer.target: what would be enough
+#   5. `scale-impact check {slug}` finds everything that is wrong before anything runs
+"""
+
+OF_SCALEUP = """\
+# A decision about a scale-up{of_city}. It runs as it is, on the rows that {example} reads: try `scale-impact run {slug}` first.
+# Then make it yours, from top to bottom:
+#   1. title and question: which measure, for which city, who has to decide?
+#   2. scaleup.effect: the study whose published effect is scaled
+#   3. scaleup: reach, voltage, partners, flows with year, currency and source, rules of the decision, readiness
+#   4. `scale-impact check {slug}` finds everything that is wrong before anything runs
+"""
+
+HEADERS = {"measure": HEADER, "benchmark": OF_BENCHMARK, "transfer": OF_TRANSFER, "scaleup": OF_SCALEUP}
+
+
 def new_study(slug: str, template: str, city: str | None = None) -> Path:
     """Write ``studies/<slug>/study.yaml`` from the study that a template runs by default.
 
@@ -53,8 +78,8 @@ def new_study(slug: str, template: str, city: str | None = None) -> Path:
     text = (project.studies / example / "study.yaml").read_text(encoding="utf-8")
     raw, _ = read_yaml(project.studies / example / "study.yaml")
     city = " ".join((city or "").split())
-    header = (HEADER if raw.get("benchmark") is None else OF_BENCHMARK).format(
-        slug=slug, example=f"studies/{example}", source=raw["source"], of_city=f" of {city}" if city else ""
+    header = HEADERS[kind_of(raw)].format(
+        slug=slug, example=f"studies/{example}", source=raw.get("source"), of_city=f" of {city}" if city else ""
     )
     title = json.dumps(f"{raw['title']} ({city or slug.replace('-', ' ')})", ensure_ascii=False)
     try:

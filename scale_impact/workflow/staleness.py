@@ -127,5 +127,7 @@ def _failure(run: Run) -> Iterator[str]:
 
 def _unfit_card(run: Run) -> list[str]:
     """That `run` will refuse the data, because a card's hash is another."""
+    if run.study.source_card is None:
+        return []
     root = run.study.project.root
     return unfit(card_of(run), root, card_place(run), hashes_of(root).data)

@@ -146,12 +146,16 @@ def _imported(path: Path) -> list[str]:
     return [*names, *(name for p in sorted(beside) if p.is_file() for name in imports(p.read_text(encoding="utf-8")))]
 
 
+ROOMS = {"measure": (), "benchmark": ("benchmark",), "transfer": ("synthesis", "benchmark"), "scaleup": ("scaleup",)}
+"""Rooms of the package that a study uses beside what it names, by its kind."""
+
+
 def _named(run: Run) -> list[Path]:
     """Files of the estimators, checks and inference that a run names."""
     package, settings = Path(__file__).resolve().parents[1], run.study.settings
     rooms = {"estimators": settings.estimators, "checks": settings.checks, "inference": [settings.inference]}
     places = [package / room / f"{choice.name}.py" for room, chosen in rooms.items() for choice in chosen]
-    places += sorted((package / "benchmark").rglob("*.py")) if settings.benchmark is not None else []
+    places += [p for room in ROOMS[settings.kind] for p in sorted((package / room).rglob("*.py"))]
     return [path for path in places if path.is_file()]
 
 

@@ -171,7 +171,7 @@ def test_files_outside_the_results_are_out_of_reach(filled, cli, tmp_path):
 
 def test_python_variables_are_out_of_reach_of_a_query(filled, cli):
     # DuckDB would find data frames by the names of Python variables
-    for name in ("frame", "fields", "studies", "connection"):
+    for name in ("frame", "fields", "rows", "statement", "connection"):
         assert cli("evidence", "--sql", f"SELECT * FROM {name}").code == 2, name
 
 
@@ -215,3 +215,92 @@ def test_the_command_works_from_a_process_of_its_own(filled):
     answer = command("evidence", "--format", "csv", cwd=filled.root)
     assert answer.code == 0
     assert answer.out.splitlines()[0] == ",".join(ESTIMATE_FIELDS)
+
+
+# ---- other tables, and the map --------------------------------------------------------------------------------------------
+
+
+def test_what_is_known_of_each_run_is_a_table(filled, cli):
+    (row,) = [
+        r
+        for r in json.loads(cli("evidence", "--from", "studies", "--format", "json").out)
+        if r["study"] == "indiana-enterprise-zones"
+    ]
+    assert (row["frozen"], row["failed"], row["marks"], row["credibility"]) == (False, False, "unfrozen", 3)
+    shown = cli("evidence", "--from", "studies", "--where", "credibility = 3").out.splitlines()
+    assert shown[0].split()[:3] == ["study", "kind", "measure"] or shown[0].split()[:2] == ["study", "variant"]
+    assert "indiana-enterprise-zones" in "\n".join(shown)
+
+
+@pytest.mark.parametrize("table", ["checks", "units", "studies", "papers"])
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_each_table_can_be_written_in_each_form(filled, cli, table, form):
+    answer = cli("evidence", "--from", table, "--format", form)
+    assert answer.code == 0, answer.err
+    assert answer.out.strip()
+
+
+def test_published_numbers_are_a_table_with_their_pages(filled, cli):
+    rows = json.loads(cli("evidence", "--from", "papers", "--where", "study = 'grundy-2009'", "--format", "json").out)
+    assert [(r["page"], r["conversion"], r["credibility"]) for r in rows] == [("abstract, results", "per_cent", 3)]
+
+
+def test_a_formula_in_a_published_number_is_defused(filled, cli):
+    path = filled.root / "data/evidence/published_effects.csv"
+    path.write_text(path.read_text().replace("Matrix completion", "=1+1"))
+    assert ',"\'=1+1"' in cli("evidence", "--from", "papers", "--format", "csv").out
+
+
+def test_broken_published_numbers_are_said_whole_and_checked_with_the_studies(filled, cli):
+    path = filled.root / "data/evidence/published_effects.csv"
+    path.write_text(path.read_text().replace("tobacco_tax", "tobaco_tax"))
+    for verb in (("evidence", "--from", "papers"), ("check",)):
+        answer = cli(*verb)
+        assert answer.code in (10, 11)
+        assert answer.err.count("Did you mean 'tobacco_tax'") == 5
+        assert "line 2, arkhangelsky-2021" in answer.err
+        assert "Traceback" not in answer.err
+
+
+def test_without_published_numbers_that_is_said(filled, cli):
+    shutil.rmtree(filled.root / "data/evidence")
+    assert "No published numbers yet. Enter them in data/evidence/" in cli("evidence", "--from", "papers").out
+    assert cli("evidence", "--map").code == 0
+
+
+def test_the_map_is_a_table_of_measures(filled, cli):
+    answer = cli("evidence", "--map")
+    assert answer.code == 0
+    (line,) = [x for x in answer.out.splitlines() if x.startswith("enterprise_zone")]
+    assert "1 better, level 3 (+2 marked)" in line
+    assert "Note: A study counts once in a cell" in answer.out
+
+
+def test_the_cells_of_the_map_are_rows_for_programs(filled, cli):
+    cells = json.loads(cli("evidence", "--map", "--by", "indicator", "--format", "json").out)
+    (cell,) = [c for c in cells if (c["measure"], c["column"]) == ("enterprise_zone", "unemployment_claims")]
+    assert (cell["papers"], cell["marked"], cell["gap"]) == (1, 2, False)
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_the_map_can_be_drawn_twice_with_the_same_bytes(filled, cli, tmp_path, ending):
+    paths = [tmp_path / "out" / f"{k}.{ending}" for k in "ab"]
+    for path in paths:
+        assert cli("evidence", "--map", "--figure", str(path)).code == 0
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--map", "--where", "true"), "leave out --where"),
+        (("--by", "indicator"), "--by belongs to the map"),
+        (("--figure", "x.png"), "--figure belongs to the map"),
+        (("--map", "--figure", "x.pdf"), "a .png or .svg file"),
+        (("--from", "papers", "--sql", "SELECT 1"), "not both"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(filled, cli, arguments, said):
+    answer = cli("evidence", *arguments)
+    assert answer.code == 2
+    assert said in answer.err

@@ -89,6 +89,7 @@ def _of_run(result: Published) -> Iterable[Item]:
         named[study.measure_card] = measure
     read = ("card", "What this run reads of another study")
     named |= {path: read for other in study.others.values() for path in other.results}
+    named |= dict.fromkeys(study.papers, read)
     named |= dict.fromkeys((card for other in study.others.values() for card in other.cards), measure)
     whence = ("card", "Where the data come from, licence, hash and columns")
     named |= {project.source(name): whence for name in sources_of(result)}
@@ -132,6 +133,8 @@ def _own(result: Published) -> list[Item]:
 def sources_of(result: Published) -> list[str]:
     """Names of the source of a run and of those that it is made from."""
     project, name = result.run.study.project, result.run.study.settings.source
+    if not name:
+        return []
     return [
         Path(card).stem for card in cards(load_source(project.source(name)), project.root, f"data/sources/{name}.yaml")
     ]

@@ -1,0 +1,136 @@
+"""The effect that a scale-up starts from, taken from the rows that another study has published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scale_impact.core.evidence import NOTICED, PREDICTED, RANKED
+from scale_impact.core.other_study import OtherStudy
+from scale_impact.core.project import Project
+from scale_impact.core.scaleup_choices import EffectChoice, EffectGiven, EffectRow
+from scale_impact.core.words import nearest, some
+from scale_impact.errors import DesignError
+from scale_impact.evidence.store import read_rows
+from scale_impact.scaleup.effect import EffectToScale
+
+Row = Mapping[str, Any]
+
+NO_EFFECTS = (NOTICED, RANKED)
+"""Estimands that are no effect of anything."""
+
+MOST = 10
+
+
+def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator: str, key: str) -> EffectToScale:
+    """The effect of a choice: of a published row, or as it is given.
+
+    ``outcome`` and ``indicator`` are the study's own: a row of another indicator is refused.
+
+    Raises
+    ------
+    DesignError
+        No such results, no such row, a row without a number or a standard error, another indicator; with the place ``key``.
+    """
+    if isinstance(choice, EffectGiven):
+        return EffectToScale(
+            choice.estimate, choice.std_error, choice.df, unit=choice.unit, outcome_unit=choice.unit, direction=choice.direction,
+            label=choice.label, source=choice.source, scale=choice.scale, kind="given",
+        )  # fmt: skip
+    row = row_of(project, choice, outcome=outcome, key=key)
+    problems = [f"{key}: {p}" for p in _unfit(row, choice, indicator)]
+    if problems:
+        raise DesignError(problems)
+    return _scaled(row)
+
+
+def row_of(project: Project, choice: EffectRow, *, outcome: str, key: str) -> Row:
+    """The published row of a choice; errors as ``effect_of``."""
+    rows = rows_of(project, choice, key)
+    wanted = {"outcome": choice.outcome, "estimator": choice.estimator, "estimand": choice.estimand, "label": choice.label}
+    found = [r for r in rows if r["estimand"] not in NO_EFFECTS]
+    for name, value in wanted.items():
+        if value is not None:
+            kept = [r for r in found if r[name] == value]
+            if not kept:
+                known = dict.fromkeys(str(r[name]) for r in found)
+                raise DesignError(f"{key}.{name}: study {choice.study} has published no row with {name} {value!r}. {nearest(value, known)}")
+            found = kept
+    if choice.label is None:
+        found = [r for r in found if r["kind"] == "overall"]
+    if choice.outcome is None:
+        found = [r for r in found if r["outcome"] == outcome] or found
+    predicted = [r for r in found if r["estimand"] == PREDICTED]
+    for row in predicted or sorted(found, key=lambda r: r["role"] != "primary"):
+        return row
+    raise DesignError(f"{key}: study {choice.study} has published no effect as a whole. Name the label of one of its rows: "
+                      f"{some(list(dict.fromkeys(str(r['label']) for r in rows)), MOST)}.")  # fmt: skip
+
+
+def rows_of(project: Project, choice: EffectRow, key: str = "scaleup.effect") -> list[dict[str, Any]]:
+    """Estimates of the run that a choice names; of several runs without a name the only one."""
+    folder = project.studies / choice.study / "results" / (choice.variant or "")
+    path = folder / "estimates.jsonl"
+    if path.is_file():
+        try:
+            return read_rows(path)
+        except (ValueError, OSError) as error:
+            raise DesignError(f"{key}: {project.relative(path)} is not whole ({error}). Run it again: scale-impact run {choice.study}.") from error
+    runs = sorted(p.parent.name for p in (project.studies / choice.study / "results").glob("*/estimates.jsonl"))
+    if choice.variant is None and len(runs) == 1:
+        return rows_of(project, choice.model_copy(update={"variant": runs[0]}), key)
+    if runs:
+        raise DesignError(f"{key}.variant: study {choice.study} has the runs {some(runs, MOST)}. Name one of them.")
+    raise DesignError(f"{key}.study: study {choice.study} has published nothing. Run it first: scale-impact run {choice.study}.")
+
+
+def _unfit(row: Row, choice: EffectRow, indicator: str) -> list[str]:
+    """Why a row cannot be scaled."""
+    what = f"the {row['estimand']} of study {choice.study} ({row['label']}, outcome {row['outcome']})"
+    if row["estimate"] is None:
+        return [f"{what} has no number: {row['inference'] or 'no reason is published'}."]
+    problems = []
+    if row["indicator"] != indicator:
+        problems.append(f"{what} is about {row['indicator']}, and this study is about {indicator}. Name another row, or correct outcomes.")
+    if row["std_error"] is None:
+        problems.append(
+            f"{what} has no standard error, so nobody knows how sure it is. Name another estimator, or put it together with others first (template "
+            "transfer)."
+        )
+    if row["direction"] not in ("+", "-"):
+        problems.append(f"{what}: neither more nor less of it is better (direction {row['direction']!r}), so nothing can be decided by it.")
+    return problems
+
+
+def _scaled(row: Row) -> EffectToScale:
+    unit = str(row["outcome_unit"])
+    log = unit.startswith("log(")
+    where = "/".join(str(row[k]) for k in ("study", "variant") if row[k])
+    return EffectToScale(
+        float(row["estimate"]), float(row["std_error"]), None if row["df"] is None else float(row["df"]), unit=unit,
+        outcome_unit=unit.removeprefix("log(").removesuffix(")") if log else unit, direction=str(row["direction"]),
+        label=f"{row['outcome']}, {row['label']}", scale="log" if log else "level",
+        source=f"study {where}, {row['estimand']} by {row['estimator']} ({row['label']})",
+        kind="prediction" if row["estimand"] == PREDICTED else "pilot",
+    )  # fmt: skip
+
+
+def other_rows(project: Project, choices: Sequence[EffectChoice | None]) -> tuple[list[Row], list[Row]]:
+    """Estimates and checks of the runs that a scale-up reads."""
+    estimates: list[Row] = []
+    checks: list[Row] = []
+    for choice in choices:
+        if isinstance(choice, EffectRow):
+            rows = rows_of(project, choice)
+            estimates += rows
+            slug, variant = choice.study, rows[0]["variant"] if rows else None
+            path: Path = project.studies / slug / "results" / (variant or "") / "checks.jsonl"
+            checks += read_rows(path) if path.is_file() else []
+    return estimates, checks
+
+
+def studies_of(project: Project, choices: Sequence[EffectChoice | None]) -> dict[str, OtherStudy]:
+    """The studies that a scale-up reads."""
+    named = [c.study for c in choices if isinstance(c, EffectRow)]
+    return {slug: OtherStudy(project, slug, whole=True) for slug in named}

@@ -1,0 +1,64 @@
+"""Cards: what study.yaml and source cards say, as they are written, of the data that published rows come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scale_impact.core.project import Project
+from scale_impact.core.yaml_file import read_yaml
+
+
+@dataclass
+class Cards:
+    """Studies and source cards as they are written, each read once."""
+
+    project: Project
+    read: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
+
+    def raw(self, path: Path) -> Mapping[str, Any]:
+        """Keys of a file; none where it is not there or broken, which `check` says."""
+        if path not in self.read:
+            self.read[path] = read_yaml(path)[0] if path.is_file() else {}
+        return self.read[path]
+
+    def of_study(self, slug: str, variant: str | None) -> tuple[str | None, tuple[str, ...]]:
+        """Title of a study, and the cards of its data: its own, then those that it is made of."""
+        keys = self._keys(slug, variant)
+        name, title = keys.get("source"), keys.get("title")
+        return None if title is None else str(title), tuple(self._made_of([str(name)] if name else []))
+
+    def follows(self, slug: str, variant: str | None) -> bool:
+        """Whether units are followed over time; not where observations of one period are compared by their own exposure."""
+        keys = self._keys(slug, variant)
+        treatment = keys.get("treatment")
+        compared = isinstance(treatment, Mapping) and bool({"exposure", "running"} & set(treatment))
+        return not compared and keys.get("unit", "") is not None
+
+    def _keys(self, slug: str, variant: str | None) -> dict[str, Any]:
+        """Keys of a study, those of a variant laid over them; a combination of its grid has the study's."""
+        raw = self.raw(self.project.studies / slug / "study.yaml")
+        variants = raw.get("variants")
+        name = (variant or "").partition("__")[0]
+        changed = variants.get(name) if isinstance(variants, Mapping) else None
+        return {**raw, **(changed if isinstance(changed, Mapping) else {})}
+
+    def _made_of(self, names: Sequence[str]) -> dict[str, None]:
+        """Cards with all that they are made of, each once; a ring ends where it meets itself."""
+        found: dict[str, None] = {}
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop(0)
+            if name in found:
+                continue
+            found[name] = None
+            raw = self.raw(self.project.source(name))
+            parts = [p.get("source") for p in raw.get("parts") or () if isinstance(p, Mapping)]
+            waiting += [str(n) for n in (*(raw.get("tables") or ()), *parts) if n]
+        return found
+
+    def simulated(self, name: str) -> bool:
+        """Whether a card says that its data were simulated."""
+        return self.raw(self.project.source(name)).get("simulated") is True

@@ -1,0 +1,112 @@
+"""The numbers of a transfer that are published."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from scale_impact.core.evidence import BETWEEN, HELD_OUT, I_SQUARED, P_HARM, P_TARGET, POOLED, PREDICTED, Answer
+
+if TYPE_CHECKING:
+    from scale_impact.synthesis.for_city import Expectation
+    from scale_impact.synthesis.held_out import HeldOut
+    from scale_impact.synthesis.pooling import Pooled
+
+WEIGHTED = "weighted by similarity"
+
+Numbers = tuple[float | None, float | None, float | None, float | None, float | None]
+"""Value, low, high, standard error, degrees of freedom."""
+
+
+def numbers(expected: Expectation, held_out: HeldOut | None) -> Iterator[Answer]:
+    """Rows of a transfer: what the city may expect first."""
+    yield from _of_city(expected)
+    yield from _of_all(expected.unweighted)
+    yield from _of_each(expected.unweighted)
+    yield from () if held_out is None else _of_held_out(held_out)
+
+
+def _of_city(expected: Expectation) -> Iterator[Answer]:
+    """What the city may expect, unweighted and weighted, and how likely harm and target are."""
+    likely, name, k = expected.unweighted, expected.name, len(expected.effects)
+    how = expected.why_not or _how(likely)
+    yield Answer(PREDICTED, "overall", name, *_prediction(likely), how=how, role="primary", cities=k, context=_known(expected.city))
+    near = expected.weighted
+    if isinstance(near, str):
+        yield Answer(PREDICTED, "subgroup", WEIGHTED, None, how=near, cities=k)
+    else:
+        told = f"pilots weighted by similarity of context; {near.effective:.3g} pilots that count the same would say as much"
+        yield Answer(PREDICTED, "subgroup", WEIGHTED, *_prediction(near), how=told, cities=k)
+    harm = "from the prediction" if expected.harm is not None else expected.why_not or "neither direction of the outcome is bad by itself"
+    yield Answer(P_HARM, "overall", name, expected.harm, how=harm, unit="probability", direction="-", cities=k)
+    if expected.target is not None:
+        told = f"at least {expected.target:g}, from the prediction" if expected.reaches is not None else expected.why_not or ""
+        yield Answer(P_TARGET, "overall", name, expected.reaches, how=told, unit="probability", direction="+", cities=k)
+
+
+def _prediction(answer: Any) -> Numbers:
+    """Mean and prediction interval."""
+    found = (answer.mean, answer.predicted_low, answer.predicted_high, answer.prediction_error, answer.prediction_df)
+    value, low, high, error, df = (_number(v) for v in found)
+    return value, low, high, error, df
+
+
+def _of_all(pooled: Pooled) -> Iterator[Answer]:
+    """The mean of all cities, and how much they differ."""
+    k, how, why = len(pooled), _how(pooled), pooled.why_not
+    mean = (_number(pooled.mean), _number(pooled.low), _number(pooled.high), _number(pooled.std_error), _number(pooled.df))
+    yield Answer(POOLED, "overall", "mean of all", *mean, how=why.get("interval", how), cities=k)
+    tau, low, high = (None if v is None else math.sqrt(v) for v in (pooled.tau2, pooled.tau2_low, pooled.tau2_high))
+    told = why.get("tau2") or why.get("tau2 interval") or how
+    yield Answer(BETWEEN, "overall", "standard deviation between cities", tau, _number(low), _number(high), how=told,
+                 unit=pooled.effects.unit, cities=k)  # fmt: skip
+    yield Answer(I_SQUARED, "overall", "variation that is between cities", pooled.i2, pooled.i2_low, pooled.i2_high,
+                 how=why.get("i2", how), unit="share", cities=k)  # fmt: skip
+
+
+def _of_each(pooled: Pooled) -> Iterator[Answer]:
+    """Each city's own effect, with what is known of it."""
+    effects = pooled.effects
+    for i, label in enumerate(effects.labels):
+        context = None if effects.context is None else _known(effects.context.iloc[i].to_dict())
+        df = None if effects.df is None else _number(float(effects.df[i]))
+        value, error = float(effects.effects[i]), math.sqrt(float(effects.variances[i]))
+        reach = _quantile(pooled.level, df) * error
+        how = "as published" if effects.df is None else "error from cities without the measure"
+        yield Answer("ATT", "unit", label, value, value - reach, value + reach, error, df, how=how, cities=1, context=context)
+
+
+def _of_held_out(found: HeldOut) -> Iterator[Answer]:
+    """The prediction for each city, made without it."""
+    if found.why_not is not None:
+        return
+    for row in found.table().to_dict("records"):
+        yield Answer(
+            HELD_OUT, "unit", str(row["city"]), _number(row["mean"]), _number(row["predicted_low"]), _number(row["predicted_high"]),
+            how=f"predicted without its own {found.left_out}", cities=len(found.effects) - 1,
+        )  # fmt: skip
+
+
+def _how(pooled: Pooled) -> str:
+    """How the numbers were made."""
+    return f"random effects, {pooled.estimator}, {pooled.inference}".replace("_", " ")
+
+
+def _quantile(level: float, df: float | None) -> float:
+    """Half the width of an interval in standard errors."""
+    from scipy.special import ndtri, stdtrit
+
+    p = (1 + level) / 2
+    return float(ndtri(p) if df is None else stdtrit(df, p))
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _known(context: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a city, as JSON knows it."""
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in context.items()}
+    return {name: None if value is None or value != value else value for name, value in plain.items()}

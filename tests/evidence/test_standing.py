@@ -1,0 +1,128 @@
+"""What is known of each run before its numbers are used."""
+
+import pandas as pd
+import pytest
+
+from scale_impact.evidence.query import query
+from scale_impact.evidence.standing import STUDY_FIELDS
+
+
+def studies(place):
+    found = query(place.project.studies, table="studies")
+    assert tuple(found.columns) == STUDY_FIELDS
+    return found.set_index(found["study"] + found["variant"].map(lambda v: f"/{v}" if isinstance(v, str) else ""))
+
+
+def test_a_sound_study_has_no_mark(place):
+    place.study("sound")
+    row = studies(place).loc["sound"]
+    assert pd.isna(row["marks"])
+    assert (row["frozen"], row["failed"], row["simulated"], row["kind"], row["rows"]) == (
+        True,
+        False,
+        False,
+        "measure",
+        1,
+    )
+    assert (row["credibility"], row["rule"]) == (3, "3 before and after with a comparison group")
+    assert (row["source"], row["title"], row["measure"], row["indicator"]) == ("towns", "sound", "zone", "jobs")
+
+
+def test_a_study_without_a_frozen_plan_is_marked(place):
+    place.study("open", plan=None)
+    assert studies(place).loc["open", "marks"] == "unfrozen"
+
+
+def test_a_later_run_that_failed_is_marked_by_variant(place):
+    place.study("two", variant="early")
+    place.study("two", variant="late")
+    place.fails("two", "late")
+    found = studies(place)
+    assert found.loc["two/late", "marks"] == "failed"
+    assert not found.loc["two/early", "failed"]
+
+
+def test_a_failed_dry_run_is_no_failed_run(place):
+    place.study("dry")
+    folder = place.root / "studies/dry/failed"
+    folder.mkdir()
+    (folder / "dry-run-base.ipynb").write_text("{}")
+    assert not studies(place).loc["dry", "failed"]
+
+
+def test_a_study_that_only_failed_has_a_row_without_numbers(place):
+    place.fails("broken")
+    row = studies(place).loc["broken"]
+    assert (row["kind"], row["rows"], row["failed"]) == ("none", 0, True)
+
+
+def test_checks_that_the_design_rests_on_are_named_and_others_are_not(place):
+    place.study("weak", checks={"pre_trends": "fail", "few_clusters": "fail"})
+    row = studies(place).loc["weak"]
+    assert (row["failed_checks"], row["marks"], row["credibility"]) == ("pre_trends", "failed_checks", 2)
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"towns": {"simulated": True}},
+        {"towns": {"tables": ["raw"]}, "raw": {"simulated": True}},
+        {"towns": {"parts": [{"source": "raw"}]}, "raw": {"tables": ["towns", "deep"]}, "deep": {"simulated": True}},
+    ],
+)
+def test_simulated_data_are_marked_however_deep_they_lie(place, cards):
+    for name, keys in cards.items():
+        place.card(name, **keys)
+    place.study("made")
+    assert studies(place).loc["made", "marks"] == "simulated"
+
+
+def test_a_variant_may_have_data_of_its_own(place):
+    place.card("made", simulated=True)
+    variants = {"toy": {"source": "made"}}
+    place.study("both", variant="real", variants=variants)
+    place.study("both", variant="toy", variants=variants)
+    found = studies(place)
+    assert (found.loc["both/real", "simulated"], found.loc["both/toy", "simulated"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"estimand": "MDE"}, "pilot"), ({"estimand": "RANK", "estimator": "benchmark"}, "benchmark"),
+        ({"estimator": "synthesis", "estimand": "PREDICTED"}, "transfer"), ({"estimator": "scaleup", "estimand": "NPV"}, "scaleup"),
+    ],
+)  # fmt: skip
+def test_rows_that_are_no_effects_are_known(place, row, kind):
+    place.study("other", row)
+    found = studies(place).loc["other"]
+    assert found["kind"] == kind
+    assert pd.isna(found["credibility"])
+    assert "no effects" in found["rule"]
+
+
+def test_a_lottery_is_known_by_its_check(place):
+    place.study("drawn", checks={"randomisation_balance": "pass"})
+    assert studies(place).loc["drawn", "credibility"] == 5
+
+
+def test_units_that_are_not_followed_are_known_by_the_study(place):
+    row = {"estimator": "doubly_robust"}
+    place.study("once", row, checks={"balance": "pass"}, treatment={"exposure": "dose"})
+    place.study("twice", row, checks={"balance": "pass"})
+    assert studies(place)["credibility"].to_dict() == {"once": 2, "twice": 3}
+
+
+def test_a_study_without_study_yaml_manifest_or_card_is_still_a_row(place):
+    place.study("bare", source="nowhere")
+    for name in ("study.yaml", "results/manifest.json"):
+        (place.root / "studies/bare" / name).unlink()
+    row = studies(place).loc["bare"]
+    assert (row["rows"], row["simulated"]) == (1, False)
+
+
+def test_studies_join_their_estimates(place):
+    place.study("sound")
+    place.study("open", plan=None)
+    sql = "SELECT e.study, e.estimate FROM estimates e JOIN studies s USING (study) WHERE s.frozen"
+    assert query(place.project.studies, sql=sql)["study"].tolist() == ["sound"]
