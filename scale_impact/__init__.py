@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scale_impact.checks import check
     from scale_impact.core.causal.graphs.graph import Graph
     from scale_impact.core.check import Check
+    from scale_impact.core.city_effects import CityEffects
     from scale_impact.core.cohorts import Cohorts
     from scale_impact.core.design import Design
     from scale_impact.core.effect import Effect, Estimate
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
     from scale_impact.core.streams_parquet import stream_parquet
     from scale_impact.core.study import Study
     from scale_impact.estimators import estimate
+    from scale_impact.evidence.asked import evidence
     from scale_impact.session import open_session
+    from scale_impact.synthesis.pooling import pool
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Assignment": "scale_impact.core.experiment.randomise_record",
     "Check": "scale_impact.core.check",
+    "CityEffects": "scale_impact.core.city_effects",
     "Cohorts": "scale_impact.core.cohorts",
     "Design": "scale_impact.core.design",
     "Effect": "scale_impact.core.effect",
@@ -46,20 +50,21 @@ _HOMES = {
     "check": "scale_impact.checks",
     "estimate": "scale_impact.estimators",
     "open_session": "scale_impact.session",
+    "pool": "scale_impact.synthesis.pooling",
     "randomise": "scale_impact.core.experiment.randomise",
     "stream_dask": "scale_impact.core.streams_dask",
     "stream_parquet": "scale_impact.core.streams_parquet",
 }
 
 __all__ = [
-    "Assignment", "Check", "Cohorts", "Design", "Effect", "Estimate", "Graph", "Panel", "Study",
-    "check", "errors", "estimate", "open_session", "randomise", "stream_dask", "stream_parquet",
+    "Assignment", "Check", "CityEffects", "Cohorts", "Design", "Effect", "Estimate", "Graph", "Panel", "Study",
+    "check", "errors", "estimate", "evidence", "open_session", "pool", "randomise", "stream_dask", "stream_parquet",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name == "errors":
-        return import_module("scale_impact.errors")
+    if name in ("errors", "evidence"):  # rooms; that of evidence can be asked
+        return import_module(f"scale_impact.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'scale_impact' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -154,6 +154,9 @@ WAYS: Mapping[str, Any] = {"draws": 500, "alpha": 0.05, "left_out": "dealt"}
 CURVE = "specification_curve"
 """The check and the figure of all specifications of a grid."""
 
+OF_PEOPLE = ("adoption_curve",)
+"""Figures of a scale-up that count who takes part, and no money."""
+
 PROFILE = "multiple_testing"
 """The check of each outcome among all outcomes of the study, which comes with their profile."""
 
@@ -904,7 +907,7 @@ class Session:
     def _rows_of_answers(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Rows of estimates and checks of a transfer or a scale-up."""
         origin, level = self._origin(self.study.outcomes[0]), self.study.settings.level
-        made = {"transfer": (PUT_TOGETHER, self.transfer), "scaleup": (SCALED, self.scale_up)}
+        made: dict[str, tuple[str, Callable[[], Any]]] = {"transfer": (PUT_TOGETHER, self.transfer), "scaleup": (SCALED, self.scale_up)}
         name, answer = made[self.study.settings.kind]
         found = answer()
         estimates = [answer_row(origin, number, name, level) for number in found.numbers()]
@@ -1062,8 +1065,12 @@ def _axis(session: Session, outcome: str, figure: str, values: tuple[Any, ...]) 
         return f"Effect, {UNIT}"
     kind = session.study.settings.kind
     if kind != "measure":
-        answers = {"benchmark": session.benchmark, "transfer": session.transfer, "scaleup": session.scale_up}
-        return answers[kind]().unit
+        answers: dict[str, Callable[[], Any]] = {
+            "benchmark": session.benchmark, "transfer": session.transfer, "scaleup": session.scale_up,
+        }  # fmt: skip
+        if figure in OF_PEOPLE:
+            return session.scale_up().chosen.reach.unit
+        return str(answers[kind]().unit)
     name, unit = session.indicator(outcome).name, session.unit(outcome)
     if (values and isinstance(values[0], Panel)) or keys.marked("figures", figure, "OUTCOME_AXIS"):
         return f"{name}, {unit}"

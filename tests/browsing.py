@@ -54,7 +54,9 @@ class Visit:
     def violations(self, impacts=SERIOUS):
         """What axe-core finds, as readable lines."""
         self.page.evaluate(_axe())
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false}).then(r => r.violations)")
+        found = self.page.evaluate(
+            "axe.run(document, {resultTypes: ['violations'], preload: false}).then(r => r.violations)"
+        )
         return [
             f"{v['impact']} {v['id']}: {v['help']}: {'; '.join(n['html'][:160] for n in v['nodes'][:3])}"
             for v in found

@@ -266,7 +266,7 @@ def _answer(run: Run, result: Result | None, url: str | None) -> None:
     typer.echo(f"  {run.study.settings.title}")
     typer.echo(f"  {in_words(primary, run.study.indicator(run.study.outcomes[0]).name)}")
     typer.echo(f"  {primary['estimand']} by {primary['estimator']}, {primary['outcome_unit']}: {numbers(primary)}")
-    typer.echo(f"  {_of_whom(primary)}; {primary['inference']}")
+    typer.echo("  " + "; ".join(filter(None, (_of_whom(primary), primary["inference"]))))
     show_notes(_notes(run))
     _checks(run)
     _further(run)
@@ -277,9 +277,13 @@ def _answer(run: Run, result: Result | None, url: str | None) -> None:
 
 
 def _of_whom(primary: dict[str, Any]) -> str:
-    """Of how many units the answer is."""
+    """Of how many units the answer is; empty where it is about money."""
+    from scale_impact.core.evidence import PUT_TOGETHER
+
+    if primary["n_units"] is None:
+        return ""
     if primary["n_treated"] is None:
-        return f"{primary['n_units']:,} compared"
+        return f"{primary['n_units']:,} {'pilots' if primary['estimator'] == PUT_TOGETHER else 'compared'}"
     return f"{primary['n_treated']:,} treated of {primary['n_units']:,}"
 
 

@@ -27,12 +27,15 @@ NOTICED = "MDE"
 RANKED = "RANK"
 """Estimand of a city's place among cities, 1 the best; like the other numbers of a benchmark it is no effect of anything."""
 
-PREDICTED, POOLED, HELD_OUT, BETWEEN, I_SQUARED = "PREDICTED", "POOLED", "HELD_OUT", "TAU", "I2"
+PREDICTED, POOLED, HELD_OUT, BETWEEN, I_SQUARED, TRANSPORTED = "PREDICTED", "POOLED", "HELD_OUT", "TAU", "I2", "TRANSPORTED"
 """Estimands of a transfer: what the next city may expect, the mean of all cities, the prediction for a city made without it, the
-standard deviation between cities, the share of variation that is between them."""
+standard deviation between cities, the share of variation that is between them, one study's effect carried over by who lives there."""
 
 P_HARM, P_TARGET = "P_HARM", "P_TARGET"
 """Probabilities that the next city is worse off, and that it reaches its target."""
+
+NET_VALUE = "NPV"
+"""Estimand of a scale-up: what it is worth in today's money, to all partners or to one."""
 
 PUT_TOGETHER, SCALED = "synthesis", "scaleup"
 """What stands as estimator in rows of transfers and of scale-ups."""

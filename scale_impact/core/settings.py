@@ -22,14 +22,16 @@ from scale_impact.core.yaml_file import Record
 Kind = Literal["measure", "benchmark", "transfer", "scaleup"]
 """What a study asks: what a measure did, how a city does among others, what the next city may expect, whether it is worth scaling."""
 
-BLOCKS = ("benchmark", "transfer", "scaleup")
+BLOCKS: tuple[Literal["benchmark", "transfer", "scaleup"], ...] = ("benchmark", "transfer", "scaleup")
 """Keys that make a study one of another kind than the study of a measure."""
 
 
 def kind_of(raw: Mapping[str, Any]) -> Kind:
     """The kind of a study by its keys, as a model or as written."""
-    found: Kind = next((name for name in BLOCKS if raw.get(name) is not None), "measure")  # type: ignore[assignment]
-    return found
+    for name in BLOCKS:
+        if raw.get(name) is not None:
+            return name
+    return "measure"
 
 
 FOLDER_NAME = r"[a-z0-9][a-z0-9_-]{0,99}"
@@ -208,6 +210,29 @@ class BenchmarkChoices(Record):
         return named | {f"benchmark.context.{k}.column": c.column for k, c in enumerate(self.context)}
 
 
+class TransportChoices(Record):
+    """A study that tells effects apart by context, and the people or units of the city that asks."""
+
+    study: StrictStr
+    """The study, by slug or as study/variant: one with rows of kind `subgroup` or `unit`."""
+    outcome: StrictStr | None = None
+    """Column of its outcome; default the first that has such rows."""
+    estimator: StrictStr | None = None
+    """The estimator; default the first that has such rows."""
+    shares: dict[StrictStr, Annotated[Finite, Field(ge=0, le=1)]] = {}
+    """Share of each group in the city, by the group's label; they sum to 1."""
+    means: dict[StrictStr, Finite] = {}
+    """Or means of the contexts in the city, by column: units are weighted until they have these."""
+    by: StrictStr | None = None
+    """The context whose groups are meant, such as `age` of `age: up to 21`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> TransportChoices:
+        if bool(self.shares) == bool(self.means):
+            raise ValueError("say who lives there in one way: shares of groups, or means of contexts.")
+        return self
+
+
 class TransferChoices(Record):
     """What the next city may expect of a measure; steps without options are made with their defaults (docs/transfer.md)."""
 
@@ -239,6 +264,9 @@ class TransferChoices(Record):
     """Options of the held-out test; null leaves it out."""
     selection: dict[str, Any] | None = {}
     """Options of the look at which cities were studied and what was published; null leaves it out."""
+
+    transport: TransportChoices | None = None
+    """An effect carried over by who lives in the city; default none."""
 
     @property
     def columns(self) -> dict[str, str]:

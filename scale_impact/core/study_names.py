@@ -210,7 +210,8 @@ def unknown_names(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list
         problems += [
             f"{room}.{k}{p}" for k, item in enumerate(_items(raw, room)) for p in _of_choice(holdings, room, item)
         ]
-    return problems + _inference_problems(raw) + _benchmark_problems(holdings, raw, slug) + _transfer_problems(holdings, raw, slug)
+    blocks = (_benchmark_problems, _transfer_problems, _scaleup_problems)
+    return problems + _inference_problems(raw) + [p for of in blocks for p in of(holdings, raw, slug)]
 
 
 def _template_problems(holdings: Holdings, raw: Mapping[str, Any]) -> list[str]:
@@ -252,6 +253,9 @@ def _transfer_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) ->
     problems = [
         f"transfer.studies.{k}: {p}" for k, name in named if (p := _no_study_of_a_measure(holdings, name, slug))
     ]
+    carried = chosen.get("transport")
+    if isinstance(carried, Mapping) and isinstance(slug_of := carried.get("study"), str):
+        problems += [f"transfer.transport.study: {p}" for p in [_no_study_of_a_measure(holdings, slug_of, slug)] if p]
     known = holdings.papers
     problems += [
         f"transfer.papers.{k}: there is no data/evidence/{name}.csv. {nearest(name, known)}"
@@ -268,9 +272,17 @@ def _transfer_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) ->
     ]
 
 
-def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str) -> str:
+def _scaleup_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
+    """Unknown studies of a scale-up: it reads those of measures and transfers."""
+    chosen = raw.get("scaleup")
+    rows = {key: row for key in ("effect", "pilot") if isinstance(row := chosen.get(key), Mapping)} if isinstance(chosen, Mapping) else {}
+    named = {key: row["study"] for key, row in rows.items() if isinstance(row.get("study"), str)}
+    return [f"scaleup.{key}.study: {p}" for key, name in named.items() if (p := _no_study_of_a_measure(holdings, name, slug, "transfer"))]
+
+
+def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str, *also: str) -> str:
     """Why a name is none of a study of a measure; empty where it is. Published results are enough: a crate holds no more of it."""
-    what = "Name studies of measures: what they found is read."
+    what = f"Name studies of {' or '.join(['measures', *(f'{k}s' for k in also)])}: what they found is read."
     name, _, variant = name.partition("/")
     if name == slug:
         return f"{name!r} is this study itself. {what}"
@@ -279,7 +291,7 @@ def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str) -> str:
         there = name and Path(name).name == name and OtherStudy(holdings.project, name).results
         return "" if there else f"there is no study {name!r}. {nearest(name, studies)}"
     kind, runs = holdings.kind(name), holdings.variants(name)
-    if kind != "measure":
+    if kind not in ("measure", *also):
         return f"{name!r} is a {kind}. {what}"
     if variant and variant not in runs and OtherStudy(holdings.project, f"{name}/{variant}").run is None:
         return f"study {name} has no variant {variant!r}. {nearest(variant, runs)}"

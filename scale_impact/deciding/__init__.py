@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.catalogue.measure import load_measure
 from scale_impact.core.check import Check
-from scale_impact.core.evidence import SCALED, Answer, Origin, answer_row, check_row
+from scale_impact.core.evidence import NET_VALUE, SCALED, Answer, Origin, answer_row, check_row
 from scale_impact.core.scaleup_choices import ScaleUp
 from scale_impact.core.study import Study
 from scale_impact.core.words import number
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
     from scale_impact.scaleup.readiness import Readiness
 
 
-NPV = "NPV"
-
 OF_THE_OUTCOME = ("PILOT_EFFECT", "EFFECT_AT_SCALE")
 """Numbers in the outcome's unit."""
 
-BETTER = {NPV: "+", "BENEFITS": "+", "COSTS": "-", "BCR": "+", "P_POSITIVE": "+", "COST_PER_EFFECT": "-", "REACH": "+"}
+BETTER = {NET_VALUE: "+", "BENEFITS": "+", "COSTS": "-", "BCR": "+", "P_POSITIVE": "+", "COST_PER_EFFECT": "-", "REACH": "+"}
 """Which way is better, by estimand."""
 
 
@@ -194,7 +192,7 @@ class Decision:
             own = None if n.estimand in OF_THE_OUTCOME else n.unit
             how = n.why_not or n.how
             yield Answer(n.estimand, n.kind, n.label, n.estimate, n.low, n.high, n.std_error, how=how, unit=own,
-                         direction=BETTER.get(n.estimand, ""), role="primary" if n.estimand == NPV and n.kind == "overall" else "secondary")  # fmt: skip
+                         direction=BETTER.get(n.estimand, ""), role="primary" if n.estimand == NET_VALUE and n.kind == "overall" else "secondary")  # fmt: skip
 
     def checks(self) -> tuple[Check, ...]:
         """What decides, who loses, what was assumed of large scale, and what is not ready."""

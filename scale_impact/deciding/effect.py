@@ -35,7 +35,7 @@ def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator
     """
     if isinstance(choice, EffectGiven):
         return EffectToScale(
-            choice.estimate, choice.std_error, choice.df, unit=choice.unit, outcome_unit=choice.unit, direction=choice.direction,
+            choice.estimate, choice.std_error, choice.df, unit=f"log({choice.unit})" if choice.scale == "log" else choice.unit, outcome_unit=choice.unit, direction=choice.direction,
             label=choice.label, source=choice.source, scale=choice.scale, kind="given",
         )  # fmt: skip
     row = row_of(project, choice, outcome=outcome, key=key)

@@ -6,6 +6,7 @@ indicator's (an odds ratio, per cent, a standardised difference) is converted by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -111,7 +112,21 @@ def _problems(
     if (cells["credibility"] == "") != (cells["credibility_reason"] == ""):
         yield "credibility and credibility_reason go together: a level that is given has a reason. Give both, or none (the design then decides)."
     if not wrong and cells["indicator"] in indicators:
-        yield from problems_of(cells, indicators[cells["indicator"]])
+        indicator = indicators[cells["indicator"]]
+        found = list(problems_of(cells, indicator))
+        yield from found or _too_large(cells, indicator)
+
+
+def _too_large(cells: Cells, indicator: Indicator) -> Iterator[str]:
+    """A conversion whose result is beyond all numbers: what goes into it is in another unit than it says."""
+    try:
+        effect = effect_of(cells, indicator)
+        numbers = (effect.value, effect.std_error, effect.low, effect.high)
+        too_large = not all(math.isfinite(v) for v in numbers if v is not None)
+    except (OverflowError, ZeroDivisionError):
+        too_large = True
+    if too_large:
+        yield f"estimate {cells['estimate']} by conversion {cells['conversion']} is no finite number. Correct the numbers that go into it."
 
 
 def _repeated(lines: list[Line]) -> Iterator[str]:

@@ -109,7 +109,20 @@ def load(connection: Any, studies: Path, tables: Sequence[str]) -> None:
 
 
 def standings_of(connection: Any, studies: Path) -> list[Standing]:
-    """The standing of all runs whose rows a connection holds as ``estimates`` and ``checks``."""
+    """The standing of all runs whose rows a connection holds as ``estimates`` and ``checks``.
+
+    Raises
+    ------
+    SourceError
+        Rows that name no study.
+    """
+    for table in ("estimates", "checks"):
+        (nameless,) = connection.execute(f"SELECT count(*) FROM {table} WHERE study IS NULL").fetchone()
+        if nameless:
+            raise SourceError(
+                f"{counted(nameless, 'row')} of {table} {'names' if nameless == 1 else 'name'} no study: a results file is damaged. "
+                "Find it (scale-impact verify), and run that study again."
+            )
     runs = connection.sql(PRIMARY).df()
     verdicts = connection.sql('SELECT study, variant, outcome, "check", verdict FROM checks').df()
     found = standings(Project(studies.parent), runs, verdicts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scale_impact.core.evidence import NOTICED, RANKED
+from scale_impact.core.evidence import NET_VALUE, NOTICED, PREDICTED, RANKED
 from scale_impact.core.words import effect_unit, number, within_sentence
 
 SHARES = ("share", "binary", "0/1", "0-1")
@@ -20,6 +20,10 @@ def in_words(row: dict[str, Any], name: str) -> str:
         return _noticed(row, name)
     if row.get("estimand") == RANKED:
         return _ranked(row)
+    if row.get("estimand") == PREDICTED:
+        return _predicted(row, name)
+    if row.get("estimand") == NET_VALUE:
+        return _worth(row)
     size = _size(row, name)
     if row["ci_low"] is None or row["ci_high"] is None:
         return f"{size}; no {'bounded ' if row.get('p_value') is not None else ''}interval."
@@ -43,7 +47,7 @@ def in_plain_words(row: dict[str, Any], name: str) -> str:
 
 def _three(value: float | None) -> float | None:
     """Three digits."""
-    return None if value is None else float(f"{value:.3g}")
+    return None if value is None else _rounded(value)
 
 
 def _ranked(row: dict[str, Any]) -> str:
@@ -53,6 +57,33 @@ def _ranked(row: dict[str, Any]) -> str:
         return f"{place}; how sure that is, is not known."
     low, high = number(row["ci_low"]), number(row["ci_high"])
     return f"{place}; {row['level'] * 100:g} % confidence set: ranks {low} to {high}."
+
+
+def _predicted(row: dict[str, Any], name: str) -> str:
+    """One sentence for what a city may expect."""
+    if row["estimate"] == 0:
+        size = f"{name} unchanged"
+    else:
+        size = f"{name} {'up' if row['estimate'] > 0 else 'down'} by {_amount(row, row['estimate']).lstrip('+-−')}"
+    if row["ci_low"] is None or row["ci_high"] is None:
+        return f"{row['label']} may expect: {size}; what a single city gets cannot be bounded."
+    low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
+    return f"{row['label']} may expect: {size}; what a single city gets lies between {low} and {high} ({row['level'] * 100:g} % prediction interval)."
+
+
+def _worth(row: dict[str, Any]) -> str:
+    """One sentence for what a scale-up is worth to somebody."""
+    word = "gain" if row["estimate"] > 0 else "lose" if row["estimate"] < 0 else "neither gain nor lose"
+    amount = f" {number(abs(_rounded(row['estimate'])))} {row['outcome_unit']}" if row["estimate"] else ""
+    if row["ci_low"] is None or row["ci_high"] is None:
+        return f"{row['label']}: {word}{amount}, net present value; how sure that is, is not known."
+    low, high = (number(_rounded(row[k])).replace("-", "−") for k in ("ci_low", "ci_high"))
+    return f"{row['label']}: {word}{amount}, net present value; in {row['level'] * 100:g} of 100 worlds between {low} and {high}."
+
+
+def _rounded(value: float) -> float:
+    """Three digits."""
+    return float(f"{value:.3g}")
 
 
 def _noticed(row: dict[str, Any], name: str) -> str:

@@ -47,7 +47,9 @@ def decision_card_page(card: DecisionCard, *, links: Sequence[tuple[str, str]] =
     )  # fmt: skip
 
 
-def card_of(project: Project, study: StudyRead, run: RunRead, indicators: Mapping[str, Indicator]) -> DecisionCard | None:
+def card_of(
+    project: Project, study: StudyRead, run: RunRead, indicators: Mapping[str, Indicator]
+) -> DecisionCard | None:
     """The card of a published scale-up, from its rows and those of the studies that it read; None for other runs."""
     from scale_impact.scaleup.card import make_card
 

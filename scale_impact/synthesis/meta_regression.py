@@ -21,6 +21,7 @@ from scale_impact.errors import DesignError
 from scale_impact.synthesis.between.estimating import Tau2
 from scale_impact.synthesis.between.fitting import Inference, p_value, quantile
 from scale_impact.synthesis.between.line import Floats
+from scale_impact.synthesis.between.spread import common_shares
 from scale_impact.synthesis.between.taking import Taken, cluster_codes, notes_on_errors, take
 from scale_impact.synthesis.regressing.columns import Basis, Column, basis, read
 from scale_impact.synthesis.regressing.fitting import CLUSTERED, Fitted, alone, in_clusters
@@ -111,6 +112,9 @@ def _read(
     r2 = None if fitted.explained_of == 0 else max(0.0, 1 - fitted.tau2 / fitted.explained_of)
     why |= ({"tau2 interval": CLUSTERED} if clustered else {}) | ({"r2": NOTHING_BETWEEN} if r2 is None else {})
     spread, (shared, own) = fitted.spread, fitted.parts or (None, None)
+    i2, h2 = spread.i2(fitted.tau2), spread.h2(fitted.tau2)
+    if tau2 == "common" and spread.q is not None:
+        i2, h2 = common_shares(spread.q, spread.q_df)
     return Regression(
         effects=effects,
         columns=columns,
@@ -127,8 +131,8 @@ def _read(
         tau2_error=_times(fitted.tau2_error, unit**2),
         tau2_low=None if clustered else _times(spread.tau2_low, unit**2),
         tau2_high=None if clustered else _times(spread.tau2_high, unit**2),
-        i2=spread.i2(fitted.tau2),
-        h2=spread.h2(fitted.tau2),
+        i2=i2,
+        h2=h2,
         q=spread.q,
         q_df=spread.q_df,
         q_p=spread.q_p,

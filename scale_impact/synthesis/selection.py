@@ -156,6 +156,20 @@ class Selection:
         return pd.DataFrame(rows, columns=["method", "statistic", "p_value", "why_not"])
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: ``sign`` 1 where high effects are favoured, -1 where low ones are; the other options as of ``examine``."""
+
+    sign: int
+    cuts: tuple[float, ...]
+    sided: Sided
+    at_least: int
+    shifts: tuple[float, ...]
+    target: float | None
+    alpha: float
+    level: float
+
+
 @checked
 def examine(
     effects: CityEffects,
@@ -176,32 +190,13 @@ def examine(
 ) -> Selection:
     """Look at effects for signs of selection, and at how much of it their mean bears.
 
-    Parameters
-    ----------
-    effects:
-        k effects; regressions and the pooled mean take their whole covariance, ranks and the selection model the variances.
-    others:
-        Frame of the cities that did not try, one row a city, with columns of ``effects.context``; None: not compared.
-    started:
-        When each city started [k]: years, dates or an order; None: the column ``start`` of the context.
-    pooled:
-        ``pool(effects)`` with options of its own; None: with those that it has by itself.
-    favoured:
-        Which effects please: ``auto`` by the direction of the indicator, or where it has none by the sign of the mean.
-    start:
-        Column of the context with the start; None: ``first_treated`` where there is one.
-    target, target_in:
-        An effect to be reached, in the unit of the effects, or as a change in ``per_cent`` where effects are differences of logarithms.
-    cuts, sided:
-        p-values at which publication changes: 0.025 one-sided (favourable and significant), 0.05 two-sided, where none are given.
-    at_least:
-        Effects that must lie between any two cuts for the selection model to be fitted.
-    shifts:
-        By how many standard deviations between cities pilots are supposed to be better.
-    alpha:
-        p-value below which a test counts, all tests held together; 0.1 as is usual for tests with so little power.
-    level:
-        Of the intervals.
+    ``others``: frame of the cities that did not try, with columns of ``effects.context`` and their names as index. ``started``: when
+    each city started [k], years, dates or an order; None: the column ``start`` of the context. ``pooled``: ``pool(effects)`` with
+    options of its own. ``favoured``: which effects please; ``auto`` by the direction of the indicator, or where it has none by the
+    sign of the mean. ``target``, ``target_in``: an effect to be reached, as of ``for_city.expect``. ``cuts``, ``sided``: p-values at
+    which publication changes; 0.025 one-sided, 0.05 two-sided. ``at_least``: effects that must lie between any two cuts. ``shifts``:
+    by how many standard deviations between cities pilots are supposed to be better. ``alpha``: p-value below which a test counts, all
+    held together; 0.1 as is usual for tests with so little power.
 
     Raises
     ------
@@ -213,20 +208,28 @@ def examine(
         No effects.
     """
     marks = cuts if cuts is not None else ([0.025] if sided == "one-sided" else [0.05])
-    problems = [
-        *_wrong(marks, shifts),
-        *wrong_target(target, target_in, effects.unit, effects.direction),
-        *_wrong_start(effects, start),
-    ]
-    if problems:
+    wrong = wrong_target(target, target_in, effects.unit, effects.direction)
+    if problems := [*_wrong(marks, shifts), *wrong, *_wrong_start(effects, start)]:
         raise UsageError(problems)
     mean: Pooled = pool(effects, level=level) if pooled is None else pooled
-    high = effects.direction == "+" or (effects.direction != "-" and mean.mean >= 0)
-    sign = (1 if high else -1) if favoured == "auto" else (1 if favoured == "high" else -1)
-    aim = target_of(target, target_in)
-    pet, peese = limit(effects, "pet", level=level), limit(effects, "peese", level=level)
+    sign = _sign(effects, favoured, mean.mean)
+    steps = tuple(STEPS if shifts is None else shifts)
+    asked = Asked(sign, tuple(sorted(marks)), sided, at_least, steps, target_of(target, target_in), alpha, level)
     when, column = _started(effects, started, start)
+    pilots = None if effects.context is None else effects.context.set_axis(list(effects.labels))
+    early, sites = early_adopters(effects, when, level=level), compare(pilots, others, level=level, leave=(column,))
+    return _examined(effects, mean, asked, early, sites, _notes(effects, favoured, sign))
+
+
+def _examined(
+    effects: CityEffects, mean: Pooled, asked: Asked, early: EarlyAdopters, sites: SiteSelection, notes: tuple[str, ...]
+) -> Selection:
+    """All that is asked of the effects themselves."""
+    sign, level = asked.sign, asked.level
+    pet, peese = limit(effects, "pet", level=level), limit(effects, "peese", level=level)
     tau2 = math.nan if mean.tau2 is None else mean.tau2
+    cut = asked.cuts[0] / (1 if asked.sided == "one-sided" else 2)
+    published = published_more_often(effects, sign, tau2=tau2, cut=cut, target=asked.target, level=level)
     return Selection(
         effects=effects,
         pooled=mean,
@@ -238,22 +241,28 @@ def examine(
         peese=peese,
         pet_peese=conditional(pet, peese),
         filled=trim_and_fill(effects, level=level),
-        model=_model(effects, sign, marks, sided, at_least, level),
-        early=early_adopters(effects, when, level=level),
-        sites=compare(effects.context, others, level=level, leave=(column,)),
-        picked=favourable_pick(mean, sign, target=aim, steps=STEPS if shifts is None else shifts, level=level),
-        published=published_more_often(
-            effects, sign, tau2=tau2, cut=min(marks) / (1 if sided == "one-sided" else 2), target=aim, level=level
-        ),
+        model=_model(effects, asked),
+        early=early,
+        sites=sites,
+        picked=favourable_pick(mean, sign, target=asked.target, steps=asked.shifts, level=level),
+        published=published,
         level=level,
-        alpha=alpha,
-        notes=_notes(effects, favoured, sign),
+        alpha=asked.alpha,
+        notes=(*notes, *early.notes, *sites.notes, *published.notes),
     )
 
 
-def _model(effects: CityEffects, sign: int, cuts: Sequence[float], sided: Sided, least: int, level: float) -> StepModel:
+def _sign(effects: CityEffects, favoured: str, mean: float) -> int:
+    """1 where high effects are favoured, -1 where low ones are."""
+    if favoured != "auto":
+        return 1 if favoured == "high" else -1
+    return 1 if effects.direction == "+" or (effects.direction != "-" and mean >= 0) else -1
+
+
+def _model(effects: CityEffects, asked: Asked) -> StepModel:
     """The selection model, told in the sign of the effects."""
-    found = fit(sign * effects.effects, effects.variances, cuts=cuts, sided=sided, least=least, level=level)
+    y, sign = asked.sign * effects.effects, asked.sign
+    found = fit(y, effects.variances, cuts=asked.cuts, sided=asked.sided, least=asked.at_least, level=asked.level)
     if sign == 1 or found.why_not:
         return found
     return replace(found, estimate=-found.estimate, low=-found.high, high=-found.low, unselected=-found.unselected)

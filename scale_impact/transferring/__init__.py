@@ -22,7 +22,7 @@ from scale_impact.core.study import Study
 from scale_impact.core.study_names import TRANSFER_STEPS
 from scale_impact.core.words import effect_unit, within_sentence
 from scale_impact.errors import DataError, DesignError, EstimationError, ScaleImpactError, StudyError, UsageError
-from scale_impact.transferring.numbers import numbers
+from scale_impact.transferring.numbers import carried, numbers
 from scale_impact.transferring.table import Table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scale_impact.synthesis.held_out import HeldOut
     from scale_impact.synthesis.pooling import Pooled
     from scale_impact.synthesis.selection import Selection
+    from scale_impact.synthesis.transport import Transported
 
 LEFT_OUT = "The study leaves it out."
 
@@ -136,6 +137,30 @@ class Transfer:
         made: Selection | None = self._answer("selection", lambda: self._made("selection", self.effects, self._others, None, self.pooled))
         return made
 
+    @cached_property
+    def like_controls(self) -> Check:
+        """Whether cities with the measure varied like the others before it: the errors of single cities rest on it."""
+        if self.table.chosen.from_rows:
+            return Check.inapplicable("like_controls", "The effects were published with their errors; nothing is taken from other cities.")
+        from scale_impact.core.measuring_cities import like_controls
+
+        settings = self.study.settings
+        return like_controls(self.table.panel, self.table.design, level=settings.level, seed=settings.seed)
+
+    @cached_property
+    def transported(self) -> Transported | None:
+        """One study's effect carried over by who lives in the city; None where the study names none."""
+        chosen = self.table.chosen.transport
+        if chosen is None:
+            self.left_out["transport"] = "The study names no study whose effects are told apart by context (`transfer.transport`)."
+            return None
+        from scale_impact.synthesis.transport import transport
+        from scale_impact.transferring.carried import rows_by_context
+
+        rows = rows_by_context(self.study.project, chosen, self.study.outcomes[0].indicator)
+        there = dict(chosen.means) or [{"label": label, "share": share} for label, share in chosen.shares.items()]
+        return transport(rows, there if chosen.means else _framed(there), by=chosen.by, level=self.study.settings.level)
+
     def _made(self, step: str, *data: Any) -> Any:
         """A step with the study's options, and with what the frame knows."""
         function, own = TRANSFER_STEPS[step], dict(getattr(self.table.chosen, step) or {})
@@ -236,6 +261,13 @@ class Transfer:
         """Each city's measured effect and the prediction made without it."""
         return self._none("held_out") if self.held_out is None else self.held_out.table().set_index("city")
 
+    def transport_in_words(self) -> Markdown:
+        """One study's effect carried over by who lives in the city."""
+        found = self.transported
+        if found is None:
+            return self._none("transport")
+        return self.told([found.check().reason, *([found.why_not] if found.why_not else []), *found.notes])
+
     def selection_in_words(self) -> Markdown:
         """Whether the pilots look picked, and what it would take for the answer to change."""
         return self.told([self.left_out["selection"]] if self.selection is None else [self.selection.check().reason, *self.selection.notes])
@@ -273,6 +305,7 @@ class Transfer:
     def numbers(self) -> Iterator[Answer]:
         """The numbers that are published; what the city that asks may expect comes first."""
         yield from numbers(self.expected, self.held_out)
+        yield from carried(self.label, self.transported)
 
     def checks(self) -> tuple[Check, ...]:
         """What the reader of an expectation has to know, as verdicts."""
@@ -280,7 +313,8 @@ class Transfer:
         for name, step in CHECKS.items():
             answer = getattr(self, step)
             found.append(Check.inapplicable(name, self.left_out[step]) if answer is None else answer.check())
-        return tuple(found)
+        transported = [] if self.transported is None else [self.transported.check()]
+        return (*found, self.like_controls, *transported)
 
     # ---- what is wrong ----------------------------------------------------------------------
 
@@ -291,7 +325,7 @@ class Transfer:
     def _problems(self) -> Iterator[ScaleImpactError]:
         said: set[str] = set()  # what one step says of the data, the next one says again
         for step, key in (("label", "city"), ("effects", "effects"), ("pooled", "pooling"), ("expected", "for_city"),
-                          ("held_out", "held_out"), ("selection", "selection")):  # fmt: skip
+                          ("held_out", "held_out"), ("selection", "selection"), ("transported", "transport")):  # fmt: skip
             try:
                 getattr(self, step if step != "label" else "_city")
             except ScaleImpactError as error:
@@ -308,3 +342,9 @@ class Transfer:
 
 
 _MEASURING = ("core", "measuring_cities", "city_effects")
+
+
+def _framed(rows: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)

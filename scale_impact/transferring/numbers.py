@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from scale_impact.core.evidence import BETWEEN, HELD_OUT, I_SQUARED, P_HARM, P_TARGET, POOLED, PREDICTED, Answer
+from scale_impact.core.evidence import BETWEEN, HELD_OUT, I_SQUARED, P_HARM, P_TARGET, POOLED, PREDICTED, TRANSPORTED, Answer
 
 if TYPE_CHECKING:
     from scale_impact.synthesis.for_city import Expectation
     from scale_impact.synthesis.held_out import HeldOut
     from scale_impact.synthesis.pooling import Pooled
+    from scale_impact.synthesis.transport import Transported
 
 WEIGHTED = "weighted by similarity"
 
@@ -30,18 +31,18 @@ def numbers(expected: Expectation, held_out: HeldOut | None) -> Iterator[Answer]
 def _of_city(expected: Expectation) -> Iterator[Answer]:
     """What the city may expect, unweighted and weighted, and how likely harm and target are."""
     likely, name, k = expected.unweighted, expected.name, len(expected.effects)
-    how = expected.why_not or _how(likely)
+    how = likely.why_not.get("prediction", _how(likely))
     yield Answer(PREDICTED, "overall", name, *_prediction(likely), how=how, role="primary", cities=k, context=_known(expected.city))
     near = expected.weighted
-    if isinstance(near, str):
-        yield Answer(PREDICTED, "subgroup", WEIGHTED, None, how=near, cities=k)
+    if near is None:
+        yield Answer(PREDICTED, "subgroup", WEIGHTED, None, how=expected.why_not or "", cities=k)
     else:
         told = f"pilots weighted by similarity of context; {near.effective:.3g} pilots that count the same would say as much"
         yield Answer(PREDICTED, "subgroup", WEIGHTED, *_prediction(near), how=told, cities=k)
-    harm = "from the prediction" if expected.harm is not None else expected.why_not or "neither direction of the outcome is bad by itself"
+    harm = "from the prediction" if expected.harm is not None else likely.why_not.get("prediction", "neither direction of the outcome is bad by itself")
     yield Answer(P_HARM, "overall", name, expected.harm, how=harm, unit="probability", direction="-", cities=k)
     if expected.target is not None:
-        told = f"at least {expected.target:g}, from the prediction" if expected.reaches is not None else expected.why_not or ""
+        told = f"at least {expected.target:g}, from the prediction" if expected.reaches is not None else likely.why_not.get("prediction", "")
         yield Answer(P_TARGET, "overall", name, expected.reaches, how=told, unit="probability", direction="+", cities=k)
 
 
@@ -86,6 +87,13 @@ def _of_held_out(found: HeldOut) -> Iterator[Answer]:
             HELD_OUT, "unit", str(row["city"]), _number(row["mean"]), _number(row["predicted_low"]), _number(row["predicted_high"]),
             how=f"predicted without its own {found.left_out}", cities=len(found.effects) - 1,
         )  # fmt: skip
+
+
+def carried(city: str, found: Transported | None) -> Iterator[Answer]:
+    """One study's effect carried over by who lives in the city."""
+    if found is not None:
+        how = found.why_not or f"carried over by who lives there, {found.method.replace('_', ' ')}"
+        yield Answer(TRANSPORTED, "overall", city, found.estimate, found.low, found.high, found.std_error, found.df, how=how)
 
 
 def _how(pooled: Pooled) -> str:

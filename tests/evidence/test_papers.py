@@ -225,6 +225,7 @@ def test_a_minus_sign_of_print_is_a_minus(place):
         ({"credibility": "4"}, "credibility and credibility_reason go together"),
         ({"kind": "city"}, "kind is 'city'; it has to be overall or unit"),
         ({"source": None}, "source is empty"),
+        ({"conversion": "factor", "factor": "1e308"}, "is no finite number"),
         ({"estimate": "0", "std_error": None, "p_value": "1"}, "neither a t value nor a p value"),
     ],
 )  # fmt: skip

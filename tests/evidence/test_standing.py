@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from scale_impact.errors import SourceError
 from scale_impact.evidence.query import query
 from scale_impact.evidence.standing import STUDY_FIELDS
 
@@ -126,3 +127,12 @@ def test_studies_join_their_estimates(place):
     place.study("open", plan=None)
     sql = "SELECT e.study, e.estimate FROM estimates e JOIN studies s USING (study) WHERE s.frozen"
     assert query(place.project.studies, sql=sql)["study"].tolist() == ["sound"]
+
+
+@pytest.mark.parametrize("name", ["estimates", "checks"])
+def test_rows_that_name_no_study_are_damaged(place, name):
+    place.study("sound")
+    path = place.root / f"studies/sound/results/{name}.jsonl"
+    path.write_text(path.read_text().replace('"study": "sound"', '"study": null'))
+    with pytest.raises(SourceError, match=f"1 row of {name} names no study"):
+        studies(place)

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from scale_impact.core.keys import names
-from scale_impact.scaleup.card import DECISIONS, INPUTS, MOST_PARTNERS, RULES, make_card
+from scale_impact.scaleup.card import make_card
 from scale_impact.scaleup.carding import amounts, tests_in_words
+from scale_impact.scaleup.carding.decided import DECISIONS, INPUTS, RULES
 from scale_impact.scaleup.carding.facts import begins, clipped
+from scale_impact.scaleup.carding.outlook import MOST_PARTNERS
 from scale_impact.scaleup.words import NAMES
 from tests.cards import INDICATOR, LOREM, ZONE, a_card, crowded_card, read
 from tests.hostile import ALL

@@ -407,6 +407,8 @@ def test_pilots_are_compared_with_the_others():
     assert [r.name for r in found.far] == ["size"]
     assert "only" in found.notes[0]
     assert "c stands among pilots and others" in found.notes[1]
+    many = others.reindex(range(30)).assign(coast=[f"place {n}" for n in range(30)])
+    assert "more than 20 groups" in compare(pilots, many, level=0.95).notes[-1]
     with pytest.raises(DataError, match="holds numbers for one side"):
         compare(pilots, others.assign(size="big"), level=0.95)
 

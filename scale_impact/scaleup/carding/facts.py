@@ -21,6 +21,9 @@ NO_EFFECTS = (
 )  # fmt: skip
 """Estimands that are no effect of a pilot."""
 
+LONGEST: Mapping[str, int] = {"title": 120, "name": 40, "text": 230, "reason": 200}
+"""Characters of texts that others wrote; longer ones are cut, for a page is a page. The study has them whole."""
+
 HIDDEN = {"Cc", "Cf", "Co", "Cs"}
 """Characters that nobody sees and that may turn what stands after them around."""
 

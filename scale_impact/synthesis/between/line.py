@@ -99,7 +99,7 @@ def at(line: Line, t: float | Floats) -> Sums:
     w = 1 / variances
     xw = line.x.T[None] * w[:, None, :]
     information = xw @ line.x
-    beta = np.linalg.solve(information, (xw @ line.y)[..., None])[..., 0]
+    beta = np.asarray(np.linalg.solve(information, (xw @ line.y)[..., None])[..., 0], dtype=np.float64)
     residuals = line.y - beta @ line.x.T
     of_t = w * line.g
     rss, quadratic = (w * residuals**2).sum(axis=1), (of_t * w * residuals**2).sum(axis=1)

@@ -33,6 +33,12 @@ class Nested:
     clusters: Ints
     restricted: bool = True
 
+    @property
+    def size(self) -> float:
+        """The order of the numbers: mean square of the effects and mean variance of their errors."""
+        errors = sum(float(np.trace(e, axis1=1, axis2=2).sum()) for e in self.blocks.errors)
+        return float(np.mean(self.y**2)) + errors / len(self.y)
+
     def likelihood(self, shared: float, own: float) -> float:
         """The (restricted) log likelihood, without constants in pi."""
         line, _ = rotated(self.blocks, self.y, self.x, shared=shared)
@@ -72,10 +78,7 @@ def likeliest(nested: Nested) -> tuple[float, float]:
     """The variances between and within clusters at which the likelihood is highest; either may be 0."""
     from scipy.optimize import brentq
 
-    top = _beyond(
-        nested.slope,
-        float(np.mean(nested.y**2)) + float(np.mean(np.concatenate([e[:, 0, 0] for e in nested.blocks.errors]))),
-    )
+    top = _beyond(nested.slope, nested.size)
     grid = np.r_[0.0, np.geomspace(top * 1e-6, top, 16)]
     slopes = np.array([nested.slope(float(s)) for s in grid])
     turns = np.flatnonzero((slopes[:-1] > 0) & (slopes[1:] <= 0))
@@ -111,7 +114,7 @@ def profiles(nested: Nested, shared: float, own: float, level: float) -> Profile
     if nested.blocks.largest > LARGEST:
         return None
     floor = nested.likelihood(shared, own) - 0.5 * float(chi2.ppf(level, 1))
-    size = float(np.mean(nested.y**2)) + shared + own
+    size = nested.size + shared + own
     least = 0.0 if rotated(nested.blocks, nested.y, nested.x)[0].regular else 1e-9 * size
 
     def between(s: float) -> float:

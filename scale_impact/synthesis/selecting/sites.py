@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+MOST = 20
+"""A column of words with more groups than this names cities rather than kinds of them."""
+
 FAR = 0.25
 """Standard deviations by which a mean may differ before an adjustment for it depends on its form (Rubin 2001; Stuart 2010)."""
 
@@ -92,6 +95,8 @@ def compare(
 ) -> SiteSelection:
     """Standardised mean differences of all columns that both tables have, but for ``leave``.
 
+    The index of both tables names the cities.
+
     Raises
     ------
     DataError
@@ -114,8 +119,17 @@ def compare(
                 for c in mixed
             ]
         )
-    rows = [row for c in both for row in _rows(str(c), pilots[c], others[c], level)]
-    return SiteSelection(tuple(sorted(rows, key=_far_first)), notes=_notes(pilots, others, leave))
+    names = [
+        str(c) for c in both if not _is_number(pilots[c]) and len({*pilots[c].dropna(), *others[c].dropna()}) > MOST
+    ]
+    rows = [row for c in both if str(c) not in names for row in _rows(str(c), pilots[c], others[c], level)]
+    notes = [
+        *_notes(pilots, others, leave),
+        *([f"{some(names)}: more than {MOST} groups, not compared."] if names else []),
+    ]
+    return SiteSelection(
+        tuple(sorted(rows, key=_far_first)), "" if rows else "No column can be compared.", tuple(notes)
+    )
 
 
 def _notes(pilots: pd.DataFrame, others: pd.DataFrame, leave: tuple[str, ...]) -> tuple[str, ...]:

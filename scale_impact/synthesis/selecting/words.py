@@ -88,7 +88,8 @@ def _finding(
         said = "; ".join(f"{(SEEN if told[n][1] else OTHER)[n]}, {p_words(adjusted[n])}" for n in sure)
         also = "" if verdict == "fail" else " Selection of favourable results does not make such a pattern."
         held = f" (held for {len(told)} tests together)" if len(told) > 1 else ""
-        return f"{said[:1].upper()}{said[1:]}{held}.{also}{_corrected(found)}"
+        few = "" if len(found.effects) >= FEW else f" Of {counted(len(found.effects), 'effect')} that is rough."
+        return f"{said[:1].upper()}{said[1:]}{held}.{also}{few}{_corrected(found)}"
     least = min(adjusted.values())
     weak = f" With fewer than {FEW} effects they could hardly see it." if verdict == "inconclusive" else ""
     return f"Selection is not seen by {of} (smallest {p_words(least)}).{weak}"
@@ -164,6 +165,8 @@ def _details(found: Selection) -> dict[str, Any]:
         },
         "pet_peese": found.pet_peese.method,
         "weights": [plain(w) for w in found.model.weights],
+        "sites": [{name: plain(v) for name, v in vars(r).items()} for r in found.sites.rows],
+        "sites_why_not": found.sites.why_not,
         "far_sites": [r.name for r in found.sites.far],
         **told,
         "notes": list(found.notes),
