@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from scale_impact.core import keys
+from scale_impact.core import keys, scaleup_choices
 from scale_impact.core.catalogue.indicator import load_indicators
-from scale_impact.core.changes import scalar_keys
+from scale_impact.core.changes import KEY_BY_KEY, scalar_keys
 from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OF_STEPS, OTHER_NAMES
 from scale_impact.core.parameters import Parameter, declared
 from scale_impact.core.project import Project
@@ -41,6 +41,7 @@ def study_schema(project: Project) -> Schema:
     properties |= _chosen(properties)
     properties["benchmark"] = _block(BenchmarkChoices, properties["benchmark"], "benchmark", STEPS)
     properties["transfer"] = _transfer(properties["transfer"])
+    properties["scaleup"] = _scaleup(properties["scaleup"])
     properties["treatment"] |= _one_way(properties["treatment"]["properties"])
     properties["variants"] |= _variants(properties)
     properties["grid"] |= _grid(properties)
@@ -213,6 +214,27 @@ def _transfer(found: Schema) -> Schema:
     return {**made, "properties": {**made["properties"], "effects": effects}}
 
 
+def _scaleup(found: Schema) -> Schema:
+    """The keys of a scale-up, each part with what its keys are for."""
+    made = scaleup_choices.ScaleUp.model_json_schema()
+    parts = {name: _explained(name, part) for name, part in made.pop("$defs").items()}
+    shares = parts["Flow"]["properties"]
+    for side in ("paid_by", "received_by"):
+        shares[side] = {**shares[side], "anyOf": [{"type": "string"}, *shares[side]["anyOf"]]}
+    parts["Quantity"] = {"anyOf": [{"type": "number"}, parts["Quantity"]]}  # a plain number where no range is given
+    whole: Schema = _plain(_inlined(_explained("ScaleUp", made), parts))
+    return {**whole, "description": found["description"]}
+
+
+def _explained(name: str, part: Schema) -> Schema:
+    """A part of a scale-up with the text below each of its keys."""
+    model = getattr(scaleup_choices, name, None)
+    if not (isinstance(model, type) and issubclass(model, Record)):
+        return part
+    told = _told(model)
+    return {**part, "properties": {key: {**value, "description": told[key]} for key, value in part["properties"].items()}}
+
+
 def _one_way(ways: Schema) -> Schema:
     """Treatment is said in exactly one way."""
     first = [w for w in ways if w not in ("starts", "threshold", "side", "exposure", "running")]
@@ -232,6 +254,7 @@ def _has(way: str) -> Schema:
 def _variants(properties: Schema) -> Schema:
     """Keys of variants: those of a study, none of them needed."""
     own = {k: v for k, v in properties.items() if k not in ("variants", "grid")}
+    own |= {k: {**own[k], "required": []} for k in KEY_BY_KEY}  # a variant changes single parts of these
     changes = {"type": ["object", "null"], "properties": own, "additionalProperties": False}
     return {"additionalProperties": changes, "propertyNames": {"pattern": f"^{FOLDER_NAME}$"}}
 

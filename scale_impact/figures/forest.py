@@ -78,7 +78,7 @@ def axis_title(unit: str, direction: str) -> str:
     better = {"+": "higher is better \N{RIGHTWARDS ARROW}", "-": "\N{LEFTWARDS ARROW} lower is better"}.get(
         direction, ""
     )
-    what = f"Effect, {unit}" if unit else "Effect"
+    what = unit or "Effect"
     return f"{what} ({better})" if better else what
 
 

@@ -129,7 +129,7 @@ def _look(missed: bool, thick: float) -> dict[str, Any]:
 
 def _title(held_out: HeldOut, unit: str) -> str:
     level = _style.percent(held_out.level)
-    return f"Effect, {unit} ({level} intervals)" if unit else f"Effect ({level} intervals)"
+    return f"{unit} ({level} intervals)" if unit else f"Effect ({level} intervals)"
 
 
 def _legend(ax: Axes, held_out: HeldOut) -> None:

@@ -136,7 +136,7 @@ def _write_shared(project: Project, out: Path, held: Holding, studies: Sequence[
     pages += write_measures(out, held.measures, held.indicators, studies, held.papers)
     pages += write_cities(out, studies)
     maps, wrong = _maps(project, out, held, studies)
-    pages += write_map(out, maps, wrong)
+    pages += write_map(out, maps, {s.slug for s in studies}, wrong)
     shutil.rmtree(out / PARTS)
     return pages + _write_data(out, files, held.sources)
 

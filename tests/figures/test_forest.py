@@ -60,9 +60,9 @@ def test_the_prediction_is_another_mark_than_the_mean_and_wider(ax):
 
 def test_the_direction_is_said(ax):
     draw(pooled(), ax, unit="claims")
-    assert ax.get_xlabel() == "Effect, claims (\N{LEFTWARDS ARROW} lower is better)"
+    assert ax.get_xlabel() == "claims (\N{LEFTWARDS ARROW} lower is better)"
     assert axis_title("", "+") == "Effect (higher is better \N{RIGHTWARDS ARROW})"
-    assert axis_title("EUR", "context") == "Effect, EUR"
+    assert axis_title("EUR", "context") == "EUR"
 
 
 def test_rows_go_by_effect_or_weight(ax):

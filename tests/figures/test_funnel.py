@@ -24,7 +24,7 @@ def test_effects_lie_by_their_standard_errors_the_precise_ones_above(found, ax, 
     assert list(line.get_ydata()) == list(np.sqrt(found.effects.variances))
     low, high = ax.get_ylim()
     assert low > high == 0
-    assert ax.get_xlabel() == "Effect, EUR"
+    assert ax.get_xlabel() == "EUR"
 
 
 def test_contours_are_those_of_significance(found, ax):

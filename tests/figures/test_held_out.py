@@ -22,7 +22,7 @@ def test_cities_stand_in_order_of_their_effect(ax, marks):
     draw(held_out([0.5, 2.0, 1.0, 1.4]), ax, unit="points")
     assert [t.get_text() for t in ax.get_yticklabels()] == ["city 1", "city 3", "city 2", "city 0"]
     assert list(marks(ax, "measured, with")[0].get_xdata()) == [2.0, 1.4, 1.0, 0.5]
-    assert ax.get_xlabel() == "Effect, points (95% intervals)"
+    assert ax.get_xlabel() == "points (95% intervals)"
 
 
 def test_a_miss_has_a_form_and_a_colour_of_its_own(ax, marks, words):
