@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN = .venv/bin/scale-impact
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup study studies test lint types rooms database tests lab bench lock clean
+.PHONY: help setup study studies test lint types rooms database browser tests lab bench lock clean
 
 help:
 	@echo 'make study    set up, run the enterprise-zone study, print its answer'
@@ -65,7 +65,16 @@ database:
 	    echo 'PostgreSQL could not be installed by apt-get: the tests that start one are skipped'; \
 	  else echo 'PostgreSQL (initdb, pg_ctl) is not here: the tests that start one are skipped'; fi; }
 
-tests: setup database
+# pages are tested in a real browser; without one these tests are skipped
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || test -x "$${SCALE_IMPACT_CHROMIUM:-}" || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'Chromium is not here: installing it by apt-get, for the tests of pages'; \
+	    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	    echo 'Chromium could not be installed by apt-get: the tests of pages are skipped'; \
+	  else echo 'Chromium is not here: the tests of pages are skipped (or name it: SCALE_IMPACT_CHROMIUM=/path)'; fi; }
+
+tests: setup database browser
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lab: setup

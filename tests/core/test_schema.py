@@ -11,6 +11,7 @@ from scale_impact.core.settings import Settings
 from scale_impact.core.yaml_reader import load
 from tests.panels import ROOT
 from tests.projects import QUICK, STUDY, project
+from tests.scaleups import block, flow
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,8 @@ def test_every_key_is_described(made):
     assert set(made["properties"]) == set(Settings.model_fields)
     nested = [made["properties"][k]["properties"] for k in ("treatment", "design", "sample")]
     nested.append(made["properties"]["outcomes"]["items"]["properties"])
+    nested += [made["properties"][k]["properties"] for k in ("benchmark", "transfer", "scaleup")]
+    nested.append(made["properties"]["scaleup"]["properties"]["flows"]["items"]["properties"])
     for properties in (made["properties"], *nested):
         assert [k for k, v in properties.items() if not v.get("description")] == []
 
@@ -130,3 +133,59 @@ def test_options_of_steps_are_axes(made, grid, where):
 )
 def test_what_is_misspelt_or_of_another_type_does_not_fit(made, change, where):
     assert where in wrong(made, **change)
+
+
+OF_A_TRANSFER = dict.fromkeys(("design", "estimators", "checks"), ...)
+OF_A_SCALEUP = dict.fromkeys(("source", "unit", "period", "treatment", *OF_A_TRANSFER), ...)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "where"),
+    [
+        ({"city": 7}, []),
+        ({"city": "00007", "context": ["people", {"column": "people", "log": True}], "target": -0.1, "held_out": None}, []),
+        ({"city": "00007", "pooling": {"tau2": "dersimonian_laird"}, "include": ["simulated"]}, []),
+        ({"context": ["people"]}, ["transfer"]),
+        ({"city": "00007", "pooling": None}, ["transfer.pooling"]),
+        ({"city": "00007", "pooling": {"tau": "reml"}}, ["transfer.pooling"]),
+        ({"city": "00007", "effects": {"windw": [0, 2]}}, ["transfer.effects"]),
+        ({"city": "00007", "include": ["simulatd"]}, ["transfer.include.0"]),
+        ({"city": "00007", "target": "much"}, ["transfer.target"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_transfer_fits_with_the_options_of_its_steps(made, transfer, where):
+    assert wrong(made, **OF_A_TRANSFER, transfer=transfer) == where
+
+
+def test_each_kind_needs_keys_of_its_own(made):
+    lacking = {"measure": ..., "source": ..., "period": ...}
+    assert wrong(made, **{**OF_A_TRANSFER, **lacking}, transfer={"city": "00007"}) == ["", "", ""]
+    assert wrong(made, **OF_A_SCALEUP, scaleup=block()) == []
+    assert wrong(made, **{**OF_A_SCALEUP, "measure": ...}, scaleup=block()) == [""]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({"effect": {"study": "towns"}, "pilot": {"study": "towns", "label": "00001"}}, True),
+        ({"reach": {"units": {"low": 1, "high": 2, "shape": "pert"}}}, True),
+        ({"flows": [flow("works", "cost", {"value": 2, "low": 1, "high": 3}, paid_by={"city": 0.5, "pupils": 0.5})]}, True),
+        ({"readiness": {"mandate": {"answer": "partly"}}}, True),
+        ({"effect": {"study": "towns", "varant": "a"}}, False),
+        ({"flows": [flow("works", "cost", "a lot", paid_by="city")]}, False),
+        ({"flows": [flow("works", "price", 1, paid_by="city")]}, False),
+        ({"voltage": {"population": {"factor": 1}}}, False),
+        ({"currency": "euro"}, False),
+        ({"horizons": 3}, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_scale_up_fits_with_numbers_and_ranges_and_partners_in_short(made, changes, fits):
+    assert (wrong(made, **OF_A_SCALEUP, scaleup=block(**changes)) == []) is fits
+
+
+def test_a_variant_changes_single_keys_of_a_block(made):
+    own = {"scaleup": block(), **OF_A_SCALEUP}
+    assert wrong(made, **own, variants={"long": {"scaleup": {"horizon": 30}}}) == []
+    assert wrong(made, **own, variants={"long": {"scaleup": {"horizons": 30}}}) == ["variants.long.scaleup"]

@@ -91,13 +91,13 @@ def test_misspelt_missing_and_unknown_keys_are_all_said_at_once(place):
         place, changes={"title": ..., "titel": "x", "period": ..., "periods": "year", "outcomes": ..., "zebra": 1}
     )
     assert found == [
-        "title: this key is missing.",
         "period: this key is missing.",
+        "title: this key is missing.",
         "outcomes: this key is missing.",
         "titel: there is no such key. Did you mean 'title'?",
         "periods: there is no such key. Did you mean 'period'?",
         "zebra: there is no such key. Known: benchmark, checks, covariates, design, estimators, graph, grid, inference, level, measure, outcomes, "
-        "parameters, period, question, sample, seed, source, template, title, treatment, unit, variants.",
+        "parameters, period, question, sample, scaleup, seed, source, template, title, transfer, treatment, unit, variants.",
     ]
 
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from scale_impact.core.city_effects import CityEffects
 from scale_impact.core.words import counted, number
+from scale_impact.errors import DesignError
 from scale_impact.synthesis.between.blocks import Blocks, Ints, blocks_of, rotated, totals
 from scale_impact.synthesis.between.clustered import Clustered, Judged
-from scale_impact.synthesis.between.estimating import Tau2, estimate
+from scale_impact.synthesis.between.estimating import KNOWN, Tau2, estimate
 from scale_impact.synthesis.between.fitting import Inference, p_value, quantile
 from scale_impact.synthesis.between.line import Floats, Sums, at
 from scale_impact.synthesis.between.nested import TOO_MANY, Nested, likeliest, profiles
@@ -92,6 +93,8 @@ def _two(nested: Nested, scale: float, level: float) -> Components:
 
 def _solve(blocks: Blocks, y: Floats, x: Floats, parts: Components) -> Solved:
     line, turn = rotated(blocks, y, x, shared=parts.between)
+    if parts.within <= line.least and not line.regular:
+        raise DesignError(KNOWN)
     sums: Sums = at(line, parts.within)
     root, bread = float(x[0, 0]), np.linalg.inv(sums.information[0])
     mean = float(sums.beta[0, 0]) * root

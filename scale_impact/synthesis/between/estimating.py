@@ -35,6 +35,12 @@ NEED_WEIGHTS = ("dersimonian_laird", "hunter_schmidt", "common")
 SINGULAR = "the errors of some effects determine each other (their covariance has no inverse), and Q weighs by it"
 
 
+KNOWN = (
+    "The errors of some effects determine each other (their covariance has no inverse), and cities do not differ by more than their errors: "
+    "the mean would be known exactly, which no data tell. Give each effect an error of its own, or pool fewer cities."
+)
+
+
 @dataclass(frozen=True)
 class Between:
     """tau2 with its standard error, and what the equation gave before it was cut off at 0."""
@@ -57,10 +63,17 @@ def estimate(line: Line, method: Tau2, spread: float) -> Between:
     Raises
     ------
     DesignError
-        A method that weighs by the errors alone, where these have no inverse.
+        Errors without an inverse: a method that weighs by them alone, or a tau2 of 0 beside them.
     """
     if method in NEED_WEIGHTS and not line.regular:
         raise DesignError(f"tau2: {method} cannot be used: {SINGULAR}. Take reml or paule_mandel.")
+    found = _estimated(line, method, spread)
+    if found.tau2 <= line.least and not line.regular:
+        raise DesignError(KNOWN)
+    return found
+
+
+def _estimated(line: Line, method: Tau2, spread: float) -> Between:
     if method == "common":
         return Between(0.0, None, 0.0)
     if method in ("reml", "ml"):
@@ -74,6 +87,8 @@ def estimate(line: Line, method: Tau2, spread: float) -> Between:
 
 def _likeliest(line: Line, *, restricted: bool) -> Between:
     tau2 = highest(line, restricted=restricted)
+    if tau2 <= line.least and not line.regular:
+        return Between(0.0, None, 0.0)
     found = at(line, tau2)
     information = trace(line, found, line.g, line.g) if restricted else float((found.weights[0] ** 2).sum())
     return Between(tau2, float(np.sqrt(2 / information)), tau2)
@@ -82,6 +97,8 @@ def _likeliest(line: Line, *, restricted: bool) -> Between:
 def _paule_mandel(line: Line) -> Between:
     """The tau2 at which the weighted sum of squares is what it is expected to be, k - p."""
     tau2 = crossing(line, float(line.left))
+    if tau2 == 0 and not line.regular:
+        return Between(0.0, None, 0.0)
     total = float(at(line, tau2).weights.sum())
     k = len(line.y)
     return Between(tau2, float(np.sqrt(2 * k**2 / line.left)) / total, tau2)
@@ -94,15 +111,11 @@ def crossing(line: Line, level: float) -> float:
     def above(t: float) -> float:
         return float(at(line, t).rss[0]) - level
 
-    if line.regular and above(0.0) <= 0:
+    low = line.least
+    if above(low) <= 0:
         return 0.0
-    top = upper(line, lambda t: above(t) < 0)
-    low = 0.0 if line.regular else top
-    while not line.regular and above(low) <= 0:
-        if low < 1e-300:
-            return 0.0
-        low /= 1024
-    return float(brentq(above, low, top, xtol=1e-300, rtol=1e-14))
+    top = max(upper(line, lambda t: above(t) < 0), low)
+    return float(brentq(above, low, top, xtol=1e-16 * top, rtol=1e-14))
 
 
 def _sidik_jonkman(line: Line, spread: float) -> Between:

@@ -50,6 +50,16 @@ class Line:
         """Whether the errors alone (t = 0) have a covariance that can be inverted."""
         return bool(self.v.min() > 0)
 
+    @property
+    def size(self) -> float:
+        """The order of t: mean variance of errors and mean square of effects."""
+        return float(np.mean(self.v) + np.mean(self.y**2)) or 1.0
+
+    @property
+    def least(self) -> float:
+        """The smallest t at which the covariance has an inverse: 0, or what is next to nothing where the errors alone have none."""
+        return 0.0 if self.regular else 1e-9 * self.size
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -122,7 +132,7 @@ def trace(line: Line, sums: Sums, d: Floats, e: Floats) -> float:
 
 def upper(line: Line, falls: Callable[[float], bool]) -> float:
     """A t at which a decreasing function has become negative: doubled from the size of the numbers."""
-    t = float(np.mean(line.v) + np.mean(line.y**2)) or 1.0
+    t = line.size
     while not falls(t):
         t *= 2
         if not np.isfinite(t):
@@ -147,14 +157,13 @@ def highest(line: Line, *, restricted: bool = True) -> float:
         return float(score(at(line, t))[0])
 
     top = upper(line, lambda t: at_t(t) < 0)
-    grid = np.geomspace(top * 1e-9, top, 31)
-    grid = np.r_[0.0, grid] if line.regular else grid
+    grid = np.r_[line.least, np.geomspace(max(top * 1e-9, 2 * line.least), top, 31)]
     signs = score(at(line, grid))
     peaks = [
-        brentq(at_t, grid[i], grid[i + 1], xtol=1e-300, rtol=1e-14)
+        brentq(at_t, grid[i], grid[i + 1], xtol=1e-16 * top, rtol=1e-14)
         for i in np.flatnonzero((signs[:-1] > 0) & (signs[1:] <= 0))
     ]
-    tried = np.array(([0.0] if line.regular else [grid[0]]) + peaks)
+    tried = np.array([line.least, *peaks])
     found = at(line, tried)
     likelihood = found.restricted if restricted else found.log_likelihood
     return float(tried[int(np.argmax(likelihood))])

@@ -115,7 +115,7 @@ def profiles(nested: Nested, shared: float, own: float, level: float) -> Profile
         return None
     floor = nested.likelihood(shared, own) - 0.5 * float(chi2.ppf(level, 1))
     size = nested.size + shared + own
-    least = 0.0 if rotated(nested.blocks, nested.y, nested.x)[0].regular else 1e-9 * size
+    least = rotated(nested.blocks, nested.y, nested.x)[0].least
 
     def between(s: float) -> float:
         return nested.likelihood(s, nested.own_at(s)) - floor

@@ -60,7 +60,7 @@ def q_profile(line: Line, level: float) -> tuple[float | None, float | None]:
 
     beyond = (1 - level) / 2
     high_q, low_q = float(chi2.isf(beyond, line.left)), float(chi2.ppf(beyond, line.left))
-    if line.regular and float(at(line, 0.0).rss[0]) < low_q:
+    if float(at(line, line.least).rss[0]) < low_q:
         return None, None
     return crossing(line, high_q), crossing(line, low_q)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from scale_impact.errors import DesignError
 from scale_impact.synthesis.between.blocks import Ints, blocks_of, rotated, totals
-from scale_impact.synthesis.between.estimating import Tau2, estimate
+from scale_impact.synthesis.between.estimating import KNOWN, Tau2, estimate
 from scale_impact.synthesis.between.fitting import Inference, fit
 from scale_impact.synthesis.between.line import Floats, at
 from scale_impact.synthesis.between.nested import Nested, likeliest
@@ -84,6 +84,8 @@ def in_clusters(taken: Taken, x: Floats, codes: Ints, tau2: Tau2, inference: Inf
         own, error = found.tau2, found.std_error
         before = estimate(rotated(plain, taken.y, _constant(len(codes)))[0], tau2, spread).tau2
     line, _ = rotated(blocks, taken.y, x, shared=shared)
+    if own <= line.least and not line.regular:
+        raise DesignError(KNOWN)
     sums = at(line, own)
     beta, bread = sums.beta[0], np.linalg.inv(sums.information[0])
     robust = sandwich(list(totals(blocks, shared, own)), x, taken.y - x @ beta, bread)
