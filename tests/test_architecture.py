@@ -103,7 +103,7 @@ def test_studies_name_things_that_are_there():
         study = Study.load(project.studies / slug)
         settings = study.settings
         assert settings.template in project.keys("templates")
-        assert settings.source in project.keys("sources")
+        assert settings.source in project.keys("sources") or settings.kind == "scaleup"
         assert settings.measure in project.keys("measures") or settings.benchmark is not None
         for outcome in study.outcomes:
             assert study.indicator(outcome).indicator == outcome.indicator
@@ -230,6 +230,7 @@ def test_imports_of_the_package_are_declared():
         "jupyter_client": "ipykernel",
         "jupyter_core": "ipykernel",
         "sklearn": "scikit-learn",
+        "markdown_it": "markdown-it-py",
         "yaml": "pyyaml",
     }
     used = set()

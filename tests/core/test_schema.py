@@ -182,7 +182,8 @@ def test_each_kind_needs_keys_of_its_own(made):
     ids=str,
 )  # fmt: skip
 def test_a_scale_up_fits_with_numbers_and_ranges_and_partners_in_short(made, changes, fits):
-    assert (wrong(made, **OF_A_SCALEUP, scaleup=block(**changes)) == []) is fits
+    whole = block(**{k: v for k, v in changes.items() if k != "effect"}) | {k: v for k, v in changes.items() if k == "effect"}
+    assert (wrong(made, **OF_A_SCALEUP, scaleup=whole) == []) is fits
 
 
 def test_a_variant_changes_single_keys_of_a_block(made):

@@ -409,3 +409,20 @@ def test_one_cluster_alone_is_pooled_for_itself_and_said():
     found = pool(named)
     assert found.mean == pool(alone).mean
     assert "of one cluster (a)" in found.notes[0]
+
+
+def test_errors_without_an_inverse_beside_no_differences_are_refused():
+    loads = np.linspace(0.5, 1.5, 6)
+    effects = CityEffects(tuple("abcdef"), np.full(6, 0.3), np.outer(loads, loads))
+    for method in ("reml", "paule_mandel", "hedges"):
+        with pytest.raises(DesignError, match="determine each other"):
+            pool(effects, tau2=method)
+
+
+def test_one_city_with_all_the_weight_leaves_the_error_of_tau2_its_digits():
+    y, v = np.array([1.2, -0.4, 0.9]), np.array([4.5e3, 1.6e3, 1.6e-6])
+    found = pool(CityEffects.of(y, np.sqrt(v)))
+    w = 1 / (v + found.tau2)
+    # P of three effects, its first entry by the weights of the others
+    p = np.array([[w[i] * (w.sum() - w[i]) if i == j else -w[i] * w[j] for j in range(3)] for i in range(3)]) / w.sum()
+    assert found.tau2_error == pytest.approx(np.sqrt(2 / np.trace(p @ p)), rel=1e-6)

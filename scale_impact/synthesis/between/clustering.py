@@ -118,14 +118,15 @@ class Verdict:
 def _judge(solved: Solved, inference: Inference, multilevel: bool, n_clusters: int) -> Verdict:
     own_df, model = float(n_clusters - 1), solved.model_error
     said = f"{'A multilevel model' if multilevel else 'One variance between effects'} for {counted(n_clusters, 'cluster')}; "
+    same = solved.robust_error is not None and solved.robust_error < 1e-6 * model
     if inference == "normal":
-        named: Judged = "model" if multilevel or solved.robust_error is None else "CR2"
+        named: Judged = "model" if multilevel or solved.robust_error is None or same else "CR2"
         error = model if named == "model" else float(solved.robust_error or 0.0)
         return Verdict(named, error, None, said + "normal intervals, too narrow for few clusters.")
     if solved.robust is None or solved.robust_error is None:
         words = "the model's standard error, as errors relate all clusters, so that none is independent of the others."
         return Verdict("model", model, own_df, said + words)
-    if solved.robust_error < 1e-6 * model:
+    if same:
         return Verdict(
             "model",
             model,

@@ -126,8 +126,16 @@ def trace(line: Line, sums: Sums, d: Floats, e: Floats) -> float:
     w, x = sums.weights[0], line.x
     inverse = np.linalg.inv(sums.information[0])
     both, of_d, of_e = ((x.T * a) @ x for a in (w**3 * d * e, w**2 * d, w**2 * e))
-    found = (w**2 * d * e).sum() - 2 * np.trace(inverse @ both) + np.trace(inverse @ of_d @ inverse @ of_e)
-    return float(found)
+    first = float((w**2 * d * e).sum())
+    found = first - 2 * float(np.trace(inverse @ both)) + float(np.trace(inverse @ of_d @ inverse @ of_e))
+    return found if found > 1e-6 * first else _trace_plainly(w, x, d, e)
+
+
+def _trace_plainly(w: Floats, x: Floats, d: Floats, e: Floats) -> float:
+    """The same where one effect has all the weight, so that its own terms would cancel: P as W^1/2 N N' W^1/2."""
+    root = np.sqrt(w)
+    rest = np.linalg.qr(root[:, None] * x, mode="complete")[0][:, x.shape[1] :] * root[:, None]
+    return float(np.sum((rest.T @ (d[:, None] * rest)) * (rest.T @ (e[:, None] * rest)).T))
 
 
 def upper(line: Line, falls: Callable[[float], bool]) -> float:
