@@ -907,7 +907,10 @@ class Session:
     def _rows_of_answers(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Rows of estimates and checks of a transfer or a scale-up."""
         origin, level = self._origin(self.study.outcomes[0]), self.study.settings.level
-        made: dict[str, tuple[str, Callable[[], Any]]] = {"transfer": (PUT_TOGETHER, self.transfer), "scaleup": (SCALED, self.scale_up)}
+        made: dict[str, tuple[str, Callable[[], Any]]] = {
+            "transfer": (PUT_TOGETHER, self.transfer),
+            "scaleup": (SCALED, self.scale_up),
+        }
         name, answer = made[self.study.settings.kind]
         found = answer()
         estimates = [answer_row(origin, number, name, level) for number in found.numbers()]
@@ -924,7 +927,9 @@ class Session:
         from scale_impact.transferring import Transfer
 
         if self.study.settings.transfer is None:
-            raise UsageError("The study has no key `transfer`. Use the template transfer with a study that has one (docs/transfer.md).")
+            raise UsageError(
+                "The study has no key `transfer`. Use the template transfer with a study that has one (docs/transfer.md)."
+            )
         found: Transfer = self._once("transfer", "", lambda: Transfer(self.study, self.data()))
         return found
 
@@ -939,7 +944,9 @@ class Session:
         from scale_impact.deciding import Decision
 
         if self.study.settings.scaleup is None:
-            raise UsageError("The study has no key `scaleup`. Use the template scale_up with a study that has one (docs/scaleup.md).")
+            raise UsageError(
+                "The study has no key `scaleup`. Use the template scale_up with a study that has one (docs/scaleup.md)."
+            )
         found: Decision = self._once("scale-up", "", lambda: Decision(self.study, os.environ.get(RUN_VARIABLE)))
         return found
 

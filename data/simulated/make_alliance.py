@@ -21,8 +21,24 @@ ADOPTERS = 24
 ASKS = "Havenmoor"
 """The city that asks: it has tried nothing."""
 
-FIRST = "Alder Birch Cedar Dune Elm Fern Gorse Haven Iron Juniper Kelp Larch Mill North Oak".split()
-LAST = "moor bridge ford wick".split()
+FIRST = [
+    "Alder",
+    "Birch",
+    "Cedar",
+    "Dune",
+    "Elm",
+    "Fern",
+    "Gorse",
+    "Haven",
+    "Iron",
+    "Juniper",
+    "Kelp",
+    "Larch",
+    "Mill",
+    "North",
+    "Oak",
+]
+LAST = ["moor", "bridge", "ford", "wick"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +134,13 @@ def course(measure: Measure, known: pd.DataFrame, rng: np.random.Generator) -> t
         }
     )
     truth = pd.DataFrame(
-        {"city": known["city"], "measure": measure.key, "effect": np.round(effect, 4), "first_treated": first, "value": np.round(true[:, -1], 4)}
+        {
+            "city": known["city"],
+            "measure": measure.key,
+            "effect": np.round(effect, 4),
+            "first_treated": first,
+            "value": np.round(true[:, -1], 4),
+        }
     )
     return rows, truth
 

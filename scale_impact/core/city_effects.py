@@ -68,7 +68,11 @@ class CityEffects:
 
     @classmethod
     def of(
-        cls, effects: Sequence[float] | Floats, std_errors: Sequence[float] | Floats, *, labels: Sequence[str] | None = None
+        cls,
+        effects: Sequence[float] | Floats,
+        std_errors: Sequence[float] | Floats,
+        *,
+        labels: Sequence[str] | None = None,
     ) -> CityEffects:
         """Independent effects with their standard errors; labels 1, 2, ... where none are given."""
         values, errors = np.asarray(effects, float), np.asarray(std_errors, float)
@@ -116,7 +120,12 @@ def _problems(found: CityEffects) -> list[str]:
         bad = [found.labels[i] for i in np.flatnonzero(~np.isfinite(found.effects))]
         problems.append(f"effects: no number for {', '.join(bad)}. Leave these cities out and say so.")
     problems += _of_covariance(found.covariance, k, found.labels)
-    for name, size in (("clusters", found.clusters), ("context", found.context), ("df", found.df), ("started", found.started)):
+    for name, size in (
+        ("clusters", found.clusters),
+        ("context", found.context),
+        ("df", found.df),
+        ("started", found.started),
+    ):
         if size is not None and len(size) != k:
             problems.append(f"{name}: {len(size)} for {k} labels. Give one a label.")
     return problems

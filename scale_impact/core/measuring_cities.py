@@ -101,9 +101,7 @@ def city_effects(
     labels = tuple(panel.unit_name(int(u)) for u in table.units[found.rows])
     notes = [*design.notes, *_left_out(panel, found), *said_of_periods(panel, found, table.start), *noise.words,
              *_few(found), ASSUMED]  # fmt: skip
-    stands = tuple(
-        n for n in notes if "its own variation cannot be seen" not in n
-    )  # here it is taken from the controls
+    stands = tuple(n for n in notes if "its own variation cannot be seen" not in n)  # it is taken from the controls
     return CityEffects(
         labels, found.values(table.y), covariance, unit, direction,
         None if clusters is None else _cluster_names(panel, design, table.units[found.rows]), _context(context, labels), noise.df,

@@ -232,7 +232,10 @@ def _explained(name: str, part: Schema) -> Schema:
     if not (isinstance(model, type) and issubclass(model, Record)):
         return part
     told = _told(model)
-    return {**part, "properties": {key: {**value, "description": told[key]} for key, value in part["properties"].items()}}
+    return {
+        **part,
+        "properties": {key: {**value, "description": told[key]} for key, value in part["properties"].items()},
+    }
 
 
 def _one_way(ways: Schema) -> Schema:

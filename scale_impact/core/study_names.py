@@ -68,10 +68,18 @@ WHY_NOT = {
     "scaleup": "a scale-up reads published rows and looks at no data of its own",
 }
 
-ASKED = {"benchmark": "compares no cities", "transfer": "tells no city what to expect", "scaleup": "decides about no scale-up"}
+ASKED = {
+    "benchmark": "compares no cities",
+    "transfer": "tells no city what to expect",
+    "scaleup": "decides about no scale-up",
+}
 """What a template does not do that lacks the call of a kind."""
 
-DOES = {"benchmark": "compares cities", "transfer": "tells a city what to expect", "scaleup": "decides about a scale-up"}
+DOES = {
+    "benchmark": "compares cities",
+    "transfer": "tells a city what to expect",
+    "scaleup": "decides about a scale-up",
+}
 
 CALLS = {"benchmark": "benchmark", "transfer": "transfer", "scaleup": "scale_up"}
 """Method of a session by kind; the template of a kind that is shipped is called like it."""
@@ -173,7 +181,9 @@ def of_another_kind(raw: Mapping[str, Any]) -> list[str]:
     """Keys that are missing in a study of its kind, keys that have no place in it, and two kinds at once."""
     kind, given = kind_of(raw), [name for name in BLOCKS if raw.get(name) is not None]
     if len(given) > 1:
-        return [f"{given[1]}: a study has one of {', '.join(BLOCKS)} (given: {', '.join(given)}). Make a study of each."]
+        return [
+            f"{given[1]}: a study has one of {', '.join(BLOCKS)} (given: {', '.join(given)}). Make a study of each."
+        ]
     problems = [f"{key}: this key is missing." for key in NEEDED[kind] if key not in raw]
     problems += [
         f"{key}: {WHY_NOT[kind]}. Leave the key out, or leave out `{kind}`." for key in NOT_OF[kind] if key in raw
@@ -186,10 +196,18 @@ def _ways_of_transfer(raw: Mapping[str, Any]) -> list[str]:
     chosen = raw["transfer"] if isinstance(raw["transfer"], Mapping) else {}
     published = [f"transfer.{key}" for key in ("studies", "papers") if chosen.get(key)]
     if "treatment" in raw and published:
-        return [f"{published[0]}: effects come from the study's own `treatment` or from what was published, not from both. Leave one out."]
+        return [
+            f"{published[0]}: effects come from the study's own `treatment` or from what was published, not from both. Leave one out."
+        ]
     if "treatment" not in raw and not published:
-        return ["treatment: say who has the measure since when, or name `transfer.studies` or `transfer.papers` whose effects are put together."]
-    return ["design: nobody is compared where effects are those that were published. Leave the key out."] if published and "design" in raw else []
+        return [
+            "treatment: say who has the measure since when, or name `transfer.studies` or `transfer.papers` whose effects are put together."
+        ]
+    return (
+        ["design: nobody is compared where effects are those that were published. Leave the key out."]
+        if published and "design" in raw
+        else []
+    )
 
 
 def unknown_names(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
@@ -268,16 +286,28 @@ def _transfer_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) ->
     return [
         *problems,
         *(f"transfer.effects: {p.removeprefix('measuring_cities')}".replace(":  ", ": ") for p in of_effects),
-        *(f"transfer.{p}" for step, options in given.items() for p in keys.wrong_options("synthesis", step, TRANSFER_STEPS[step], options)),
+        *(
+            f"transfer.{p}"
+            for step, options in given.items()
+            for p in keys.wrong_options("synthesis", step, TRANSFER_STEPS[step], options)
+        ),
     ]
 
 
 def _scaleup_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> list[str]:
     """Unknown studies of a scale-up: it reads those of measures and transfers."""
     chosen = raw.get("scaleup")
-    rows = {key: row for key in ("effect", "pilot") if isinstance(row := chosen.get(key), Mapping)} if isinstance(chosen, Mapping) else {}
+    rows = (
+        {key: row for key in ("effect", "pilot") if isinstance(row := chosen.get(key), Mapping)}
+        if isinstance(chosen, Mapping)
+        else {}
+    )
     named = {key: row["study"] for key, row in rows.items() if isinstance(row.get("study"), str)}
-    return [f"scaleup.{key}.study: {p}" for key, name in named.items() if (p := _no_study_of_a_measure(holdings, name, slug, "transfer"))]
+    return [
+        f"scaleup.{key}.study: {p}"
+        for key, name in named.items()
+        if (p := _no_study_of_a_measure(holdings, name, slug, "transfer"))
+    ]
 
 
 def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str, *also: str) -> str:
@@ -353,7 +383,10 @@ def _columns_of_blocks(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
     for block in ("benchmark", "transfer"):
         if isinstance(chosen := raw.get(block), Mapping):
             context = [c.get("column") if isinstance(c, Mapping) else c for c in _items(chosen, "context")]
-            named += [(f"{block}.names", chosen.get("names")), *((f"{block}.context.{k}", c) for k, c in enumerate(context))]
+            named += [
+                (f"{block}.names", chosen.get("names")),
+                *((f"{block}.context.{k}", c) for k, c in enumerate(context)),
+            ]
     return named
 
 
@@ -495,14 +528,20 @@ def _of_transfer(settings: Settings) -> list[str]:
     """What the keys of a transfer or a scale-up contradict."""
     chosen, problems = settings.transfer, []
     if settings.kind in ("transfer", "scaleup") and len(settings.outcomes) > 1:
-        problems.append(f"outcomes.1: a {settings.kind} is about one outcome, and {len(settings.outcomes)} are given. Make a study of each.")
+        problems.append(
+            f"outcomes.1: a {settings.kind} is about one outcome, and {len(settings.outcomes)} are given. Make a study of each."
+        )
     if chosen is None:
         return problems
     treatment = settings.treatment
     if settings.unit is None:
-        problems.append("unit: a transfer looks at cities that have a name, and unit is null. Name the column of the city.")
+        problems.append(
+            "unit: a transfer looks at cities that have a name, and unit is null. Name the column of the city."
+        )
     if not chosen.from_rows and (treatment.is_exposure or treatment.planned is not None or treatment.group is not None):
-        problems.append("treatment: effects of single cities need the first treated period of each. Give treated, first_treated or cohorts.")
+        problems.append(
+            "treatment: effects of single cities need the first treated period of each. Give treated, first_treated or cohorts."
+        )
     own = [o.column for o in settings.outcomes]
     problems += [f"transfer.here: {c} is no context of the transfer. {nearest(c, [x.column for x in chosen.context])}"
                  for c in chosen.here if c not in [x.column for x in chosen.context]]  # fmt: skip

@@ -35,7 +35,15 @@ if TYPE_CHECKING:
 OF_THE_OUTCOME = ("PILOT_EFFECT", "EFFECT_AT_SCALE")
 """Numbers in the outcome's unit."""
 
-BETTER = {NET_VALUE: "+", "BENEFITS": "+", "COSTS": "-", "BCR": "+", "P_POSITIVE": "+", "COST_PER_EFFECT": "-", "REACH": "+"}
+BETTER = {
+    NET_VALUE: "+",
+    "BENEFITS": "+",
+    "COSTS": "-",
+    "BCR": "+",
+    "P_POSITIVE": "+",
+    "COST_PER_EFFECT": "-",
+    "REACH": "+",
+}
 """Which way is better, by estimand."""
 
 
@@ -64,7 +72,9 @@ class Decision:
         """The study's block."""
         chosen = self.study.settings.scaleup
         if chosen is None:
-            raise UsageError("The study has no key `scaleup`. Use the template scale_up with a study that has one (docs/scaleup.md).")
+            raise UsageError(
+                "The study has no key `scaleup`. Use the template scale_up with a study that has one (docs/scaleup.md)."
+            )
         return chosen
 
     @cached_property
@@ -76,7 +86,9 @@ class Decision:
     def _effect(self, key: str) -> EffectToScale:
         outcome = self.study.outcomes[0]
         choice = getattr(self.chosen, key)
-        return effect_of(self.study.project, choice, outcome=outcome.column, indicator=outcome.indicator, key=f"scaleup.{key}")
+        return effect_of(
+            self.study.project, choice, outcome=outcome.column, indicator=outcome.indicator, key=f"scaleup.{key}"
+        )
 
     @cached_property
     def outlook(self) -> Outlook:
@@ -153,7 +165,10 @@ class Decision:
     def drives_in_words(self) -> Markdown:
         """Which inputs move the answer most, and the break-even effect."""
         moved = [n for n in self.numbers() if n.estimand == "TORNADO" and n.value]
-        told = [f"{n.label} moves the net present value by {number(_three(n.value or 0.0))} {self.unit}: {n.how}." for n in moved[:3]]
+        told = [
+            f"{n.label} moves the net present value by {number(_three(n.value or 0.0))} {self.unit}: {n.how}."
+            for n in moved[:3]
+        ]
         return self.told([*told, *(n.how for n in self.numbers() if n.estimand == "BREAK_EVEN")])
 
     def information_table(self) -> pd.DataFrame:

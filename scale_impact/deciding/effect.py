@@ -34,8 +34,9 @@ def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator
         No such results, no such row, a row without a number or a standard error, another indicator; with the place ``key``.
     """
     if isinstance(choice, EffectGiven):
+        unit = f"log({choice.unit})" if choice.scale == "log" else choice.unit
         return EffectToScale(
-            choice.estimate, choice.std_error, choice.df, unit=f"log({choice.unit})" if choice.scale == "log" else choice.unit, outcome_unit=choice.unit, direction=choice.direction,
+            choice.estimate, choice.std_error, choice.df, unit=unit, outcome_unit=choice.unit, direction=choice.direction,
             label=choice.label, source=choice.source, scale=choice.scale, kind="given",
         )  # fmt: skip
     row = row_of(project, choice, outcome=outcome, key=key)

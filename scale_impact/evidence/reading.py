@@ -61,10 +61,7 @@ def _ranked(row: dict[str, Any]) -> str:
 
 def _predicted(row: dict[str, Any], name: str) -> str:
     """One sentence for what a city may expect."""
-    if row["estimate"] == 0:
-        size = f"{name} unchanged"
-    else:
-        size = f"{name} {'up' if row['estimate'] > 0 else 'down'} by {_amount(row, row['estimate']).lstrip('+-−')}"
+    size = _size(row, name)
     if row["ci_low"] is None or row["ci_high"] is None:
         return f"{row['label']} may expect: {size}; what a single city gets cannot be bounded."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])

@@ -128,20 +128,26 @@ class Transfer:
     @cached_property
     def held_out(self) -> HeldOut | None:
         """The track record: each city predicted without it."""
-        made: HeldOut | None = self._answer("held_out", lambda: self._made("held_out", self.effects, self._others, self._compared))
+        made: HeldOut | None = self._answer(
+            "held_out", lambda: self._made("held_out", self.effects, self._others, self._compared)
+        )
         return made
 
     @cached_property
     def selection(self) -> Selection | None:
         """Which cities were studied, and what was published."""
-        made: Selection | None = self._answer("selection", lambda: self._made("selection", self.effects, self._others, None, self.pooled))
+        made: Selection | None = self._answer(
+            "selection", lambda: self._made("selection", self.effects, self._others, None, self.pooled)
+        )
         return made
 
     @cached_property
     def like_controls(self) -> Check:
         """Whether cities with the measure varied like the others before it: the errors of single cities rest on it."""
         if self.table.chosen.from_rows:
-            return Check.inapplicable("like_controls", "The effects were published with their errors; nothing is taken from other cities.")
+            return Check.inapplicable(
+                "like_controls", "The effects were published with their errors; nothing is taken from other cities."
+            )
         from scale_impact.core.measuring_cities import like_controls
 
         settings = self.study.settings
@@ -152,7 +158,9 @@ class Transfer:
         """One study's effect carried over by who lives in the city; None where the study names none."""
         chosen = self.table.chosen.transport
         if chosen is None:
-            self.left_out["transport"] = "The study names no study whose effects are told apart by context (`transfer.transport`)."
+            self.left_out["transport"] = (
+                "The study names no study whose effects are told apart by context (`transfer.transport`)."
+            )
             return None
         from scale_impact.synthesis.transport import transport
         from scale_impact.transferring.carried import rows_by_context
@@ -173,7 +181,13 @@ class Transfer:
         settings, table = self.study.settings, self.table
         pooling = table.chosen.pooling if step != "pooling" else {}
         context = [c.column for c in table.columns]
-        shared = {"level": settings.level, "seed": settings.seed, "log": table.logs, "columns": context, "target": table.chosen.target}
+        shared = {
+            "level": settings.level,
+            "seed": settings.seed,
+            "log": table.logs,
+            "columns": context,
+            "target": table.chosen.target,
+        }
         named = {"name": self.label, "population": self._others} if step == "for_city" else {}
         return {**pooling, **shared, **named}
 
@@ -270,7 +284,11 @@ class Transfer:
 
     def selection_in_words(self) -> Markdown:
         """Whether the pilots look picked, and what it would take for the answer to change."""
-        return self.told([self.left_out["selection"]] if self.selection is None else [self.selection.check().reason, *self.selection.notes])
+        return self.told(
+            [self.left_out["selection"]]
+            if self.selection is None
+            else [self.selection.check().reason, *self.selection.notes]
+        )
 
     def selection_table(self) -> pd.DataFrame | Markdown:
         """The mean of all, and what it would be by each correction."""

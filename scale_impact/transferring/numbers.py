@@ -6,7 +6,17 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from scale_impact.core.evidence import BETWEEN, HELD_OUT, I_SQUARED, P_HARM, P_TARGET, POOLED, PREDICTED, TRANSPORTED, Answer
+from scale_impact.core.evidence import (
+    BETWEEN,
+    HELD_OUT,
+    I_SQUARED,
+    P_HARM,
+    P_TARGET,
+    POOLED,
+    PREDICTED,
+    TRANSPORTED,
+    Answer,
+)
 
 if TYPE_CHECKING:
     from scale_impact.synthesis.for_city import Expectation
@@ -32,17 +42,34 @@ def _of_city(expected: Expectation) -> Iterator[Answer]:
     """What the city may expect, unweighted and weighted, and how likely harm and target are."""
     likely, name, k = expected.unweighted, expected.name, len(expected.effects)
     how = likely.why_not.get("prediction", _how(likely))
-    yield Answer(PREDICTED, "overall", name, *_prediction(likely), how=how, role="primary", cities=k, context=_known(expected.city))
+    yield Answer(
+        PREDICTED,
+        "overall",
+        name,
+        *_prediction(likely),
+        how=how,
+        role="primary",
+        cities=k,
+        context=_known(expected.city),
+    )
     near = expected.weighted
     if near is None:
         yield Answer(PREDICTED, "subgroup", WEIGHTED, None, how=expected.why_not or "", cities=k)
     else:
         told = f"pilots weighted by similarity of context; {near.effective:.3g} pilots that count the same would say as much"
         yield Answer(PREDICTED, "subgroup", WEIGHTED, *_prediction(near), how=told, cities=k)
-    harm = "from the prediction" if expected.harm is not None else likely.why_not.get("prediction", "neither direction of the outcome is bad by itself")
+    harm = (
+        "from the prediction"
+        if expected.harm is not None
+        else likely.why_not.get("prediction", "neither direction of the outcome is bad by itself")
+    )
     yield Answer(P_HARM, "overall", name, expected.harm, how=harm, unit="probability", direction="-", cities=k)
     if expected.target is not None:
-        told = f"at least {expected.target:g}, from the prediction" if expected.reaches is not None else likely.why_not.get("prediction", "")
+        told = (
+            f"at least {expected.target:g}, from the prediction"
+            if expected.reaches is not None
+            else likely.why_not.get("prediction", "")
+        )
         yield Answer(P_TARGET, "overall", name, expected.reaches, how=told, unit="probability", direction="+", cities=k)
 
 
@@ -56,7 +83,13 @@ def _prediction(answer: Any) -> Numbers:
 def _of_all(pooled: Pooled) -> Iterator[Answer]:
     """The mean of all cities, and how much they differ."""
     k, how, why = len(pooled), _how(pooled), pooled.why_not
-    mean = (_number(pooled.mean), _number(pooled.low), _number(pooled.high), _number(pooled.std_error), _number(pooled.df))
+    mean = (
+        _number(pooled.mean),
+        _number(pooled.low),
+        _number(pooled.high),
+        _number(pooled.std_error),
+        _number(pooled.df),
+    )
     yield Answer(POOLED, "overall", "mean of all", *mean, how=why.get("interval", how), cities=k)
     tau, low, high = (None if v is None else math.sqrt(v) for v in (pooled.tau2, pooled.tau2_low, pooled.tau2_high))
     told = why.get("tau2") or why.get("tau2 interval") or how
@@ -75,7 +108,9 @@ def _of_each(pooled: Pooled) -> Iterator[Answer]:
         value, error = float(effects.effects[i]), math.sqrt(float(effects.variances[i]))
         reach = _quantile(pooled.level, df) * error
         how = "as published" if effects.df is None else "error from cities without the measure"
-        yield Answer("ATT", "unit", label, value, value - reach, value + reach, error, df, how=how, cities=1, context=context)
+        yield Answer(
+            "ATT", "unit", label, value, value - reach, value + reach, error, df, how=how, cities=1, context=context
+        )
 
 
 def _of_held_out(found: HeldOut) -> Iterator[Answer]:
@@ -93,7 +128,9 @@ def carried(city: str, found: Transported | None) -> Iterator[Answer]:
     """One study's effect carried over by who lives in the city."""
     if found is not None:
         how = found.why_not or f"carried over by who lives there, {found.method.replace('_', ' ')}"
-        yield Answer(TRANSPORTED, "overall", city, found.estimate, found.low, found.high, found.std_error, found.df, how=how)
+        yield Answer(
+            TRANSPORTED, "overall", city, found.estimate, found.low, found.high, found.std_error, found.df, how=how
+        )
 
 
 def _how(pooled: Pooled) -> str:

@@ -157,7 +157,9 @@ class Table:
         named = pd.Index([self.names[plain(u)] for u in rows[unit]])
         if named.has_duplicates:
             twice = [str(c) for c in dict.fromkeys(named[named.duplicated()])]
-            raise DesignError(f"unit: {some(twice, MOST)} has several rows of {plain(self.at)}. Give each city one row a period.")
+            raise DesignError(
+                f"unit: {some(twice, MOST)} has several rows of {plain(self.at)}. Give each city one row a period."
+            )
         found = pd.DataFrame({c.column: self._values(rows[c.column], c) for c in self.columns}, index=range(len(rows)))
         found.index = named
         return found[wanted].reindex([name for name in self.names.values() if name in named])

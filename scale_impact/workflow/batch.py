@@ -90,7 +90,10 @@ def run_batch(
 def waves(runs: Sequence[Run]) -> list[list[int]]:
     """Positions of runs in waves: those that read results of others in this batch after these, and so on."""
     depth = depths({run.study.slug: tuple(run.study.reads) for run in runs})
-    found = [[k for k, run in enumerate(runs) if depth[run.study.slug] == d] for d in range(max(depth.values(), default=0) + 1)]
+    found = [
+        [k for k, run in enumerate(runs) if depth[run.study.slug] == d]
+        for d in range(max(depth.values(), default=0) + 1)
+    ]
     return [wave for wave in found if wave]
 
 
@@ -98,7 +101,10 @@ def depths(reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """How many studies have to be run before each, one after the other; those that read each other in a circle are not waited for."""
     found = dict.fromkeys(reads, 0)
     for _ in reads:
-        deeper = {slug: max((found[o] + 1 for o in others if o in found and o != slug), default=0) for slug, others in reads.items()}
+        deeper = {
+            slug: max((found[o] + 1 for o in others if o in found and o != slug), default=0)
+            for slug, others in reads.items()
+        }
         if deeper == found:
             return found
         found = deeper

@@ -92,7 +92,7 @@ def _zip(files: Iterable[tuple[Path, str]]) -> bytes:
 
 def _files(run: Run) -> dict[Path, str | None]:
     """What a run reads, with its path from the project's folder; None where it lies outside."""
-    project, settings = run.study.project, run.study.settings
+    project = run.study.project
     card = run.study.source_card
     paths = [
         run.template,
@@ -103,7 +103,11 @@ def _files(run: Run) -> dict[Path, str | None]:
     for other in run.study.others.values():  # its study.yaml for what is said where it has not been run
         plan = project.studies / other.study / "study.yaml"
         paths += [*([plan] if plan.is_file() else []), *other.files]
-    paths += [*_of_study(run.study.folder), *run.study.papers, *(() if card is None else _of_source(card, project.root))]
+    paths += [
+        *_of_study(run.study.folder),
+        *run.study.papers,
+        *(() if card is None else _of_source(card, project.root)),
+    ]
     root = project.root.resolve()
     return {path: _from(root, path) for path in paths}
 

@@ -122,7 +122,7 @@ def _indicator_names(run: Run) -> list[str]:
 
 def _shared(run: Run) -> dict[str, Any]:
     """What a run has of its project, but for data, package and versions, as JSON knows it."""
-    settings, project = run.study.settings, run.study.project
+    project = run.study.project
     catalogue = _content(_indicators, project.indicators)
     return {
         "template": [cell.hash for cell in cells_of(run.template)],
