@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,15 +69,12 @@ class EvidenceMap:
         return found.rename_axis(index="measure", columns=None)
 
 
-def in_words(cell: dict[str, object]) -> str:
+def in_words(cell: Mapping[str, Any]) -> str:
     """A cell in a few words: ``2 better, level 3``; ``gap``; in brackets where only marked evidence is there."""
-    count = int(cell["studies"]) + int(cell["papers"])  # type: ignore[call-overload]
+    count = int(cell["studies"]) + int(cell["papers"])
     if cell["gap"]:
         return "gap"
-    level = (
-        ""
-        if cell["credibility"] is None or cell["credibility"] != cell["credibility"]
-        else f", level {int(cell['credibility'])}"
-    )  # type: ignore[call-overload]
+    known = cell["credibility"]
+    level = "" if known is None or known != known else f", level {int(known)}"
     more = f" (+{cell['marked']} marked)" if count and cell["marked"] else ""
     return f"{count} {cell['finding']}{level}{more}" if count else f"({cell['marked']} {cell['finding']}{level})"

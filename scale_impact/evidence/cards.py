@@ -39,7 +39,7 @@ class Cards:
 
     def _keys(self, slug: str, variant: str | None) -> dict[str, Any]:
         """Keys of a study, those of a variant laid over them; a combination of its grid has the study's."""
-        raw = self.raw(self.project.studies / slug / "study.yaml")
+        raw = self.raw(self.project.studies / slug / "study.yaml") if slug else {}  # a damaged row may name none
         variants = raw.get("variants")
         name = (variant or "").partition("__")[0]
         changed = variants.get(name) if isinstance(variants, Mapping) else None

@@ -61,7 +61,7 @@ def _ranked(row: dict[str, Any]) -> str:
 
 def _predicted(row: dict[str, Any], name: str) -> str:
     """One sentence for what a city may expect."""
-    size = _size(row, name)
+    size = _size(row, within_sentence(name))
     if row["ci_low"] is None or row["ci_high"] is None:
         return f"{row['label']} may expect: {size}; what a single city gets cannot be bounded."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
@@ -70,12 +70,16 @@ def _predicted(row: dict[str, Any], name: str) -> str:
 
 def _worth(row: dict[str, Any]) -> str:
     """One sentence for what a scale-up is worth to somebody."""
-    word = "gain" if row["estimate"] > 0 else "lose" if row["estimate"] < 0 else "neither gain nor lose"
-    amount = f" {number(abs(_rounded(row['estimate'])))} {row['outcome_unit']}" if row["estimate"] else ""
-    if row["ci_low"] is None or row["ci_high"] is None:
-        return f"{row['label']}: {word}{amount}, net present value; how sure that is, is not known."
-    low, high = (number(_rounded(row[k])).replace("-", "−") for k in ("ci_low", "ci_high"))
-    return f"{row['label']}: {word}{amount}, net present value; in {row['level'] * 100:g} of 100 worlds between {low} and {high}."
+    value, low, high = (None if row[k] is None else _signed(row[k]) for k in ("estimate", "ci_low", "ci_high"))
+    told = f"Net present value, {row['label']}: {value} {row['outcome_unit']}"
+    if low is None or high is None:
+        return f"{told}; how sure that is, is not known."
+    return f"{told}; in {row['level'] * 100:g} of 100 worlds drawn it is between {low} and {high}."
+
+
+def _signed(value: float) -> str:
+    """Three digits, with a minus sign that is one."""
+    return number(_rounded(value)).replace("-", "−")
 
 
 def _rounded(value: float) -> float:

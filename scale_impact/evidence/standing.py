@@ -108,7 +108,7 @@ class Standing:
     def marks(self) -> tuple[str, ...]:
         """Why it is left out unless asked for, in the order of ``MARKS``."""
         given = {
-            "unfrozen": self.plan is None, "failed": self.failed, "simulated": self.simulated, "failed_checks": bool(self.failed_checks),
+            "unfrozen": self.kind == "measure" and self.plan is None, "failed": self.failed, "simulated": self.simulated, "failed_checks": bool(self.failed_checks),
         }  # fmt: skip
         return tuple(mark for mark in MARKS if given[mark])
 

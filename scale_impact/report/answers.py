@@ -57,31 +57,12 @@ def sentence(row: Row, indicators: Mapping[str, Indicator]) -> str:
     if row["estimate"] is None:
         why = str(row["inference"] or "").strip()
         return f"No answer: {why.rstrip('.')}." if why else "No answer, and no reason given."
-    special = {"PREDICTED": _predicted, "NPV": _net_value}.get(str(row["estimand"]))
-    return special(row) if special else in_words(row, name_of(row, indicators))
+    return in_words(row, name_of(row, indicators))
 
 
 def shown(value: float) -> str:
     """A number for reading, with a minus sign that is one."""
     return number(value).replace("-", "−")
-
-
-def _interval(row: Row, called: str) -> str:
-    if row["ci_low"] is None or row["ci_high"] is None:
-        return f"no {called}"
-    level = "" if row["level"] is None else f"{row['level'] * 100:g} % "
-    return f"{level}{called} {shown(row['ci_low'])} to {shown(row['ci_high'])}"
-
-
-def _predicted(row: Row) -> str:
-    """What a city may expect: the interval of a new city, not of the mean."""
-    unit = row["outcome_unit"]
-    return f"{row['label']} may expect {shown(row['estimate'])} {unit} ({_interval(row, 'prediction interval')})."
-
-
-def _net_value(row: Row) -> str:
-    who = row["label"] if row["kind"] == "overall" else f"for {row['label']}"
-    return f"Net present value, {who}: {shown(row['estimate'])} {row['outcome_unit']} ({_interval(row, 'interval')})."
 
 
 def beside(rows: Sequence[Row], answer: Row) -> list[tuple[str, str]]:

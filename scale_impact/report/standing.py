@@ -46,7 +46,7 @@ def _planned(run: RunRead) -> Iterator[Mark]:
         yield Mark("deviates from its plan", deviations, "open")
     elif any(r["plan"] for r in run.estimates):
         yield Mark("plan frozen beforehand", "", "good")
-    elif run.estimates and kind_of(run) in ("measure", "transfer"):
+    elif run.estimates and kind_of(run) == "measure":
         yield Mark("no frozen plan", MARKS["unfrozen"])
 
 

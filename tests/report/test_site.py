@@ -126,7 +126,7 @@ def test_a_study_of_a_measure_shows_question_answer_estimates_checks_data_and_ho
 def test_each_kind_of_study_words_its_own_answer(pages):
     assert "Newtown: rank 3 of 12; 95 % confidence set: ranks 1 to 7." in pages[f"studies/{BENCHMARK}/index.html"].text
     transfer = pages[f"studies/{TRANSFER}/index.html"].text
-    assert "Newtown may expect 0.8 jobs (95 % prediction interval −1.51 to 3.11)." in transfer
+    assert "up by 0.8 jobs; what a single city gets lies between −1.51 jobs and +3.11 jobs (95 % prediction interval)." in transfer
     assert "Probability of harm 21 %" in transfer
     assert "the mean of all" in transfer
     decision = pages[f"studies/{SCALEUP}/index.html"].text
