@@ -92,9 +92,9 @@ def test_every_key_of_a_source_card_is_documented():
 # ---- numbers in words ------------------------------------------------------------------------------------------------------
 
 WITH_A_TABLE = [
-    "anderson-enterprise-zone", "california-speed-limit", "california-tobacco", "california-tobacco-variants",
-    "indiana-enterprise-zones", "north-andover-incinerator", "nyc-congestion-pricing", "restaurant-inspections", "santa-clara-as-published",
-    "santa-clara-digital-tracing",
+    "alliance-demo-measures", "alliance-demo-transfer", "anderson-enterprise-zone", "california-speed-limit", "california-tobacco",
+    "california-tobacco-variants", "enterprise-zones-next-city", "indiana-enterprise-zones", "north-andover-incinerator",
+    "nyc-congestion-pricing", "restaurant-inspections", "santa-clara-as-published", "santa-clara-digital-tracing",
 ]  # fmt: skip
 """Studies whose README has a row an estimate; profiles have p-values of all outcomes together beside them."""
 
@@ -125,6 +125,33 @@ def test_each_row_of_a_studys_table_is_one_published_estimate(slug):
             wrong.append(line)
     assert len(table.splitlines()) > 3
     assert not wrong
+
+
+WITH_A_LEDGER = ["digital-tracing-decision"]
+"""Studies whose README has a row a partner: net present value in millions with its interval, and the chance to gain."""
+
+
+def ledger(slug):
+    """What is published of each partner: net present value in millions, its ends, the chance to gain."""
+    lines = (ROOT / "studies" / slug / "results" / "estimates.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {(row["estimand"], row["label"]): row for row in map(json.loads, lines)}
+    worth = {
+        label: [row[k] / 1e6 for k in ("estimate", "ci_low", "ci_high")]
+        for (estimand, label), row in rows.items()
+        if estimand == "NPV"
+    }
+    return {label: [*numbers, rows["P_POSITIVE", label]["estimate"]] for label, numbers in worth.items()}
+
+
+@pytest.mark.parametrize("slug", WITH_A_LEDGER)
+def test_the_table_of_a_decision_has_each_partner_as_published(slug):
+    text = (ROOT / "studies" / slug / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"\n((?:\|.*\n)+)", text.split("## What we find")[-1]).group(1)
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    said = {row[0]: [float(n.replace("−", "-")) for n in re.findall(r"−?\d+\.\d+", " ".join(row[1:]))] for row in cells}
+    results = ledger(slug)
+    assert list(said) == list(results)
+    assert all(said[label] == pytest.approx(results[label], abs=0.005001) for label in said)
 
 
 WORDS = {14: "fourteen", 33: "Thirty-three"}

@@ -1,6 +1,7 @@
 """A small project of towns, some of which have the measure: what the next one may expect, and whether it is worth scaling."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -78,6 +79,15 @@ def made(root):
     return place
 
 
+def again(place):
+    """The project as it was made: without other studies, results and evidence."""
+    shutil.rmtree(place.root / "studies")
+    shutil.rmtree(place.root / "data/evidence", ignore_errors=True)
+    place.data(lanes(), columns=COLUMNS)
+    place.study(**TRANSFER)
+    return place
+
+
 def evaluated(place, slug="lanes", **changes):
     """A study of the measure itself, evaluated and published without a process of its own."""
     place.study(slug, **{**MEASURE, **changes})
@@ -101,6 +111,26 @@ def write_rows(place, slug, rows, variant=""):
     folder = place.root / "studies" / slug / "results" / variant
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "estimates.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+
+
+HEAD = ("paper", "measure", "indicator", "place", "country", "first_year", "last_year", "design", "conversion", "estimate", "std_error", "level",
+        "unit", "role", "data_set", "source", "page")  # fmt: skip
+
+
+def papers(place, found, **changes):
+    """A file of data/evidence with the effects of some papers: name, estimate, standard error."""
+    rows = [
+        {
+            "paper": name, "measure": "enterprise_zone", "indicator": "buses", "place": f"Place {name}", "country": "DE", "first_year": 2001,
+            "last_year": 2006, "design": "difference_in_differences", "conversion": "percentage_points", "estimate": value, "std_error": error,
+            "level": "", "unit": "%", "role": "", "data_set": f"set {name}", "source": f"Author {name} (2020). doi:10.1/{name}",
+            "page": "table 1", **changes,
+        }
+        for name, value, error in found
+    ]  # fmt: skip
+    folder = place.root / "data/evidence"
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame(rows, columns=list(HEAD)).to_csv(folder / "found.csv", index=False)
 
 
 def scaling(effect, **changes):

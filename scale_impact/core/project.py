@@ -39,9 +39,11 @@ class Project:
         here = (start or Path.cwd()).resolve()
         candidates = [Path(named)] if named else [here, *here.parents, Path(__file__).resolve().parents[2]]
         for folder in candidates:
-            if (folder / "notebooks").is_dir() and (folder / "data" / "sources").is_dir():
+            data, studied = folder / "data", (folder / "studies").is_dir()
+            rows_alone = studied and (data / "indicators").is_dir()  # what a study needs that looks at no data of its own
+            if (folder / "notebooks").is_dir() and ((data / "sources").is_dir() or rows_alone):
                 return cls(folder)
-            if (folder / "studies").is_dir() and (folder / "notebooks").is_dir():
+            if studied and (folder / "notebooks").is_dir():
                 raise UsageError(
                     f"{folder.name}/ has studies/ and notebooks/, but no data/sources/: it is no whole project."
                 )

@@ -318,12 +318,12 @@ def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str, *also: str)
         return f"{name!r} is this study itself. {what}"
     studies = holdings.project.keys("studies")
     if name not in studies:
-        there = name and Path(name).name == name and OtherStudy(holdings.project, name).results
+        there = name and Path(name).name == name and OtherStudy(holdings.project, name, whole=True).results
         return "" if there else f"there is no study {name!r}. {nearest(name, studies)}"
     kind, runs = holdings.kind(name), holdings.variants(name)
     if kind not in ("measure", *also):
         return f"{name!r} is a {kind}. {what}"
-    if variant and variant not in runs and OtherStudy(holdings.project, f"{name}/{variant}").run is None:
+    if variant and variant not in runs and not OtherStudy(holdings.project, f"{name}/{variant}", whole=True).results:
         return f"study {name} has no variant {variant!r}. {nearest(variant, runs)}"
     return ""
 

@@ -25,10 +25,9 @@ class Cards:
         return self.read[path]
 
     def of_study(self, slug: str, variant: str | None) -> tuple[str | None, tuple[str, ...]]:
-        """Title of a study, and the cards of its data: its own, then those that it is made of."""
-        keys = self._keys(slug, variant)
-        name, title = keys.get("source"), keys.get("title")
-        return None if title is None else str(title), tuple(self._made_of([str(name)] if name else []))
+        """Title of a study, and the cards of its data: its own, those of studies whose numbers it puts together, and what they are made of."""
+        title = self._keys(slug, variant).get("title")
+        return None if title is None else str(title), tuple(self._made_of(self._sources(slug, variant, set())))
 
     def follows(self, slug: str, variant: str | None) -> bool:
         """Whether units are followed over time; not where observations of one period are compared by their own exposure."""
@@ -44,6 +43,15 @@ class Cards:
         name = (variant or "").partition("__")[0]
         changed = variants.get(name) if isinstance(variants, Mapping) else None
         return {**raw, **(changed if isinstance(changed, Mapping) else {})}
+
+    def _sources(self, slug: str, variant: str | None, seen: set[str]) -> list[str]:
+        """Sources of a study, and of those that it reads; a ring of studies ends where it meets itself."""
+        if slug in seen:
+            return []
+        seen.add(slug)
+        keys = self._keys(slug, variant)
+        own = [str(keys["source"])] if keys.get("source") else []
+        return [*own, *(name for other in _read_by(keys) for name in self._sources(*other, seen))]
 
     def _made_of(self, names: Sequence[str]) -> dict[str, None]:
         """Cards with all that they are made of, each once; a ring ends where it meets itself."""
@@ -62,3 +70,20 @@ class Cards:
     def simulated(self, name: str) -> bool:
         """Whether a card says that its data were simulated."""
         return self.raw(self.project.source(name)).get("simulated") is True
+
+
+def _read_by(keys: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Studies whose numbers a transfer or a scale-up reads, each with its variant, as far as they are written as they should be."""
+    transfer, scaleup = (
+        block if isinstance(block := keys.get(name), Mapping) else {} for name in ("transfer", "scaleup")
+    )
+    rows = [
+        r for r in (transfer.get("transport"), scaleup.get("effect"), scaleup.get("pilot")) if isinstance(r, Mapping)
+    ]
+    named = transfer.get("studies")
+    listed = [name.partition("/") for name in (named if isinstance(named, list) else []) if isinstance(name, str)]
+    found = [(str(r["study"]), str(r["variant"]) if r.get("variant") else None) for r in rows if r.get("study")]
+    return [
+        *((slug, variant or None) for slug, _, variant in listed),
+        *((slug.partition("/")[0], variant) for slug, variant in found),
+    ]

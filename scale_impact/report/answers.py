@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scale_impact.core.catalogue.indicator import Indicator
-from scale_impact.core.evidence import NOTICED
+from scale_impact.core.evidence import I_SQUARED, NOTICED
 from scale_impact.core.words import number
 from scale_impact.evidence.reading import in_words
 from scale_impact.report.published import Row, RunRead
@@ -85,14 +85,16 @@ def beside(rows: Sequence[Row], answer: Row) -> list[tuple[str, str]]:
 def _value(row: Row) -> str:
     if row["estimate"] is None:
         return f"no number: {row['inference'] or 'no reason given'}"
-    if row["outcome_unit"] in ("probability", "share"):
+    if row["outcome_unit"] == "probability" or row["estimand"] == I_SQUARED:
         return f"{100 * row['estimate']:.3g} %"
-    inside = (
-        ""
-        if row["ci_low"] is None or row["ci_high"] is None
-        else f" ({shown(row['ci_low'])} to {shown(row['ci_high'])})"
-    )
-    return f"{shown(row['estimate'])} {row['outcome_unit']}{inside}"
+    times, unit = (100.0, "percentage points") if row["outcome_unit"] == "share" else (1.0, row["outcome_unit"])
+    value, low, high = (None if row[k] is None else shown(_rounded(times * row[k])) for k in ("estimate", "ci_low", "ci_high"))
+    return f"{value} {unit}" + ("" if low is None or high is None else f" ({low} to {high})")
+
+
+def _rounded(value: float) -> float:
+    """Four digits: more would claim to know them."""
+    return float(f"{value:.4g}")
 
 
 def decision(checks: Sequence[Row]) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from scale_impact.core.catalogue.indicator import Indicator
 from scale_impact.core.evidence import ESTIMATE_FIELDS
 from scale_impact.core.project import Project
 from scale_impact.core.words import counted
+from scale_impact.evidence.cards import Cards as DataCards
 from scale_impact.report import answers, run_page, standing, tables
 from scale_impact.report.decision_card import card_of, decision_card_page
 from scale_impact.report.downloads import as_csv
@@ -119,7 +120,8 @@ def _write_run(
         project, study, run, at, {name: f"figures/{s.file}" for name, s in shown.items()}, several
     )
     run = replace(run, problems=(*run.problems, *wrong))
-    simulated = any(card.simulated for card in cards.sources.values())
+    known = DataCards(project)
+    simulated = any(known.simulated(name) for name in known.of_study(study.slug, run.variant)[1])
     found, judged = standing.marks(run, simulated=simulated), standing.credibility(run)
     values = _values(study, run, several, own, files, found, (*study.problems, *cards.problems, *run.problems))
     values |= {"notebook": notebook, "plan": run_page.plan(run.study, run), "credibility": _credible(judged)}

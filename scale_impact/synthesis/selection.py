@@ -191,7 +191,7 @@ def examine(
     """Look at effects for signs of selection, and at how much of it their mean bears.
 
     ``others``: frame of the cities that did not try, with columns of ``effects.context`` and their names as index. ``started``: when
-    each city started [k], years, dates or an order; None: the column ``start`` of the context. ``pooled``: ``pool(effects)`` with
+    each city started [k], years, dates or an order; None: ``effects.started``, else the column ``start`` of the context. ``pooled``: ``pool(effects)`` with
     options of its own. ``favoured``: which effects please; ``auto`` by the direction of the indicator, or where it has none by the
     sign of the mean. ``target``, ``target_in``: an effect to be reached, as of ``for_city.expect``. ``cuts``, ``sided``: p-values at
     which publication changes; 0.025 one-sided, 0.05 two-sided. ``at_least``: effects that must lie between any two cuts. ``shifts``:
@@ -288,8 +288,9 @@ def _wrong_start(effects: CityEffects, start: str | None) -> list[str]:
 def _started(effects: CityEffects, started: Any, start: str | None) -> tuple[Sequence[Any] | None, str]:
     """When cities started, and the column that says so."""
     column = START if start is None else start
-    if started is not None:
-        return list(started), column
+    known = effects.started if started is None and start is None else started
+    if known is not None:
+        return list(known), column
     known = effects.context is not None and column in effects.context.columns
     return (list(effects.context[column]), column) if known and effects.context is not None else (None, column)
 

@@ -22,7 +22,7 @@ from scale_impact.core.study import Study
 from scale_impact.core.study_names import TRANSFER_STEPS
 from scale_impact.core.words import effect_unit, within_sentence
 from scale_impact.errors import DataError, DesignError, EstimationError, ScaleImpactError, StudyError, UsageError
-from scale_impact.transferring.numbers import carried, numbers
+from scale_impact.transferring.numbers import numbers, of_transport
 from scale_impact.transferring.table import Table
 
 if TYPE_CHECKING:
@@ -109,9 +109,20 @@ class Transfer:
         chosen, settings, outcome = self.table.chosen, self.study.settings, self.study.outcomes[0]
         found: CityEffects = gather(
             self.study.project, settings.measure, outcome.indicator, studies=chosen.studies, papers=chosen.papers,
-            include=chosen.include, unit=self.study.unit_of(outcome),
+            include=chosen.include,
         )  # fmt: skip
-        return replace(found, labels=tuple(self.table.names.get(label, label) for label in found.labels))
+        labels = tuple(self.table.names.get(label, label) for label in found.labels)
+        if problems := list(self._unfit(found, labels)):
+            raise DesignError(problems)
+        return replace(found, labels=labels)
+
+    def _unfit(self, found: CityEffects, labels: Sequence[str]) -> Iterator[str]:
+        """Why effects that were published are no answer to what the study asks."""
+        unit = self.study.unit_of(self.study.outcomes[0])
+        if found.unit != unit:
+            yield f"outcomes.0: the effects that were published are in {found.unit}, and the outcome is in {unit}. Say `scale: log` where they are in logarithms, or name other evidence."
+        if self.label in labels:
+            yield f"transfer.city: the effect of {self.label} is among those that are put together, so it was measured. Name a city without it."
 
     @cached_property
     def pooled(self) -> Pooled:
@@ -167,7 +178,7 @@ class Transfer:
 
         rows = rows_by_context(self.study.project, chosen, self.study.outcomes[0].indicator)
         there = dict(chosen.means) or [{"label": label, "share": share} for label, share in chosen.shares.items()]
-        return transport(rows, there if chosen.means else _framed(there), by=chosen.by, level=self.study.settings.level)
+        return transport(_framed(rows), there if chosen.means else _framed(there), by=chosen.by, level=self.study.settings.level)
 
     def _made(self, step: str, *data: Any) -> Any:
         """A step with the study's options, and with what the frame knows."""
@@ -323,7 +334,7 @@ class Transfer:
     def numbers(self) -> Iterator[Answer]:
         """The numbers that are published; what the city that asks may expect comes first."""
         yield from numbers(self.expected, self.held_out)
-        yield from carried(self.label, self.transported)
+        yield from of_transport(self.label, self.transported)
 
     def checks(self) -> tuple[Check, ...]:
         """What the reader of an expectation has to know, as verdicts."""

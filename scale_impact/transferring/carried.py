@@ -37,7 +37,7 @@ def rows_by_context(project: Project, chosen: TransportChoices, indicator: str) 
     for key in ("outcome", "estimator"):
         found = _kept(found, key, getattr(chosen, key), chosen.study)
     kinds = list(dict.fromkeys(r["kind"] for r in found))
-    found = [r for r in found if r["kind"] == ("subgroup" if chosen.shares else kinds[-1])]
+    found = [r for r in found if r["kind"] in (["subgroup"] if chosen.shares else kinds[-1:])]
     if not found:
         raise DesignError(
             f"transfer.transport.study: {chosen.study} has published no effect of groups or units with their context."

@@ -124,7 +124,7 @@ def _of_held_out(found: HeldOut) -> Iterator[Answer]:
         )  # fmt: skip
 
 
-def carried(city: str, found: Transported | None) -> Iterator[Answer]:
+def of_transport(city: str, found: Transported | None) -> Iterator[Answer]:
     """One study's effect carried over by who lives in the city."""
     if found is not None:
         how = found.why_not or f"carried over by who lives there, {found.method.replace('_', ' ')}"

@@ -99,16 +99,11 @@ def waves(runs: Sequence[Run]) -> list[list[int]]:
 
 def depths(reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """How many studies have to be run before each, one after the other; those that read each other in a circle are not waited for."""
-    found = dict.fromkeys(reads, 0)
-    for _ in reads:
-        deeper = {
-            slug: max((found[o] + 1 for o in others if o in found and o != slug), default=0)
-            for slug, others in reads.items()
-        }
-        if deeper == found:
-            return found
-        found = deeper
-    return dict.fromkeys(reads, 0)
+    found: dict[str, int] = {}
+    waiting = {slug: {o for o in others if o in reads and o != slug} for slug, others in reads.items()}
+    while ready := [slug for slug, others in waiting.items() if others <= found.keys()]:
+        found |= {slug: max((found[o] + 1 for o in waiting.pop(slug)), default=0) for slug in ready}
+    return {slug: found.get(slug, 0) for slug in reads}
 
 
 def started_ahead(settings: Settings, stack: ExitStack) -> WarmKernels | None:

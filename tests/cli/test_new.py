@@ -76,7 +76,7 @@ def test_a_bad_slug_and_an_unknown_template_are_said_at_once(shipped, cli):
     assert "'My City' is no name" in answer.err
     assert (
         "There is no template 'stagered_did'. There are before_after_did, benchmark, causal_model, heterogeneous_effects, holistic_profile, "
-        "interrupted_time_series, pilot_design, power_analysis, quick, specification_curve, staggered_did, synthetic_control."
+        "interrupted_time_series, pilot_design, power_analysis, quick, scale_up, specification_curve, staggered_did, synthetic_control, transfer."
         in answer.err
     )
 
@@ -86,7 +86,7 @@ def test_without_a_template_those_there_are_are_named(shipped, cli):
     assert answer.code == 2
     assert (
         "--template before_after_did or benchmark or causal_model or heterogeneous_effects or holistic_profile or interrupted_time_series or pilot_design or "
-        "power_analysis or quick or specification_curve or staggered_did or synthetic_control" in answer.err
+        "power_analysis or quick or scale_up or specification_curve or staggered_did or synthetic_control or transfer" in answer.err
     )
 
 

@@ -33,7 +33,8 @@ def amount(value: float, unit: str) -> str:
     told = number(float(f"{value:.3g}")).replace("-", MINUS)
     if unit.startswith(UNIT_OF_LOG):
         return f"{100 * math.expm1(value):+.3g} %".replace("-", MINUS)
-    return f"{told} {effect_unit(unit)}".rstrip()
+    joint = " of " if effect_unit(unit)[:1].isdigit() else " "  # 0.6 of 0-10
+    return f"{told}{joint}{effect_unit(unit)}".rstrip()
 
 
 def _expected(found: Expectation, unit: str) -> Iterator[str]:
@@ -130,6 +131,8 @@ def of_support(found: Expectation) -> str:
     told = found.support.reason
     if found.support.verdict == "fail":
         told += " The unweighted answer stands only if what makes this city different does not matter for the effect."
+    if (left := found.compared.left_out) and found.compared.why_not is None:
+        told += f" Not compared: {some(sorted(left))}."
     return told
 
 
