@@ -553,7 +553,8 @@ def test_a_study_without_rows_of_groups_carries_nothing(place):
     transport = {"study": "lanes", "shares": {"age: old": 1.0}}
     assert "transfer.transport.study: there is no studies/lanes/results/estimates.jsonl. Run it first: scale-impact run lanes." in said(place, transport=transport)
     write_rows(place, "lanes", [a_row(place)])
-    assert "has published no effect of groups or units with their context" in said(place, transport=transport)
+    for asked in (transport, {"study": "lanes", "means": {"people": 9000.0}}):
+        assert "has published no effect of groups or units with their context" in said(place, transport=asked)
     groups(place, indicator="weeds")
     assert "transfer.transport.outcome: lanes is about weeds, and this study about buses." in said(place, transport=transport)
 

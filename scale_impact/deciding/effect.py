@@ -90,7 +90,8 @@ def _unfit(row: Row, choice: EffectRow, indicator: str) -> list[str]:
     """Why a row cannot be scaled."""
     what = f"the {row['estimand']} of study {choice.study} ({row['label']}, outcome {row['outcome']})"
     if row["estimate"] is None:
-        return [f"{what} has no number: {row['inference'] or 'no reason is published'}."]
+        other = " Name another estimand of it, such as POOLED." if row["estimand"] == PREDICTED else ""
+        return [f"{what} has no number: {str(row['inference'] or 'no reason is published').rstrip('.')}.{other}"]
     problems = []
     if row["indicator"] != indicator:
         problems.append(f"{what} is about {row['indicator']}, and this study is about {indicator}. Name another row, or correct outcomes.")

@@ -57,6 +57,8 @@ def _of_city(expected: Expectation) -> Iterator[Answer]:
         yield Answer(PREDICTED, "subgroup", WEIGHTED, None, how=expected.why_not or "", cities=k)
     else:
         told = f"pilots weighted by similarity of context; {near.effective:.3g} pilots that count the same would say as much"
+        if bool((near.kernel == 1).all()):
+            told = near.bandwidth.rule
         yield Answer(PREDICTED, "subgroup", WEIGHTED, *_prediction(near), how=told, cities=k)
     harm = (
         "from the prediction"
@@ -74,7 +76,9 @@ def _of_city(expected: Expectation) -> Iterator[Answer]:
 
 
 def _prediction(answer: Any) -> Numbers:
-    """Mean and prediction interval."""
+    """Mean and prediction interval; nothing where a new city cannot be told, which is not what the mean says."""
+    if answer.prediction_error is None:
+        return None, None, None, None, None
     found = (answer.mean, answer.predicted_low, answer.predicted_high, answer.prediction_error, answer.prediction_df)
     value, low, high, error, df = (_number(v) for v in found)
     return value, low, high, error, df
@@ -117,17 +121,25 @@ def _of_held_out(found: HeldOut) -> Iterator[Answer]:
     """The prediction for each city, made without it."""
     if found.why_not is not None:
         return
-    for row in found.table().to_dict("records"):
-        yield Answer(
-            HELD_OUT, "unit", str(row["city"]), _number(row["mean"]), _number(row["predicted_low"]), _number(row["predicted_high"]),
-            how=f"predicted without its own {found.left_out}", cities=len(found.effects) - 1,
-        )  # fmt: skip
+    how = f"predicted without its own {found.left_out}; the interval is that of its true effect, and what was measured errs beside"
+    for row, left in zip(found.table().to_dict("records"), _staying(found), strict=True):
+        ends = _number(row["predicted_low"]), _number(row["predicted_high"])
+        yield Answer(HELD_OUT, "unit", str(row["city"]), _number(row["mean"]), *ends, how=how, cities=left)
+
+
+def _staying(found: HeldOut) -> list[int]:
+    """How many cities predict each."""
+    k, clusters = len(found.effects), found.effects.clusters
+    if found.left_out != "cluster" or clusters is None:
+        return [k - 1] * k
+    return [k - clusters.count(cluster) for cluster in clusters]
 
 
 def of_transport(city: str, found: Transported | None) -> Iterator[Answer]:
     """One study's effect carried over by who lives in the city."""
     if found is not None:
-        how = found.why_not or f"carried over by who lives there, {found.method.replace('_', ' ')}"
+        bound = "; the standard error is a bound" if found.bound else ""
+        how = found.why_not or f"carried over by who lives there, {found.method.replace('_', ' ')}{bound}"
         yield Answer(
             TRANSPORTED, "overall", city, found.estimate, found.low, found.high, found.std_error, found.df, how=how
         )

@@ -26,7 +26,7 @@ def written(place, slug):
     return text, YAML(typ="safe").load(text)
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", [t for t in TEMPLATES if t != "scale_up"])
 def test_a_new_study_is_ready_to_run_as_it_stands(shipped, cli, template):
     answer = cli("new", "my-city", "--template", template)
     assert answer.code == 0
@@ -39,8 +39,21 @@ def test_a_new_study_is_ready_to_run_as_it_stands(shipped, cli, template):
     assert "my-city: ready to run\n" in cli("check", "my-city").out
     assert keys["template"] == template
     assert keys["title"].endswith("(my city)")
-    assert text.startswith(("# A study. It runs as it is", "# A benchmark. It runs as it is"))
+    assert text.startswith(("# A study. It runs", "# A benchmark. It runs", "# What the next city may expect. It runs"))
     assert f"copy data/sources/{keys['source']}.yaml" in text
+
+
+def test_a_new_scale_up_is_ready_where_the_study_that_it_reads_has_run(shipped, cli):
+    answer = cli("new", "my-city", "--template", "scale_up", "--city", "Springfield")
+    assert answer.code == 0
+    assert "data pull" not in answer.out
+    text, keys = written(shipped, "my-city")
+    read = keys["scaleup"]["effect"]["study"]
+    assert f"study {read} has published nothing" in cli("check", "my-city").err
+    shutil.copytree(ROOT / "studies" / read / "results", shipped.root / "studies" / read / "results")
+    assert "my-city: ready to run\n" in cli("check", "my-city").out
+    assert text.startswith("# A decision about a scale-up of Springfield. It runs as it is, on the rows that studies/digital-tracing-decision reads")
+    assert "source" not in keys
 
 
 @pytest.mark.parametrize("city", ["Springfield", 'St. "Mary" \\ & # {x}: 50 %', "Łódź", "two\nlines: x"])
