@@ -866,8 +866,12 @@ class Session:
 
     def _source_line(self) -> str:
         card = self.study.source_card
-        title = self.scale_up().source if card is None else load_source(card).title
+        title = load_source(card).title if card is not None else self._read_of_others()
         return f"Source: {title}." + ("" if self._seed is None else " Simulated outcomes: no result.")
+
+    def _read_of_others(self) -> str:
+        """What a study without data of its own reads."""
+        return self.scale_up().source if self.study.settings.kind == "scaleup" else f"published effects ({some(sorted(self.study.reads), 3) or 'papers'})"
 
     # ---- to keep ----------------------------------------------------------------------------
 
@@ -930,7 +934,7 @@ class Session:
             raise UsageError(
                 "The study has no key `transfer`. Use the template transfer with a study that has one (docs/transfer.md)."
             )
-        found: Transfer = self._once("transfer", "", lambda: Transfer(self.study, self.data()))
+        found: Transfer = self._once("transfer", "", lambda: Transfer(self.study, None if self.study.source_card is None else self.data()))
         return found
 
     def scale_up(self) -> Decision:

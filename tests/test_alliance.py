@@ -286,9 +286,7 @@ def test_it_counts_as_evidence_only_where_that_is_asked_for(run):
 
 @each_run
 def test_a_decision_that_reads_simulated_numbers_is_simulated_too(run):
-    cards = Cards(Project.find(ROOT))
-    _, sources = cards.of_study("alliance-demo", run)
-    assert any(cards.simulated(name) for name in sources)
+    assert Cards(Project.find(ROOT)).ground("alliance-demo", run).simulated
 
 
 def test_titles_say_that_it_is_simulated():

@@ -88,12 +88,24 @@ def decided(place, effect=None, **changes):
 def test_the_first_row_is_the_net_present_value_of_all_partners(place):
     rows = decided(place)
     first = rows[0]
-    assert (first["estimand"], first["kind"], first["role"], first["label"]) == ("NPV", "overall", "primary", "all partners")
-    assert (first["estimator"], first["outcome"], first["indicator"], first["outcome_unit"]) == ("scaleup", "buses", None, "EUR of 2024")
+    assert (first["estimand"], first["kind"], first["role"], first["label"]) == (
+        "NPV",
+        "overall",
+        "primary",
+        "all partners",
+    )
+    assert (first["estimator"], first["outcome"], first["indicator"], first["outcome_unit"]) == (
+        "scaleup",
+        "buses",
+        None,
+        "EUR of 2024",
+    )
     assert [r["role"] for r in rows].count("primary") == 1
     # 100 pupils, 3 EUR a point each, 500 EUR once: 300 times the effect less 500
     effect = ROWS[0]
-    assert first["estimate"] == pytest.approx(300 * effect["estimate"] - 500, abs=4 * 300 * effect["std_error"] / np.sqrt(1000))
+    assert first["estimate"] == pytest.approx(
+        300 * effect["estimate"] - 500, abs=4 * 300 * effect["std_error"] / np.sqrt(1000)
+    )
     assert first["std_error"] == pytest.approx(300 * effect["std_error"], rel=0.15)
 
 
@@ -102,7 +114,9 @@ def test_numbers_in_the_outcomes_unit_stay_with_its_indicator_and_others_do_not(
     assert units["PILOT_EFFECT"] == units["EFFECT_AT_SCALE"] == ("%", "buses", "+")
     assert units["COSTS"][2] == "-"
     assert units["P_POSITIVE"] == ("probability", None, "+")
-    assert {r["label"] for r in rows_of(place.root / "studies/worth/results/estimates.jsonl") if r["estimand"] == "NPV"} == {"all partners", "city", "pupils"}
+    assert {
+        r["label"] for r in rows_of(place.root / "studies/worth/results/estimates.jsonl") if r["estimand"] == "NPV"
+    } == {"all partners", "city", "pupils"}
 
 
 def test_checks_say_the_decision_with_its_rule(place):
@@ -145,6 +159,13 @@ def test_a_prediction_is_taken_before_everything_else_of_a_transfer(place):
     assert found.source == "study towns, PREDICTED by synthesis (Town 20)"
 
 
+def test_a_prediction_for_another_city_is_refused_unless_its_label_is_named(place):
+    published(place, "towns")
+    told = said(place, {"study": "towns"}, city="Testford")
+    assert told.startswith("scaleup.effect: study towns predicts for Town 20, and the city that decides is Testford.")
+    assert said(place, {"study": "towns", "label": "Town 20"}, city="Testford") == ""
+
+
 def test_another_row_is_chosen_by_estimator_estimand_or_label(place):
     place.study("worth", **scaling({**OF, "estimator": "twfe"}))
     twfe = next(r for r in ROWS if r["estimator"] == "twfe" and r["kind"] == "overall")
@@ -169,8 +190,18 @@ def test_every_cell_of_the_shipped_template_has_something_to_show(place):
     place.study("worth", **scaling(OF))
     session = open_session("worth")
     found = session.scale_up()
-    assert session.source_note().data == "The study looks at no data of its own: it reads what other studies have published."
-    tables = (found.voltage_table(), found.ledger_table(), found.information_table(), found.rules_table(), found.verdicts(), found.readiness_table())
+    assert (
+        session.source_note().data
+        == "The study looks at no data of its own: it reads what other studies have published."
+    )
+    tables = (
+        found.voltage_table(),
+        found.ledger_table(),
+        found.information_table(),
+        found.rules_table(),
+        found.verdicts(),
+        found.readiness_table(),
+    )
     assert [len(t) for t in tables[:2]] == [len(found.voltage_table()), 3]
     assert all(len(t) for t in tables)
     assert found.effect_in_words().data
@@ -191,14 +222,19 @@ def test_numbers_of_the_card_are_those_that_are_published(place):
 
 def test_a_study_that_has_not_run_is_named_with_what_to_do(place):
     place.study("next", **MEASURE)
-    assert said(place, {"study": "next"}) == "scaleup.effect.study: study next has published nothing. Run it first: scale-impact run next."
+    assert (
+        said(place, {"study": "next"})
+        == "scaleup.effect.study: study next has published nothing. Run it first: scale-impact run next."
+    )
 
 
 def test_of_several_runs_one_has_to_be_named(place):
     place.study("two", **MEASURE, variants={"late": {}, "early": {}})
     for variant in ("late", "early"):
         write_rows(place, "two", [{**r, "study": "two", "variant": variant} for r in ROWS], variant)
-    assert said(place, {"study": "two"}) == "scaleup.effect.variant: study two has the runs early, late. Name one of them."
+    assert (
+        said(place, {"study": "two"}) == "scaleup.effect.variant: study two has the runs early, late. Name one of them."
+    )
     assert said(place, {"study": "two", "variant": "late"}) == ""
     assert open_session("worth").scale_up().source.startswith("study two/late,")
 
@@ -234,10 +270,19 @@ def test_all_that_is_wrong_with_a_row_is_said_at_once(place):
 @pytest.mark.parametrize(
     "choice, told",
     [
-        ({"outcome": "busses"}, "scaleup.effect.outcome: study lanes has published no row with outcome 'busses'. Did you mean 'buses'?"),
-        ({"estimator": "twffe"}, "scaleup.effect.estimator: study lanes has published no row with estimator 'twffe'. Did you mean 'twfe'?"),
+        (
+            {"outcome": "busses"},
+            "scaleup.effect.outcome: study lanes has published no row with outcome 'busses'. Did you mean 'buses'?",
+        ),
+        (
+            {"estimator": "twffe"},
+            "scaleup.effect.estimator: study lanes has published no row with estimator 'twffe'. Did you mean 'twfe'?",
+        ),
         ({"label": "Town 77"}, "scaleup.effect.label: study lanes has published no row with label 'Town 77'."),
-        ({"estimand": "PREDICTED"}, "scaleup.effect.estimand: study lanes has published no row with estimand 'PREDICTED'."),
+        (
+            {"estimand": "PREDICTED"},
+            "scaleup.effect.estimand: study lanes has published no row with estimand 'PREDICTED'.",
+        ),
     ],
 )
 def test_a_row_that_is_not_there_names_the_nearest(place, choice, told):
@@ -266,6 +311,7 @@ def test_what_is_wrong_with_the_pilot_is_said_of_it(place):
     "effect, changes, told",
     [
         ({"study": "lane"}, {}, "scaleup.effect.study: there is no study 'lane'. Did you mean 'lanes'?"),
+        ({"study": "lanes/early"}, {}, "scaleup.effect.study: name the run by two keys: {study: lanes, variant: early}."),
         ({"study": "worth"}, {}, "scaleup.effect.study: 'worth' is this study itself."),
         ({"study": "bench"}, {}, "scaleup.effect.study: 'bench' is a benchmark. Name studies of measures or transfers"),
         ({"study": "other"}, {}, "scaleup.effect.study: 'other' is a scaleup. Name studies of measures or transfers"),
@@ -290,15 +336,22 @@ def test_what_is_wrong_with_the_pilot_is_said_of_it(place):
     ids=lambda v: None if isinstance(v, dict) else str(v)[:60],
 )  # fmt: skip
 def test_what_study_yaml_may_not_say_is_told_where_it_stands(place, effect, changes, told):
-    place.study("bench", **{**TRANSFER, **dict.fromkeys(("transfer", "measure", "treatment", "design"), ...)}, benchmark={"city": "20", "context": ["people"]})
+    place.study(
+        "bench",
+        **{**TRANSFER, **dict.fromkeys(("transfer", "measure", "treatment", "design"), ...)},
+        benchmark={"city": "20", "context": ["people"]},
+    )
     place.study("other", **scaling(OF))
+    place.study("lanes", **MEASURE, variants={"early": {}})
     found = unreadable(place, effect, **changes)
     assert any(p.startswith(told) for p in found), found
 
 
 def test_two_kinds_at_once_are_refused(place):
     place.study("worth", **{**scaling(OF), "transfer": TRANSFER["transfer"]})
-    with pytest.raises(StudyError, match=r"scaleup: a study has one of benchmark, transfer, scaleup \(given: transfer, scaleup\)"):
+    with pytest.raises(
+        StudyError, match=r"scaleup: a study has one of benchmark, transfer, scaleup \(given: transfer, scaleup\)"
+    ):
         Study.load("worth")
 
 
@@ -328,7 +381,12 @@ def test_published_results_are_enough_of_another_study_whoever_was_treated(place
 
 
 def test_variants_and_grids_change_single_keys_of_the_block(place):
-    place.study("worth", **scaling(OF, variants={"long": {"scaleup": {"horizon": 3}}}, grid={"scaleup.horizon": [1, 2], "city": ["A", "B"]}))
+    place.study(
+        "worth",
+        **scaling(
+            OF, variants={"long": {"scaleup": {"horizon": 3}}}, grid={"scaleup.horizon": [1, 2], "city": ["A", "B"]}
+        ),
+    )
     names = Study.load("worth").variants
     assert len(names) == 4
     study = Study.load("worth", variant=names[-1])
@@ -485,7 +543,10 @@ def test_plan_and_status_of_a_scale_up_need_no_source(ran):
 @pytest.mark.parametrize(
     "numbers, told",
     [
-        ((1234567.0, -1000.0, 2000000.0), "1,230,000 EUR of 2024; in 95 of 100 worlds drawn it is between −1,000 and 2,000,000."),
+        (
+            (1234567.0, -1000.0, 2000000.0),
+            "1,230,000 EUR of 2024; in 95 of 100 worlds drawn it is between −1,000 and 2,000,000.",
+        ),
         ((-1234.0, -2000.0, -5.0), "−1,230 EUR of 2024; in 95 of 100 worlds drawn it is between −2,000 and −5."),
         ((0.0, -1.0, 1.0), "0 EUR of 2024; in 95 of 100 worlds drawn it is between −1 and 1."),
         ((5.0, None, None), "5 EUR of 2024; how sure that is, is not known."),
@@ -493,7 +554,15 @@ def test_plan_and_status_of_a_scale_up_need_no_source(ran):
 )
 def test_a_net_present_value_reads_as_money_with_its_worlds(numbers, told):
     value, low, high = numbers
-    row = {"estimand": "NPV", "label": "all partners", "outcome_unit": "EUR of 2024", "level": 0.95, "estimate": value, "ci_low": low, "ci_high": high}
+    row = {
+        "estimand": "NPV",
+        "label": "all partners",
+        "outcome_unit": "EUR of 2024",
+        "level": 0.95,
+        "estimate": value,
+        "ci_low": low,
+        "ci_high": high,
+    }
     assert in_words(row, "Buses") == f"Net present value, all partners: {told}"
     assert in_words({**row, "estimate": None}, "Buses") == "No estimate."
 

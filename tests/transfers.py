@@ -136,12 +136,16 @@ def papers(place, found, **changes):
 def scaling(effect, **changes):
     """A study that scales an effect: the block of `tests.scaleups` with another effect, and changes of its other keys."""
     own = {k: changes.pop(k) for k in ("title", "outcomes", "variants", "grid", "template", "measure") if k in changes}
-    more = {k: changes.pop(k) for k in ("source", "unit", "period", "treatment", "estimators", "design", "sample") if k in changes}
+    more = {
+        k: changes.pop(k)
+        for k in ("source", "unit", "period", "treatment", "estimators", "design", "sample")
+        if k in changes
+    }
     return {
         "title": "Bus lanes everywhere?", "question": "Should there be a lane on each street?", "measure": "enterprise_zone",
         "template": "weigh", "outcomes": [{"column": "buses", "indicator": "buses"}], **dict.fromkeys(
             ("source", "unit", "period", "treatment", "design", "estimators", "checks"), ...), **own, **more,
-        "scaleup": {**block(**changes), "effect": effect},
+        "scaleup": {**block(**{"city": "Town 20", **changes}), "effect": effect},
     }  # fmt: skip
 
 

@@ -27,9 +27,12 @@ NOTICED = "MDE"
 RANKED = "RANK"
 """Estimand of a city's place among cities, 1 the best; like the other numbers of a benchmark it is no effect of anything."""
 
-PREDICTED, POOLED, HELD_OUT, BETWEEN, I_SQUARED, TRANSPORTED = "PREDICTED", "POOLED", "HELD_OUT", "TAU", "I2", "TRANSPORTED"
+PREDICTED, POOLED, HELD_OUT, BETWEEN, I_SQUARED, TRANSPORTED, SHARE = (
+    "PREDICTED", "POOLED", "HELD_OUT", "TAU", "I2", "TRANSPORTED", "WEIGHT",
+)  # fmt: skip
 """Estimands of a transfer: what the next city may expect, the mean of all cities, the prediction for a city made without it, the
-standard deviation between cities, the share of variation that is between them, one study's effect carried over by who lives there."""
+standard deviation between cities, the share of variation that is between them, one study's effect carried over by who lives there, how
+much a city counts in the mean."""
 
 P_HARM, P_TARGET = "P_HARM", "P_TARGET"
 """Probabilities that the next city is worse off, and that it reaches its target."""

@@ -40,7 +40,7 @@ class Project:
         candidates = [Path(named)] if named else [here, *here.parents, Path(__file__).resolve().parents[2]]
         for folder in candidates:
             data, studied = folder / "data", (folder / "studies").is_dir()
-            rows_alone = studied and (data / "indicators").is_dir()  # what a study needs that looks at no data of its own
+            rows_alone = studied and (data / "indicators").is_dir()  # for studies without data of their own
             if (folder / "notebooks").is_dir() and ((data / "sources").is_dir() or rows_alone):
                 return cls(folder)
             if studied and (folder / "notebooks").is_dir():

@@ -15,7 +15,7 @@ from scale_impact.core.grid import LISTS, MAPPINGS, NO_AXIS, OF_STEPS, OTHER_NAM
 from scale_impact.core.parameters import Parameter, declared
 from scale_impact.core.project import Project
 from scale_impact.core.settings import BLOCKS, FOLDER_NAME, BenchmarkChoices, ContextChoice, Settings, TransferChoices
-from scale_impact.core.study_names import CITY_EFFECTS, FUNCTIONS, NEEDED, STEPS, TRANSFER_STEPS
+from scale_impact.core.study_names import CITY_EFFECTS, DATA, FUNCTIONS, NEEDED, STEPS, TRANSFER_STEPS
 from scale_impact.core.template import read_template
 from scale_impact.core.yaml_file import Record
 from scale_impact.errors import ScaleImpactError
@@ -57,7 +57,8 @@ def study_schema(project: Project) -> Schema:
 def _of_a_kind(kind: str) -> Schema:
     """What a study of a kind needs beside what all need."""
     there = {"not": {"anyOf": [_has(name) for name in BLOCKS]}} if kind == "measure" else _has(kind)
-    return {"if": there, "then": {"required": list(NEEDED[kind])}}
+    needed = [key for key in NEEDED[kind] if kind != "transfer" or key not in DATA]  # one of published effects may have no data
+    return {"if": there, "then": {"required": needed}}
 
 
 # ---- the model ------------------------------------------------------------------------------------------

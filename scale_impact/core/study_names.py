@@ -42,6 +42,17 @@ TRANSFER_STEPS = {"pooling": "pool", "for_city": "expect", "held_out": "hold_out
 CITY_EFFECTS = ("core", "measuring_cities", "city_effects")
 """Where the effects of single cities are estimated: the options of ``transfer.effects``."""
 
+FILLED_HERE = {
+    "effects": dict.fromkeys(("unit", "direction"), "it is that of the outcome. Leave it out."),
+    "for_city": {
+        "name": "the city that asks is transfer.city. Leave it out.", "target": "say transfer.target, which all steps take.",
+        "population": "it is the cities of the data without the measure. Leave it out.",
+    },
+    "held_out": {"target": "say transfer.target, which all steps take."},
+    "selection": {"target": "say transfer.target, which all steps take."},
+}  # fmt: skip
+"""Options of steps of a transfer that a study says elsewhere."""
+
 DATA = ("source", "unit", "period")
 """Keys of a study that looks at data of its own."""
 
@@ -184,11 +195,21 @@ def of_another_kind(raw: Mapping[str, Any]) -> list[str]:
         return [
             f"{given[1]}: a study has one of {', '.join(BLOCKS)} (given: {', '.join(given)}). Make a study of each."
         ]
-    problems = [f"{key}: this key is missing." for key in NEEDED[kind] if key not in raw]
+    needed = [key for key in NEEDED[kind] if key not in DATA or _looks_at_data(raw, kind)]
+    problems = [f"{key}: this key is missing." for key in needed if key not in raw]
     problems += [
         f"{key}: {WHY_NOT[kind]}. Leave the key out, or leave out `{kind}`." for key in NOT_OF[kind] if key in raw
     ]
     return problems + (_ways_of_transfer(raw) if kind == "transfer" else [])
+
+
+def _looks_at_data(raw: Mapping[str, Any], kind: str) -> bool:
+    """Whether a study has data of its own: a transfer of published effects that compares no context needs none."""
+    chosen = raw.get(kind)
+    if kind != "transfer" or not isinstance(chosen, Mapping):
+        return True
+    published = bool(chosen.get("studies") or chosen.get("papers"))
+    return not published or bool(chosen.get("context") or chosen.get("names")) or any(key in raw for key in DATA)
 
 
 def _ways_of_transfer(raw: Mapping[str, Any]) -> list[str]:
@@ -281,11 +302,18 @@ def _transfer_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) ->
         if isinstance(name, str) and name not in known
     ]
     given = {step: options for step in TRANSFER_STEPS if isinstance(options := chosen.get(step), Mapping)}
+    problems += [
+        f"transfer.{step}.{name}: {why}"
+        for step, filled in FILLED_HERE.items()
+        if isinstance(own := chosen.get(step), Mapping)
+        for name, why in filled.items()
+        if name in own
+    ]
     effects = chosen.get("effects")
     of_effects = keys.wrong_options(*CITY_EFFECTS, effects) if isinstance(effects, Mapping) else []
     return [
         *problems,
-        *(f"transfer.effects: {p.removeprefix('measuring_cities')}".replace(":  ", ": ") for p in of_effects),
+        *(f"transfer.effects: {p.removeprefix('measuring_cities').lstrip(': ')}" for p in of_effects),
         *(
             f"transfer.{p}"
             for step, options in given.items()
@@ -306,24 +334,31 @@ def _scaleup_problems(holdings: Holdings, raw: Mapping[str, Any], slug: str) -> 
     return [
         f"scaleup.{key}.study: {p}"
         for key, name in named.items()
-        if (p := _no_study_of_a_measure(holdings, name, slug, "transfer"))
+        if (p := _no_study_of_a_measure(holdings, name, slug, "transfer") or _with_variant(name))
     ]
+
+
+def _with_variant(name: str) -> str:
+    """What to do about a run that is named in one word, where its variant has a key of its own; empty where it is not."""
+    study, _, variant = name.partition("/")
+    return f"name the run by two keys: {{study: {study}, variant: {variant}}}." if variant else ""
 
 
 def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str, *also: str) -> str:
     """Why a name is none of a study of a measure; empty where it is. Published results are enough: a crate holds no more of it."""
     what = f"Name studies of {' or '.join(['measures', *(f'{k}s' for k in also)])}: what they found is read."
-    name, _, variant = name.partition("/")
+    given, (name, _, variant) = name, name.partition("/")
     if name == slug:
         return f"{name!r} is this study itself. {what}"
     studies = holdings.project.keys("studies")
     if name not in studies:
         there = name and Path(name).name == name and OtherStudy(holdings.project, name, whole=True).results
-        return "" if there else f"there is no study {name!r}. {nearest(name, studies)}"
+        return "" if there else f"there is no study {given!r}. {nearest(name, studies)}"
     kind, runs = holdings.kind(name), holdings.variants(name)
     if kind not in ("measure", *also):
         return f"{name!r} is a {kind}. {what}"
-    if variant and variant not in runs and not OtherStudy(holdings.project, f"{name}/{variant}", whole=True).results:
+    published = Path(variant).name == variant and OtherStudy(holdings.project, given, whole=True).results
+    if variant and variant not in runs and not published:
         return f"study {name} has no variant {variant!r}. {nearest(variant, runs)}"
     return ""
 
@@ -534,7 +569,7 @@ def _of_transfer(settings: Settings) -> list[str]:
     if chosen is None:
         return problems
     treatment = settings.treatment
-    if settings.unit is None:
+    if settings.unit is None and settings.source:
         problems.append(
             "unit: a transfer looks at cities that have a name, and unit is null. Name the column of the city."
         )

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from scale_impact.core.catalogue.measure import load_measure
 from scale_impact.core.check import Check
 from scale_impact.core.evidence import NET_VALUE, SCALED, Answer, Origin, answer_row, check_row
-from scale_impact.core.scaleup_choices import ScaleUp
+from scale_impact.core.scaleup_choices import EffectGiven, ScaleUp
 from scale_impact.core.study import Study
 from scale_impact.core.words import number
 from scale_impact.deciding.effect import effect_of, other_rows
-from scale_impact.errors import ScaleImpactError, StudyError, UsageError
+from scale_impact.errors import DesignError, ScaleImpactError, StudyError, UsageError
 from scale_impact.scaleup.effect import EffectToScale
 
 if TYPE_CHECKING:
@@ -86,9 +86,22 @@ class Decision:
     def _effect(self, key: str) -> EffectToScale:
         outcome = self.study.outcomes[0]
         choice = getattr(self.chosen, key)
+        if isinstance(choice, EffectGiven) and (problems := list(self._contradicts(choice, f"scaleup.{key}"))):
+            raise DesignError(problems)
         return effect_of(
-            self.study.project, choice, outcome=outcome.column, indicator=outcome.indicator, key=f"scaleup.{key}"
+            self.study.project, choice, outcome=outcome.column, indicator=outcome.indicator, city=self.chosen.city, key=f"scaleup.{key}"
         )
+
+    def _contradicts(self, given: EffectGiven, key: str) -> Iterator[str]:
+        """Where an effect from elsewhere and the catalogue differ: the unit is that of the indicator, and so is what is better."""
+        indicator = self.study.indicator(self.study.outcomes[0])
+        if given.unit != indicator.unit:
+            yield (
+                f"{key}.unit: the effect is given in {given.unit}, and {indicator.indicator} is in {indicator.unit}. Convert it, or correct the unit; "
+                "an effect on logarithms has `scale: log` and the unit of the level."
+            )
+        if given.direction != indicator.direction:
+            yield f"{key}.direction: it is {given.direction!r}, and of {indicator.indicator} the catalogue says {indicator.direction!r}. Correct one of them."
 
     @cached_property
     def outlook(self) -> Outlook:
@@ -204,10 +217,14 @@ class Decision:
     def numbers(self) -> Iterator[Answer]:
         """The numbers that are published; the net present value of all partners comes first."""
         for n in self.outlook.numbers():
-            own = None if n.estimand in OF_THE_OUTCOME else n.unit
+            own = None if n.estimand in OF_THE_OUTCOME and n.unit == self._outcome_unit else n.unit
             how = n.why_not or n.how
             yield Answer(n.estimand, n.kind, n.label, n.estimate, n.low, n.high, n.std_error, how=how, unit=own,
                          direction=BETTER.get(n.estimand, ""), role="primary" if n.estimand == NET_VALUE and n.kind == "overall" else "secondary")  # fmt: skip
+
+    @property
+    def _outcome_unit(self) -> str:
+        return self.study.unit_of(self.study.outcomes[0])
 
     def checks(self) -> tuple[Check, ...]:
         """What decides, who loses, what was assumed of large scale, and what is not ready."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from scale_impact.core.evidence import NOTICED, PREDICTED, RANKED
-from scale_impact.core.other_study import OtherStudy
 from scale_impact.core.project import Project
 from scale_impact.core.scaleup_choices import EffectChoice, EffectGiven, EffectRow
 from scale_impact.core.words import nearest, some
@@ -23,10 +22,11 @@ NO_EFFECTS = (NOTICED, RANKED)
 MOST = 10
 
 
-def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator: str, key: str) -> EffectToScale:
+def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator: str, city: str, key: str) -> EffectToScale:
     """The effect of a choice: of a published row, or as it is given.
 
-    ``outcome`` and ``indicator`` are the study's own: a row of another indicator is refused.
+    ``outcome``, ``indicator`` and ``city`` are the study's own: a row of another indicator is refused, and so is the prediction for another
+    city, unless the choice names it by its label.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator
             label=choice.label, source=choice.source, scale=choice.scale, kind="given",
         )  # fmt: skip
     row = row_of(project, choice, outcome=outcome, key=key)
-    problems = [f"{key}: {p}" for p in _unfit(row, choice, indicator)]
+    problems = [f"{key}: {p}" for p in (*_unfit(row, choice, indicator), *_elsewhere(row, choice, city))]
     if problems:
         raise DesignError(problems)
     return _scaled(row)
@@ -105,6 +105,16 @@ def _unfit(row: Row, choice: EffectRow, indicator: str) -> list[str]:
     return problems
 
 
+def _elsewhere(row: Row, choice: EffectRow, city: str) -> list[str]:
+    """That a prediction is one for another city."""
+    if row["estimand"] != PREDICTED or row["kind"] != "overall" or choice.label is not None or row["label"] == city:
+        return []
+    return [
+        f"study {choice.study} predicts for {row['label']}, and the city that decides is {city}. Run it for {city} (--set city=...), or say "
+        f"`label: {row['label']}` where that city stands for this one."
+    ]
+
+
 def _scaled(row: Row) -> EffectToScale:
     unit = str(row["outcome_unit"])
     log = unit.startswith("log(")
@@ -130,9 +140,3 @@ def other_rows(project: Project, choices: Sequence[EffectChoice | None]) -> tupl
             path: Path = project.studies / slug / "results" / (variant or "") / "checks.jsonl"
             checks += read_rows(path) if path.is_file() else []
     return estimates, checks
-
-
-def studies_of(project: Project, choices: Sequence[EffectChoice | None]) -> dict[str, OtherStudy]:
-    """The studies that a scale-up reads."""
-    named = [c.study for c in choices if isinstance(c, EffectRow)]
-    return {slug: OtherStudy(project, slug, whole=True) for slug in named}

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scale_impact.core.changes import overlay
 from scale_impact.core.project import Project
 from scale_impact.core.yaml_file import read_yaml
+
+Run = tuple[str, str | None]
+"""A study's slug and its variant."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the numbers of a run rest on, all the way down: a decision on its transfer, a transfer on its studies.
+
+    Attributes
+    ----------
+    cards:
+        The cards of its source and of those of the runs that it reads, with the cards that these are made of.
+    simulated:
+        Those of them that say that their data were simulated.
+    runs:
+        The run itself, then those whose numbers it reads.
+    failed:
+        Those of them of which a later run failed.
+    """
+
+    cards: tuple[str, ...]
+    simulated: tuple[str, ...]
+    runs: tuple[Run, ...]
+    failed: tuple[Run, ...]
+
+
+def run_name(run: Run) -> str:
+    """A run as it is called: slug, or slug/variant."""
+    return run[0] if run[1] is None else f"{run[0]}/{run[1]}"
 
 
 @dataclass
@@ -24,10 +55,37 @@ class Cards:
             self.read[path] = read_yaml(path)[0] if path.is_file() else {}
         return self.read[path]
 
-    def of_study(self, slug: str, variant: str | None) -> tuple[str | None, tuple[str, ...]]:
-        """Title of a study, and the cards of its data: its own, those of studies whose numbers it puts together, and what they are made of."""
+    def title(self, slug: str, variant: str | None) -> str | None:
+        """Title of a study."""
         title = self._keys(slug, variant).get("title")
-        return None if title is None else str(title), tuple(self._made_of(self._sources(slug, variant, set())))
+        return None if title is None else str(title)
+
+    def ground(self, slug: str, variant: str | None) -> Ground:
+        """What a run rests on; the one place where simulated data and failed runs below it are found."""
+        runs = self.reads(slug, variant)
+        cards = tuple(dict.fromkeys(card for run in runs for card in self._own(run)))
+        return Ground(
+            cards, tuple(c for c in cards if self.simulated(c)), runs, tuple(run for run in runs if self.failed(run))
+        )
+
+    def reads(self, slug: str, variant: str | None) -> tuple[Run, ...]:
+        """The run, then those whose numbers it reads, all the way down; a ring of studies ends where it meets itself.
+
+        Of a study that is named without a variant, all published runs that may be meant: rather one mark too many than one too few.
+        """
+        found: dict[Run, None] = {}
+        waiting: list[Run] = [(slug, variant)]
+        while waiting:
+            run = waiting.pop(0)
+            if run not in found:
+                found[run] = None
+                waiting += self._read_by(self._keys(*run))
+        return tuple(found)
+
+    def failed(self, run: Run) -> bool:
+        """Whether a run failed after the one whose rows are published."""
+        slug, variant = run
+        return bool(slug) and (self.project.studies / slug / "failed" / (variant or "") / "executed.ipynb").is_file()
 
     def follows(self, slug: str, variant: str | None) -> bool:
         """Whether units are followed over time; not where observations of one period are compared by their own exposure."""
@@ -42,16 +100,36 @@ class Cards:
         variants = raw.get("variants")
         name = (variant or "").partition("__")[0]
         changed = variants.get(name) if isinstance(variants, Mapping) else None
-        return {**raw, **(changed if isinstance(changed, Mapping) else {})}
+        return overlay(raw, changed if isinstance(changed, Mapping) else {})
 
-    def _sources(self, slug: str, variant: str | None, seen: set[str]) -> list[str]:
-        """Sources of a study, and of those that it reads; a ring of studies ends where it meets itself."""
-        if slug in seen:
-            return []
-        seen.add(slug)
-        keys = self._keys(slug, variant)
-        own = [str(keys["source"])] if keys.get("source") else []
-        return [*own, *(name for other in _read_by(keys) for name in self._sources(*other, seen))]
+    def _own(self, run: Run) -> tuple[str, ...]:
+        """The card of a run's source, with all that it is made of."""
+        source = self._keys(*run).get("source")
+        return tuple(self._made_of([str(source)] if source else []))
+
+    def _read_by(self, keys: Mapping[str, Any]) -> Iterator[Run]:
+        """Runs whose numbers a study with these keys reads itself; evidence that is left out for being simulated is not read."""
+        transfer, scaleup = _block(keys, "transfer"), _block(keys, "scaleup")
+        for block in (transfer.get("transport"), scaleup.get("effect"), scaleup.get("pilot")):
+            if isinstance(block, Mapping) and block.get("study"):
+                yield from self._meant(str(block["study"]), block.get("variant"))
+        named, asked = transfer.get("studies"), transfer.get("include")
+        simulated_too = isinstance(asked, list) and "simulated" in asked
+        for name in named if isinstance(named, list) else ():
+            if isinstance(name, str):
+                runs = self._meant(name)
+                yield from (r for r in runs if simulated_too or not any(map(self.simulated, self._own(r))))
+
+    def _meant(self, name: str, variant: Any = None) -> tuple[Run, ...]:
+        """The published runs that a name may mean: the one that is named, else the main one, else all."""
+        slug, _, own = name.partition("/")
+        if own or variant:
+            return ((slug, own or str(variant)),)
+        results = self.project.studies / slug / "results"
+        if not slug or (results / "estimates.jsonl").is_file():
+            return ((slug, None),)
+        found = sorted(path.parent.name for path in results.glob("*/estimates.jsonl"))
+        return tuple((slug, one) for one in found) or ((slug, None),)
 
     def _made_of(self, names: Sequence[str]) -> dict[str, None]:
         """Cards with all that they are made of, each once; a ring ends where it meets itself."""
@@ -72,18 +150,7 @@ class Cards:
         return self.raw(self.project.source(name)).get("simulated") is True
 
 
-def _read_by(keys: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """Studies whose numbers a transfer or a scale-up reads, each with its variant, as far as they are written as they should be."""
-    transfer, scaleup = (
-        block if isinstance(block := keys.get(name), Mapping) else {} for name in ("transfer", "scaleup")
-    )
-    rows = [
-        r for r in (transfer.get("transport"), scaleup.get("effect"), scaleup.get("pilot")) if isinstance(r, Mapping)
-    ]
-    named = transfer.get("studies")
-    listed = [name.partition("/") for name in (named if isinstance(named, list) else []) if isinstance(name, str)]
-    found = [(str(r["study"]), str(r["variant"]) if r.get("variant") else None) for r in rows if r.get("study")]
-    return [
-        *((slug, variant or None) for slug, _, variant in listed),
-        *((slug.partition("/")[0], variant) for slug, variant in found),
-    ]
+def _block(keys: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A block of keys, as far as it is written as it should be."""
+    found = keys.get(name)
+    return found if isinstance(found, Mapping) else {}

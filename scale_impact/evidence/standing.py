@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.evidence import NOTICED, RANKED
 from scale_impact.core.project import Project
-from scale_impact.evidence.cards import Cards
+from scale_impact.evidence.cards import Cards, Run, run_name
 from scale_impact.evidence.credibility import FAMILIES, FAMILY_OF, LOTTERY, Credibility, of_study
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MARKS: dict[str, str] = {
     "unfrozen": "no analysis plan was frozen before the outcome was looked at",
-    "failed": "a later run failed, so that the rows may not be what the study now says",
+    "failed": "a later run failed, of it or of a study that it reads, so that the rows may not be what the study now says",
     "simulated": "the data were simulated: a demonstration, and no evidence of anything",
     "failed_checks": "a check fails that the design rests on",
 }
@@ -48,9 +48,6 @@ STUDY_FIELDS = (
 )  # fmt: skip
 """Columns of the table ``studies``, one row a run."""
 
-Run = tuple[str, str | None]
-"""A study's slug and its variant."""
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -62,18 +59,18 @@ class Standing:
         Which run.
     title, kind, measure, indicator:
         What it asks, what its rows are (see ``KINDS``), and of what: of the primary row.
-    data_sets:
-        The card of its source, the cards that this one is made of, and the hash of the data.
+    data_sets, data:
+        The card of its source, the cards that this one is made of, and those of the studies that it reads; the hash of the data.
     estimator, estimand:
         Of the primary row.
     plan, deviations:
         Id of the frozen plan, and how the run departs from it.
     failed:
-        Whether a run failed after the one whose rows are published.
+        Whether a run failed after the one whose rows are published, or one of a study that it reads.
     failed_checks:
         Checks of the primary outcome that fail and that its design rests on.
     simulated:
-        Whether the card of its source, or of one that this is made of, says so.
+        Whether one of the cards that it rests on says so (``cards.Ground``).
     credibility:
         Level of the Maryland scale with its rule.
     rows:
@@ -102,13 +99,14 @@ class Standing:
     @property
     def name(self) -> str:
         """The run as it is called: slug, or slug/variant."""
-        return self.study if self.variant is None else f"{self.study}/{self.variant}"
+        return run_name((self.study, self.variant))
 
     @property
     def marks(self) -> tuple[str, ...]:
         """Why it is left out unless asked for, in the order of ``MARKS``."""
         given = {
-            "unfrozen": self.kind == "measure" and self.plan is None, "failed": self.failed, "simulated": self.simulated, "failed_checks": bool(self.failed_checks),
+            "unfrozen": self.kind == "measure" and self.plan is None, "failed": self.failed, "simulated": self.simulated,
+            "failed_checks": bool(self.failed_checks),
         }  # fmt: skip
         return tuple(mark for mark in MARKS if given[mark])
 
@@ -135,11 +133,10 @@ def standings(project: Project, runs: pd.DataFrame, verdicts: pd.DataFrame) -> l
         Checks: study, variant, outcome, check, verdict.
     """
     cards = Cards(project)
-    failed = set(_failed(project.studies))
     by_run = _by_run(verdicts)
-    found = [_standing(project, cards, row, failed, by_run) for row in _records(runs)]
+    found = [_standing(project, cards, row, by_run) for row in _records(runs)]
     known = {(s.study, s.variant) for s in found}
-    found += [_without_rows(project, cards, run) for run in failed - known]
+    found += [_without_rows(project, cards, run) for run in set(_failed(project.studies)) - known]
     return sorted(found, key=lambda s: (s.study, s.variant or ""))
 
 
@@ -147,7 +144,6 @@ def _standing(
     project: Project,
     cards: Cards,
     row: Mapping[str, Any],
-    failed: set[Run],
     by_run: Mapping[Run, Mapping[str, dict[str, str]]],
 ) -> Standing:
     """The standing of one run, from its primary row."""
@@ -155,12 +151,11 @@ def _standing(
     checked = by_run.get(run, {}).get(row["outcome"], {})
     estimator = row["estimator"]
     kind = KIND_OF_ESTIMATOR.get(estimator) or KIND_OF_ESTIMAND.get(row["estimand"] or "", "measure")
-    title, sources = cards.of_study(*run)
-    data = _data_hash(project, run)
+    ground, data = cards.ground(*run), _data_hash(project, run)
     return Standing(
-        *run, row["run_id"], title, kind, row["measure"], row["indicator"], sources, data, estimator, row["estimand"], row["plan"],
-        row["deviations"], run in failed, _resting_on(estimator, checked) if kind == "measure" else (),
-        any(cards.simulated(name) for name in sources),
+        *run, row["run_id"], cards.title(*run), kind, row["measure"], row["indicator"], ground.cards, data, estimator, row["estimand"],
+        row["plan"], row["deviations"], bool(ground.failed), _resting_on(estimator, checked) if kind == "measure" else (),
+        bool(ground.simulated),
         of_study(estimator, checked, followed=cards.follows(*run)) if kind == "measure" else Credibility(None, f"no effects: {KINDS[kind]}"),
         int(row["n_rows"]),
     )  # fmt: skip
@@ -168,9 +163,8 @@ def _standing(
 
 def _without_rows(project: Project, cards: Cards, run: Run) -> Standing:
     """A study whose only run failed."""
-    title, sources = cards.of_study(*run)
-    simulated = any(cards.simulated(name) for name in sources)
-    return Standing(*run, title=title, data_sets=sources, failed=True, simulated=simulated)
+    ground = cards.ground(*run)
+    return Standing(*run, title=cards.title(*run), data_sets=ground.cards, failed=True, simulated=bool(ground.simulated))
 
 
 def _resting_on(estimator: str, checked: Mapping[str, str]) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from scale_impact.core.words import some
+from scale_impact.evidence.cards import Ground, run_name
 from scale_impact.evidence.credibility import HIGHEST, Credibility, of_study
 from scale_impact.evidence.standing import MARKS, WORST
 from scale_impact.report.answers import kind_of, main_rows
@@ -13,16 +15,18 @@ from scale_impact.report.published import Row, RunRead
 from scale_impact.report.summary import Mark
 
 FAILED_CHECKS = "checks failed"
+SIMULATED = "simulated data"
 
 
-def marks(run: RunRead, *, simulated: bool) -> tuple[Mark, ...]:
-    """Marks of a run, the gravest first."""
-    return tuple(_marks(run, simulated))
+def marks(run: RunRead, ground: Ground) -> tuple[Mark, ...]:
+    """Marks of a run and of what it rests on, the gravest first."""
+    return tuple(_marks(run, ground))
 
 
-def _marks(run: RunRead, simulated: bool) -> Iterator[Mark]:
-    if simulated:
-        yield Mark("simulated data", MARKS["simulated"], "bad")
+def _marks(run: RunRead, ground: Ground) -> Iterator[Mark]:
+    if ground.simulated:
+        cards = f" (of the studies that it reads: {some(ground.simulated, 5)})" if len(ground.runs) > 1 else ""
+        yield Mark(SIMULATED, MARKS["simulated"] + cards, "bad")
     if run.problems:
         yield Mark("results not whole", "see what is wrong here", "bad")
     if run.failed:
@@ -33,6 +37,8 @@ def _marks(run: RunRead, simulated: bool) -> Iterator[Mark]:
         )
     elif not run.ran:
         yield Mark("not run yet", "", "open")
+    if below := [run_name(one) for one in ground.failed if one != ground.runs[0]]:
+        yield Mark("a study that it reads failed", f"{some(below, 5)}: what is read is of the run before", "bad")
     failed = dict.fromkeys(str(c["check"]).replace("_", " ") for c in run.checks if c["verdict"] == "fail")
     if failed:
         yield Mark(FAILED_CHECKS, ", ".join(failed), "bad")

@@ -120,9 +120,8 @@ def _write_run(
         project, study, run, at, {name: f"figures/{s.file}" for name, s in shown.items()}, several
     )
     run = replace(run, problems=(*run.problems, *wrong))
-    known = DataCards(project)
-    simulated = any(known.simulated(name) for name in known.of_study(study.slug, run.variant)[1])
-    found, judged = standing.marks(run, simulated=simulated), standing.credibility(run)
+    ground = DataCards(project).ground(study.slug, run.variant)
+    found, judged = standing.marks(run, ground), standing.credibility(run)
     values = _values(study, run, several, own, files, found, (*study.problems, *cards.problems, *run.problems))
     values |= {"notebook": notebook, "plan": run_page.plan(run.study, run), "credibility": _credible(judged)}
     values["card_href"] = _card(project, study, run, indicators, at, values["problems"])
@@ -144,7 +143,7 @@ def _write_run(
         found,
         None if judged is None else judged.level,
         1 + notebook + bool(values["card_href"]),
-        simulated,
+        bool(ground.simulated),
     )
 
 

@@ -10,6 +10,8 @@
 | unsure | all together gain, but not surely enough | adapt |
 | readiness | an item that stops a roll-out is answered with no | adapt |
 | scale | none of these | scale |
+
+Harm is asked of the effect itself: factors of voltage make a harm smaller, but no less of a harm.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any, Literal
 from scale_impact.core.check import Check, Verdict
 from scale_impact.core.scaleup_choices import ScaleUp
 from scale_impact.core.words import some
+from scale_impact.scaleup.effect import EffectToScale
 from scale_impact.scaleup.information import Information
 from scale_impact.scaleup.readiness import readiness
 from scale_impact.scaleup.simulation import Simulated
@@ -60,9 +63,11 @@ class Decision:
         )
 
 
-def decide(choices: ScaleUp, found: Simulated, known: Information) -> Decision:
+def decide(choices: ScaleUp, effect: EffectToScale, found: Simulated, known: Information) -> Decision:
     """Try the rules in their order."""
-    rules = tuple(_rules(choices, found, known))
+    harm = float((effect.improvement(found.worlds["effect"]) < 0).mean())
+    tried = tuple(_rules(choices, found, known, harm))
+    rules = (*tried, _scale(choices, found, tried))
     first = next(r for r in rules if r.holds)
     also = [r for r in rules if r.holds and r is not first and r.decision == first.decision]
     reason = " ".join([first.reason, *(r.reason for r in also)])
@@ -75,9 +80,9 @@ def must_agree(choices: ScaleUp) -> tuple[str, ...]:
     return tuple(p.name for p in choices.partners if (p.name in payers if p.must_agree is None else p.must_agree))
 
 
-def _rules(choices: ScaleUp, found: Simulated, known: Information) -> Iterator[Rule]:
+def _rules(choices: ScaleUp, found: Simulated, known: Information, harm: float) -> Iterator[Rule]:
+    """All rules but the last one; ``harm`` is the probability of it."""
     limits, mean, gains = choices.rules, float(found.npv.mean()), float((found.npv > 0).mean())
-    harm = float((found.at_scale < 0).mean())
     worth = known.worth_it
     unmeasured = (
         " No measurement that the study names is worth its cost."
@@ -86,11 +91,11 @@ def _rules(choices: ScaleUp, found: Simulated, known: Information) -> Iterator[R
     )
     yield Rule(
         "harm", "stop", harm > limits.harm,
-        f"The effect at scale is harmful with a probability of {percent(harm)} (limit {percent(limits.harm)}).",
+        f"The effect is harmful with a probability of {percent(harm)} (limit {percent(limits.harm)}).",
     )  # fmt: skip
     yield Rule(
         "loss", "stop", mean <= 0 and not len(worth),
-        f"All partners together {'lose' if mean <= 0 else 'gain'} {money(abs(mean), choices)} on average.{unmeasured if mean <= 0 and not len(worth) else ''}",
+        f"{_on_average(mean, choices)}.{unmeasured if mean <= 0 and not len(worth) else ''}",
     )  # fmt: skip
     yield Rule(
         "hopeless", "stop", gains < limits.hopeless and not len(worth),
@@ -103,11 +108,23 @@ def _rules(choices: ScaleUp, found: Simulated, known: Information) -> Iterator[R
         f"The net present value of all is above 0 with a probability of {percent(gains)} ({percent(limits.sure)} is asked for to scale).",
     )  # fmt: skip
     yield _readiness(choices)
-    yield Rule(
-        "scale", "scale", True,
-        f"All partners together gain {money(mean, choices)} on average, with a probability of {percent(gains)}; nobody who has to agree is likely to lose."
-        if mean > 0 else "No other rule holds.",
-    )  # fmt: skip
+
+
+def _scale(choices: ScaleUp, found: Simulated, tried: tuple[Rule, ...]) -> Rule:
+    """Holds where none of the others does: the mean is above 0 then, for a loss stops it or is first measured."""
+    told = _on_average(float(found.npv.mean()), choices)
+    if held := [r.rule for r in tried if r.holds]:
+        return Rule("scale", "scale", False, f"{told}, but other rules hold: {some(held, len(held))}.")
+    gains = percent(float((found.npv > 0).mean()))
+    return Rule(
+        "scale", "scale", True, f"{told}, with a probability of {gains}; nobody who has to agree is likely to lose."
+    )
+
+
+def _on_average(mean: float, choices: ScaleUp) -> str:
+    if mean == 0:
+        return "All partners together neither gain nor lose on average"
+    return f"All partners together {'lose' if mean < 0 else 'gain'} {money(abs(mean), choices)} on average"
 
 
 def _measure(choices: ScaleUp, known: Information) -> Rule:

@@ -164,6 +164,12 @@ def _cost_per_effect(of: Findings) -> Number:
     )
 
 
+_FITTED = {
+    how: f"what deciding with this input known gains on average, by a {how} fitted to the worlds; standard error of the simulation"
+    for how in ("line", "curve")
+}
+
+
 def _information(of: Findings) -> Iterator[Number]:
     unit, known = unit_of(of.choices), of.information
     told = "what deciding with perfect information gains on average; standard error of the simulation"
@@ -178,19 +184,23 @@ def _information(of: Findings) -> Iterator[Number]:
             how="the same for a partner that decides for itself",
         )
     for row in _rows(known.by_input):
-        yield Number("EVPPI", "subgroup", row["input"], row["evppi"], row["std_error"], unit=unit, how=row["how"])
+        yield Number(
+            "EVPPI", "subgroup", row["input"], row["evppi"], row["std_error"], unit=unit, how=_FITTED[row["how"]]
+        )
     for row in _rows(known.measurements):
         told = (
             f"a measurement of {row['of']} with a standard error of {row['std_error']:g}; net of its cost and of waiting {row['net']:.6g}; the decision "
-            f"becomes another one with probability {row['flips']:.3g}"
+            f"becomes another one with probability {row['flips']:.3g}; standard error of the simulation"
         )
-        yield Number("EVSI", "subgroup", row["name"], row["evsi"], unit=unit, how=told)
+        yield Number("EVSI", "subgroup", row["name"], row["evsi"], row["evsi_error"], unit=unit, how=told)
 
 
 def _tornado(of: Findings) -> Iterator[Number]:
     unit = unit_of(of.choices)
     for row in _rows(of.tornado):
-        told = f"distance between the net present values at {row['at_low']:.6g} and at {row['at_high']:.6g} (low, high); others at their means"
-        yield Number(
-            "TORNADO", "subgroup", row["input"], row["swing"], None, row["npv_low"], row["npv_high"], unit, told
+        # the two ends are no interval around the swing, so that they stand in words
+        told = (
+            f"distance between the net present values {row['npv_low']:.6g} with the input at {row['at_low']:.6g} (low) and {row['npv_high']:.6g} "
+            f"with it at {row['at_high']:.6g} (high); others at their means"
         )
+        yield Number("TORNADO", "subgroup", row["input"], row["swing"], unit=unit, how=told)

@@ -131,7 +131,7 @@ def look_ahead(choices: ScaleUp, effect: EffectToScale, *, level: float = 0.95, 
     known = information.value(choices, effect, inputs, found, seed)
     return Outlook(
         choices, effect, inputs, found, partners, by_year(choices, found, level), by_partner_and_year(choices, found), by_flow(found, level),
-        sensitivity.tornado(choices, effect, inputs, book), known, decide(choices, found, known), level, seed, tuple(_notes(choices, effect, found)),
+        sensitivity.tornado(choices, effect, inputs, book), known, decide(choices, effect, found, known), level, seed, tuple(_notes(choices, effect, found)),
     )  # fmt: skip
 
 

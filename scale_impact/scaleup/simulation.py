@@ -166,11 +166,10 @@ class _Book:
     def entry(self, line: Line, n: int) -> _Entry:
         """One flow: its amount times what drives it, year by year."""
         amount = self.worlds[line.flow.name]
-        if line.flow.kind == "cost":
-            amount = amount * cost_factor(self.worlds)
+        dearer = amount * cost_factor(self.worlds) if line.flow.kind == "cost" else amount
         if line.flow.per == "effect":
-            return self._of_effect(line, amount, n)
-        yearly = amount[:, None] * (self._driver(line) * line.years)
+            return self._of_effect(line, dearer, amount, n)
+        yearly = dearer[:, None] * (self._driver(line) * line.years)
         return _entry(line, yearly, self.discount, n, (0.0, 0.0))
 
     def _driver(self, line: Line) -> Floats:
@@ -183,9 +182,10 @@ class _Book:
             path = path * (self.learnt.joining if per == "new_unit" else self.learnt.running)
         return path * reachable(self.worlds)[:, None]
 
-    def _of_effect(self, line: Line, amount: Floats, n: int) -> _Entry:
-        units = (amount * reachable(self.worlds) * self.strength)[:, None] * self.paths.exposed
-        gains, harms = units * line.years, units * line.harmed
+    def _of_effect(self, line: Line, dearer: Floats, amount: Floats, n: int) -> _Entry:
+        """What follows the effect: of a harm as it is, for what scale makes dearer would make the saving on a harm larger."""
+        units = (reachable(self.worlds) * self.strength)[:, None] * self.paths.exposed
+        gains, harms = dearer[:, None] * units * line.years, amount[:, None] * units * line.harmed
         slopes = (float((gains * self.discount).sum(axis=1).mean()), float((harms * self.discount).sum(axis=1).mean()))
         better = (self.improvement >= 0)[:, None]
         return _entry(line, np.where(better, gains, harms) * self.improvement[:, None], self.discount, n, slopes)

@@ -39,7 +39,7 @@ def strength(choices: ScaleUp, effect: EffectToScale, worlds: Worlds) -> Floats:
 
 
 def cost_factor(worlds: Worlds) -> Floats:
-    """What costs at scale are multiplied by [n or 1]."""
+    """What costs at scale are multiplied by [n or 1]; not what a harmful effect saves of them."""
     return worlds["voltage.cost"]
 
 
@@ -66,7 +66,7 @@ def check(choices: ScaleUp, effect: EffectToScale) -> Check:
     if untouched:
         told += " All five are taken as exactly 1, which says that nothing is lost at scale and that this is known for sure."
     if left < 1 and effect.improvement(effect.estimate) < 0:
-        told += " The effect is harmful, so that factors below 1 make a harm smaller."
+        told += " The effect is harmful, so that factors below 1 make a harm smaller, which favours the measure; whether it is harmful is asked before them."
     verdict: Verdict = (
         "fail"
         if left <= 0

@@ -20,7 +20,7 @@ from scale_impact.core.evidence import BETWEEN, I_SQUARED, POOLED, PREDICTED, An
 from scale_impact.core.streams_parquet import ParquetTable
 from scale_impact.core.study import Study
 from scale_impact.core.study_names import TRANSFER_STEPS
-from scale_impact.core.words import effect_unit, within_sentence
+from scale_impact.core.words import effect_unit, some, within_sentence
 from scale_impact.errors import DataError, DesignError, EstimationError, ScaleImpactError, StudyError, UsageError
 from scale_impact.transferring.numbers import numbers, of_transport
 from scale_impact.transferring.table import Table
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from scale_impact.synthesis.transport import Transported
 
 LEFT_OUT = "The study leaves it out."
+
+CAREFUL = "hartung_knapp_floor"
+"""How the mean is judged unless a study says otherwise: an error that effects which happen to be alike do not make smaller than the model's
+(Knapp and Hartung 2003, ad hoc correction), for a city that decides by it."""
 
 CHECKS = {"held_out": "held_out", "support": "expected", "selection": "selection"}
 """Checks of a transfer, each with the step that makes it."""
@@ -53,7 +57,7 @@ class Transfer:
     study:
         A study with the key ``transfer``.
     data:
-        The columns of its source.
+        The columns of its source; None where it has none.
 
     Raises
     ------
@@ -62,7 +66,7 @@ class Transfer:
     """
 
     study: Study
-    data: pd.DataFrame | ParquetTable
+    data: pd.DataFrame | ParquetTable | None
 
     @cached_property
     def table(self) -> Table:
@@ -104,15 +108,16 @@ class Transfer:
 
     def _gathered(self) -> CityEffects:
         """From published rows of other studies, and from papers."""
-        from scale_impact.evidence.gathered import gather
+        from scale_impact.evidence.gathered import collect
 
         chosen, settings, outcome = self.table.chosen, self.study.settings, self.study.outcomes[0]
-        found: CityEffects = gather(
+        gathered = collect(
             self.study.project, settings.measure, outcome.indicator, studies=chosen.studies, papers=chosen.papers,
             include=chosen.include,
         )  # fmt: skip
+        found = gathered.effects
         labels = tuple(self.table.names.get(label, label) for label in found.labels)
-        if problems := list(self._unfit(found, labels)):
+        if problems := [*self._unfit(found, labels), *_one_piece(found, [str(r["kind"]) for r in gathered.rows])]:
             raise DesignError(problems)
         return replace(found, labels=labels)
 
@@ -120,7 +125,10 @@ class Transfer:
         """Why effects that were published are no answer to what the study asks."""
         unit = self.study.unit_of(self.study.outcomes[0])
         if found.unit != unit:
-            yield f"outcomes.0: the effects that were published are in {found.unit}, and the outcome is in {unit}. Say `scale: log` where they are in logarithms, or name other evidence."
+            yield (
+                f"outcomes.0: the effects that were published are in {found.unit}, and the outcome is in {unit}. Say `scale: log` where they "
+                "are in logarithms, or name other evidence."
+            )
         if self.label in labels:
             yield f"transfer.city: the effect of {self.label} is among those that are put together, so it was measured. Name a city without it."
 
@@ -178,7 +186,8 @@ class Transfer:
 
         rows = rows_by_context(self.study.project, chosen, self.study.outcomes[0].indicator)
         there = dict(chosen.means) or [{"label": label, "share": share} for label, share in chosen.shares.items()]
-        return transport(_framed(rows), there if chosen.means else _framed(there), by=chosen.by, level=self.study.settings.level)
+        who = there if chosen.means else _framed(there)
+        return transport(_framed(rows), who, by=chosen.by, level=self.study.settings.level)
 
     def _made(self, step: str, *data: Any) -> Any:
         """A step with the study's options, and with what the frame knows."""
@@ -190,7 +199,7 @@ class Transfer:
     def _shared(self, step: str) -> dict[str, Any]:
         """What all steps take of the study where they take it."""
         settings, table = self.study.settings, self.table
-        pooling = table.chosen.pooling if step != "pooling" else {}
+        pooling = {"inference": CAREFUL, **table.chosen.pooling}
         context = [c.column for c in table.columns]
         shared = {
             "level": settings.level,
@@ -215,7 +224,8 @@ class Transfer:
         if not self.table.columns:
             return None
         context = self.table.context
-        return context[~context.index.isin(self.effects.labels)]
+        had = frozenset() if self.table.chosen.from_rows else self.table.had
+        return context[~context.index.isin(had | set(self.effects.labels))]
 
     def _answer(self, step: str, make: Callable[[], Any]) -> Any:
         """A step, or None with the reason: what the study asks for by options has to be answered, what comes by itself need not."""
@@ -244,8 +254,8 @@ class Transfer:
     def notes(self) -> tuple[str, ...]:
         """What was left out, and what the numbers rest on."""
         try:
-            return self.effects.notes
-        except ScaleImpactError:
+            return tuple(dict.fromkeys([*self.effects.notes, *self.pooled.notes]))
+        except ScaleImpactError:  # told by `problems`
             return ()
 
     def effects_table(self) -> pd.DataFrame:
@@ -368,6 +378,15 @@ class Transfer:
     @property
     def _city(self) -> Mapping[str, Any]:
         return self.table.city
+
+
+def _one_piece(found: CityEffects, kinds: Sequence[str]) -> Iterator[str]:
+    """Whether effects of whole studies are all of one city or one data set: one piece of evidence, told several times."""
+    if len(found) > 1 and "unit" not in kinds and found.clusters is not None and len(set(found.clusters)) == 1:
+        yield (
+            f"transfer.studies: the {len(found)} effects ({some(list(found.labels))}) share a city or a data set, so they are one piece of evidence, "
+            "and how cities differ cannot be told from it. Name evidence from elsewhere too, or one of them alone."
+        )
 
 
 _MEASURING = ("core", "measuring_cities", "city_effects")

@@ -14,6 +14,7 @@ from scale_impact.core.evidence import (
     P_TARGET,
     POOLED,
     PREDICTED,
+    SHARE,
     TRANSPORTED,
     Answer,
 )
@@ -35,6 +36,7 @@ def numbers(expected: Expectation, held_out: HeldOut | None) -> Iterator[Answer]
     yield from _of_city(expected)
     yield from _of_all(expected.unweighted)
     yield from _of_each(expected.unweighted)
+    yield from _shares(expected)
     yield from () if held_out is None else _of_held_out(held_out)
 
 
@@ -115,6 +117,15 @@ def _of_each(pooled: Pooled) -> Iterator[Answer]:
         yield Answer(
             "ATT", "unit", label, value, value - reach, value + reach, error, df, how=how, cities=1, context=context
         )
+
+
+def _shares(expected: Expectation) -> Iterator[Answer]:
+    """How much each pilot counts in the mean of all, and in the one by similarity."""
+    pooled, near, k = expected.unweighted, expected.weighted, len(expected.effects)
+    for i, label in enumerate(expected.effects.labels):
+        beside = "" if near is None else f"; {float(near.weights[i]):.3g} where similar cities count more"
+        how = f"share in the mean of all{beside}"
+        yield Answer(SHARE, "unit", label, _number(pooled.weights[i]), how=how, unit="share", cities=k)
 
 
 def _of_held_out(found: HeldOut) -> Iterator[Answer]:

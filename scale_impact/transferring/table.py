@@ -35,11 +35,11 @@ class Table:
     study:
         The study.
     data:
-        The columns of its source.
+        The columns of its source; None where published effects are put together without any context.
     """
 
     study: Study
-    data: pd.DataFrame | ParquetTable
+    data: pd.DataFrame | ParquetTable | None
 
     @property
     def chosen(self) -> TransferChoices:
@@ -54,7 +54,7 @@ class Table:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The rows of the study's sample."""
-        if isinstance(self.data, ParquetTable):
+        if self.data is None or isinstance(self.data, ParquetTable):
             raise DesignError(
                 "A transfer looks at single cities, and the data are streamed. Say `stream: false` in the source's card."
             )
@@ -63,7 +63,7 @@ class Table:
     @cached_property
     def panel(self) -> Panel:
         """The outcome of all cities."""
-        return panel_of(self.study, self.data, self.study.outcomes[0])
+        return panel_of(self.study, self.frame if self.data is None else self.data, self.study.outcomes[0])
 
     @cached_property
     def design(self) -> Design:
@@ -125,6 +125,8 @@ class Table:
     def names(self) -> dict[str, str]:
         """The name that is shown of each unit; where two would be called alike, they show the unit too."""
         settings, names = self.study.settings, self.chosen.names
+        if self.data is None:
+            return {}
         unit = str(settings.unit)
         units = [plain(u) for u in self.frame[unit].dropna().unique()]
         if names is None:
@@ -191,7 +193,7 @@ class Table:
                 f"transfer.city: {wanted!r} is no {self.study.settings.unit} of the data. {offer} Or describe a city from elsewhere: "
                 f"transfer.here: {{{', '.join(f'{c}: ...' for c in lacking)}}}."
             )
-        if known and not self.chosen.from_rows and shown in self.treated:
+        if known and not self.chosen.from_rows and shown in self.had:
             raise DesignError(
                 f"transfer.city: {shown} has the measure itself ({self.study.settings.treatment.treated or 'treatment'}), so its own effect was "
                 "measured. Name a city without it."
@@ -205,6 +207,25 @@ class Table:
         if self.label in self.context.index:
             own |= self.context.loc[self.label].to_dict()
         return own | dict(self.chosen.here)
+
+    @cached_property
+    def had(self) -> frozenset[str]:
+        """Who ever has the measure by the data as they are, whatever sample and balance leave of it."""
+        treatment, unit, frame = self.study.settings.treatment, str(self.study.settings.unit), self.frame_as_it_is
+        if treatment.cohorts is not None:
+            units = [plain(u) for u in treatment.cohorts]
+        elif treatment.treated is not None:
+            units = [plain(u) for u in frame.loc[frame[treatment.treated] == 1, unit].dropna().unique()]
+        else:
+            starts = frame[str(treatment.first_treated)]
+            some_day = starts.notna() & ~starts.isin([0, float("inf"), "", "0"])
+            units = [plain(u) for u in frame.loc[some_day, unit].dropna().unique()]
+        return frozenset(self.names.get(u, u) for u in units) | frozenset(self.treated)
+
+    @property
+    def frame_as_it_is(self) -> pd.DataFrame:
+        """The rows of the source, before the study's sample."""
+        return self.frame if self.data is None or isinstance(self.data, ParquetTable) else self.data
 
     @cached_property
     def treated(self) -> dict[str, str]:

@@ -121,7 +121,7 @@ def _stamp(card: Path, root: Path) -> tuple[Any, ...] | None:
 def _of_data(run: Run, estimate: bool) -> Preflight:
     """The source, and each outcome's panel, design and estimates."""
     study = run.study
-    if study.settings.kind == "scaleup":
+    if study.source_card is None:
         return _of_answer(run, study.settings.kind, None)
     try:
         frame = _data(run)

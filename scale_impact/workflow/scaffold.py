@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scale_impact.core.parameters import declared
 from scale_impact.core.project import Project
-from scale_impact.core.settings import kind_of
+from scale_impact.core.settings import BLOCKS, kind_of
 from scale_impact.core.template import read_template
 from scale_impact.core.yaml_file import read_yaml
 from scale_impact.errors import UsageError
@@ -82,6 +82,9 @@ def new_study(slug: str, template: str, city: str | None = None) -> Path:
         slug=slug, example=f"studies/{example}", source=raw.get("source"), of_city=f" of {city}" if city else ""
     )
     title = json.dumps(f"{raw['title']} ({city or slug.replace('-', ' ')})", ensure_ascii=False)
+    if city and (asks := kind_of(raw)) in BLOCKS:  # the example answers for a city of its own data
+        title = json.dumps(f"{raw['title']} ({slug.replace('-', ' ')})", ensure_ascii=False)
+        header += f"# The answer is about {raw[asks]['city']}, a city of the example's data. Write {asks}.city: {city} once your data are in.\n"
     try:
         folder.mkdir(parents=True)
     except OSError as error:

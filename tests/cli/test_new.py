@@ -52,7 +52,9 @@ def test_a_new_scale_up_is_ready_where_the_study_that_it_reads_has_run(shipped, 
     assert f"study {read} has published nothing" in cli("check", "my-city").err
     shutil.copytree(ROOT / "studies" / read / "results", shipped.root / "studies" / read / "results")
     assert "my-city: ready to run\n" in cli("check", "my-city").out
-    assert text.startswith("# A decision about a scale-up of Springfield. It runs as it is, on the rows that studies/digital-tracing-decision reads")
+    assert text.startswith(
+        "# A decision about a scale-up of Springfield. It runs as it is, on the rows that studies/digital-tracing-decision reads"
+    )
     assert "source" not in keys
 
 
@@ -99,7 +101,8 @@ def test_without_a_template_those_there_are_are_named(shipped, cli):
     assert answer.code == 2
     assert (
         "--template before_after_did or benchmark or causal_model or heterogeneous_effects or holistic_profile or interrupted_time_series or pilot_design or "
-        "power_analysis or quick or scale_up or specification_curve or staggered_did or synthetic_control or transfer" in answer.err
+        "power_analysis or quick or scale_up or specification_curve or staggered_did or synthetic_control or transfer"
+        in answer.err
     )
 
 

@@ -160,7 +160,10 @@ def test_a_transfer_fits_with_the_options_of_its_steps(made, transfer, where):
 
 def test_each_kind_needs_keys_of_its_own(made):
     lacking = {"measure": ..., "source": ..., "period": ...}
-    assert wrong(made, **{**OF_A_TRANSFER, **lacking}, transfer={"city": "00007"}) == ["", "", ""]
+    benchmark = {"city": "00007", "context": ["people"]}
+    assert wrong(made, **{**OF_A_BENCHMARK, **lacking}, benchmark=benchmark) == ["", ""]
+    assert wrong(made, **{**OF_A_TRANSFER, "measure": ...}, transfer={"city": "00007"}) == [""]
+    assert wrong(made, **{**OF_A_TRANSFER, "source": ...}, transfer={"city": "00007"}) == []  # of published effects
     assert wrong(made, **OF_A_SCALEUP, scaleup=block()) == []
     assert wrong(made, **{**OF_A_SCALEUP, "measure": ...}, scaleup=block()) == [""]
 
@@ -182,7 +185,9 @@ def test_each_kind_needs_keys_of_its_own(made):
     ids=str,
 )  # fmt: skip
 def test_a_scale_up_fits_with_numbers_and_ranges_and_partners_in_short(made, changes, fits):
-    whole = block(**{k: v for k, v in changes.items() if k != "effect"}) | {k: v for k, v in changes.items() if k == "effect"}
+    whole = block(**{k: v for k, v in changes.items() if k != "effect"}) | {
+        k: v for k, v in changes.items() if k == "effect"
+    }
     assert (wrong(made, **OF_A_SCALEUP, scaleup=whole) == []) is fits
 
 

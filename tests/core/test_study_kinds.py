@@ -39,13 +39,17 @@ def test_each_key_that_a_kind_needs_is_missed(kind, key):
 @pytest.mark.parametrize(("kind", "key"), [(kind, key) for kind in WHOLE for key in NOT_OF[kind]])
 def test_each_key_that_means_nothing_in_a_kind_is_refused_with_the_way_out(kind, key):
     said = of_another_kind({**WHOLE[kind], key: "x"})
-    assert any(p.startswith(f"{key}: ") and p.endswith(f"Leave the key out, or leave out `{kind}`.") for p in said), said
+    assert any(p.startswith(f"{key}: ") and p.endswith(f"Leave the key out, or leave out `{kind}`.") for p in said), (
+        said
+    )
 
 
 @pytest.mark.parametrize(("one", "other"), [(a, b) for k, a in enumerate(BLOCKS) for b in BLOCKS[k + 1 :]])
 def test_two_kinds_at_once_are_refused_before_anything_else(one, other):
     said = of_another_kind({**WHOLE[one], **WHOLE[other]})
-    assert said == [f"{other}: a study has one of benchmark, transfer, scaleup (given: {one}, {other}). Make a study of each."]
+    assert said == [
+        f"{other}: a study has one of benchmark, transfer, scaleup (given: {one}, {other}). Make a study of each."
+    ]
 
 
 def test_effects_of_a_transfer_come_from_one_place():

@@ -9,10 +9,11 @@ from typing import Any
 
 from scale_impact.core.project import Project
 from scale_impact.core.words import some
+from scale_impact.evidence.cards import Run
 from scale_impact.evidence.duplicates import Piece, places_of, plain_name
 from scale_impact.evidence.papers import paper_rows
 from scale_impact.evidence.query import load, standings_of
-from scale_impact.evidence.standing import KINDS, MARKS, Run, Standing
+from scale_impact.evidence.standing import KINDS, MARKS, Standing
 
 Row = dict[str, Any]
 Left = tuple[str, str]
