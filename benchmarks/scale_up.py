@@ -102,8 +102,8 @@ def draws(worlds: int, seeds: int = 200) -> None:
                 x = rng.normal(mean, 1, worlds)
                 npv = x + rng.normal(0, 1, worlds)  # another input that stays unknown
                 known = curve(x, npv)
-                told = known if std_error == 0 else preposterior(x, known, std_error, rng.normal(size=worlds))
-                errors.append(gain(told)[0] - loss(mean, 1 / np.sqrt(1 + std_error**2)))
+                told = known if std_error == 0 else preposterior(x, known.values, std_error, rng.normal(size=worlds))
+                errors.append(gain(told.values)[0] - loss(mean, 1 / np.sqrt(1 + std_error**2)))
             rms = np.sqrt(np.mean(np.square(errors)))
             print(f"  mean {mean:+.1f}, measurement {name}: {np.mean(errors):+.5f}, {rms:.5f}")
 

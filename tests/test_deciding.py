@@ -314,7 +314,7 @@ def test_what_is_wrong_with_the_pilot_is_said_of_it(place):
         ({"study": "lanes/early"}, {}, "scaleup.effect.study: name the run by two keys: {study: lanes, variant: early}."),
         ({"study": "worth"}, {}, "scaleup.effect.study: 'worth' is this study itself."),
         ({"study": "bench"}, {}, "scaleup.effect.study: 'bench' is a benchmark. Name studies of measures or transfers"),
-        ({"study": "other"}, {}, "scaleup.effect.study: 'other' is a scaleup. Name studies of measures or transfers"),
+        ({"study": "other"}, {}, "scaleup.effect.study: 'other' is a scale-up. Name studies of measures or transfers"),
         ({"study": "lanes", "varant": "a"}, {}, "scaleup.effect.varant: there is no such key. Did you mean 'variant'?"),
         (OF, {"pilot": {"study": "lane"}}, "scaleup.pilot.study: there is no study 'lane'."),
         (OF, {"measure": ...}, "measure: this key is missing."),
@@ -572,3 +572,9 @@ def test_json_of_a_decision_has_no_number_that_is_none(place):
     text = (place.root / "studies/worth/results/estimates.jsonl").read_text(encoding="utf-8")
     assert "NaN" not in text
     assert all(json.loads(line)["inference"] or json.loads(line)["estimate"] is not None for line in text.splitlines())
+
+
+def test_an_effect_from_elsewhere_that_contradicts_the_catalogue_is_refused_with_both(place):
+    told = said(place, block()["effect"] | {"unit": "km", "direction": "-"})
+    assert "scaleup.effect.unit: the effect is given in km, and buses is in %." in told
+    assert "scaleup.effect.direction: it is '-', and of buses the catalogue says '+'." in told

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from scale_impact.core.study import Study
-from scale_impact.errors import StudyError, UsageError
+from scale_impact.errors import DesignError, StudyError, UsageError
 from scale_impact.evidence.reading import in_words
 from scale_impact.session import open_session
 from scale_impact.workflow.freeze import freeze
@@ -655,3 +655,34 @@ def test_runs_take_the_city_and_options_of_steps_from_outside(place):
 def test_a_transfer_is_not_frozen_because_it_puts_together_what_was_found(place):
     with pytest.raises(UsageError, match="towns is a transfer"):
         freeze("towns")
+
+
+def test_a_town_that_gets_the_measure_after_the_sample_ends_is_no_town_without_it(place):
+    place.study(**{**TRANSFER, "sample": {"last_period": 2003}})
+    found = open_session("towns").transfer()
+    assert {"Town 00", "Town 02"} <= found.table.had  # from 2004 on
+    assert not found.table.had & set(found._others.index)
+    place.study(**{**TRANSFER, "sample": {"last_period": 2003}, "transfer": {**TRANSFER["transfer"], "city": "02"}})
+    with pytest.raises(DesignError, match="Town 02 has the measure itself"):
+        _ = open_session("towns").transfer().label
+
+
+def test_what_the_frame_says_is_no_option_of_a_step(place):
+    choices = {**TRANSFER["transfer"], "effects": {"unit": "km"}, "for_city": {"name": "Elsewhere"}, "held_out": {"target": 2.0}}
+    place.study(**{**TRANSFER, "transfer": choices})
+    with pytest.raises(StudyError) as wrong:
+        Study.load("towns")
+    told = str(wrong.value)
+    assert "transfer.effects.unit: it is that of the outcome." in told
+    assert "transfer.for_city.name: the city that asks is transfer.city." in told
+    assert "transfer.held_out.target: say transfer.target" in told
+
+
+def test_effects_that_happen_to_be_alike_do_not_make_the_mean_surer_than_their_errors():
+    from scale_impact.core.city_effects import CityEffects
+    from scale_impact.synthesis.pooling import pool
+    from scale_impact.transferring import CAREFUL
+
+    found = pool(CityEffects.of([1, 1, 1.001], [0.1, 0.1, 0.1]), inference=CAREFUL)
+    assert found.std_error == pytest.approx(0.1 / 3**0.5, rel=1e-3)
+    assert found.predicted_high - found.predicted_low > 0.4

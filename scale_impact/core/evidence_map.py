@@ -20,6 +20,9 @@ FINDINGS: dict[str, str] = {
 }
 """What the studies of a cell find together; a cell without a study has none."""
 
+SAYING = ("better", "worse", "mixed", "changed")
+"""Findings that say something; the others are unclear."""
+
 CELL_FIELDS = (
     "measure", "column", "asked", "expected", "risks", "studies", "papers", "marked", "better", "worse", "changed", "unclear", "finding",
     "credibility", "gap", "names",
@@ -70,11 +73,21 @@ class EvidenceMap:
 
 
 def in_words(cell: Mapping[str, Any]) -> str:
-    """A cell in a few words: ``2 better, level 3``; ``gap``; in brackets where only marked evidence is there."""
+    """A cell in a few words: ``2 better, 1 unclear; best level 3``; ``gap``; in brackets where only marked evidence is there."""
     count = int(cell["studies"]) + int(cell["papers"])
     if cell["gap"]:
         return "gap"
+    of = count or int(cell["marked"])
     known = cell["credibility"]
-    level = "" if known is None or known != known else f", level {int(known)}"
+    before = ", level" if of == 1 else "; best level"
+    level = "" if known is None or known != known else f"{before} {int(known)}"
     more = f" (+{cell['marked']} marked)" if count and cell["marked"] else ""
-    return f"{count} {cell['finding']}{level}{more}" if count else f"({cell['marked']} {cell['finding']}{level})"
+    words = f"{_findings(cell, of)}{level}"
+    return f"{words}{more}" if count else f"({words})"
+
+
+def _findings(cell: Mapping[str, Any], of: int) -> str:
+    """How many found what: ``4 better, 1 unclear``; a study that found both counts as mixed."""
+    told = {word: int(cell[word]) for word in ("better", "worse", "changed", "unclear")}
+    told["mixed"] = max(of - sum(told.values()), 0)
+    return ", ".join(f"{told[word]} {word}" for word in (*SAYING, "unclear") if told[word])

@@ -95,10 +95,10 @@ def city_effects(
         raise DesignError(["No treated city can be compared with controls.", *_left_out(panel, found)])
     clusters = _clusters(design, table)
     sizes = None if size is None else _sizes(panel, table, size)
-    noise = noise_of(table, found, _sources(design, table), clusters, sizes, panel.periods)
+    labels = tuple(panel.unit_name(int(u)) for u in table.units[found.rows])
+    noise = noise_of(table, found, _sources(design, table), clusters, sizes, panel.periods, labels)
     covariance = covariance_of(found, noise, clusters)
     _needs_variation(panel, found, covariance)
-    labels = tuple(panel.unit_name(int(u)) for u in table.units[found.rows])
     notes = [*design.notes, *_left_out(panel, found), *said_of_periods(panel, found, table.start), *noise.words,
              *_few(found), ASSUMED]  # fmt: skip
     stands = tuple(n for n in notes if "its own variation cannot be seen" not in n)  # it is taken from the controls

@@ -246,7 +246,7 @@ class Voltage(Record):
     spillovers: Moves
     """What happens when many take part: saturation and displacement lower, networks raise."""
     cost: Moves
-    """What costs at scale are multiplied by: above 1 where scarce inputs become dearer."""
+    """What costs at scale are multiplied by: above 1 where scarce inputs become dearer; not what a harm saves."""
 
 
 class Decay(Record):
@@ -420,7 +420,7 @@ class DecisionRules(Record):
     """Thresholds of stop, adapt and scale; the rules are tried in a fixed order, and the first that holds gives the answer."""
 
     harm: Part = 0.5
-    """Stop where the effect at scale is harmful with more than this probability."""
+    """Stop where the effect is harmful with more than this probability."""
     hopeless: Part = 0.2
     """Stop where the net present value of all is above 0 with less than this probability, and no measurement is worth its cost."""
     sure: Part = 0.8

@@ -356,7 +356,7 @@ def _no_study_of_a_measure(holdings: Holdings, name: str, slug: str, *also: str)
         return "" if there else f"there is no study {given!r}. {nearest(name, studies)}"
     kind, runs = holdings.kind(name), holdings.variants(name)
     if kind not in ("measure", *also):
-        return f"{name!r} is a {kind}. {what}"
+        return f"{name!r} is a {kind.replace('scaleup', 'scale-up')}. {what}"
     published = Path(variant).name == variant and OtherStudy(holdings.project, given, whole=True).results
     if variant and variant not in runs and not published:
         return f"study {name} has no variant {variant!r}. {nearest(variant, runs)}"

@@ -134,16 +134,20 @@ class Decision:
     @cached_property
     def card(self) -> DecisionCard:
         """One page in plain words, made of rows as they are published."""
+        from scale_impact.evidence.cards import Cards
         from scale_impact.scaleup.card import make_card
+        from scale_impact.scaleup.carding.warned import warned
 
         project, settings, chosen = self.study.project, self.study.settings, self.chosen
         origin = Origin(self.study, self.run, self.study.outcomes[0])
         rows = [answer_row(origin, number, SCALED, settings.level) for number in self.numbers()]
         checks = [check_row(origin, check, SCALED) for check in self.checks()]
         others, other_checks = other_rows(project, (chosen.effect, chosen.pilot))
+        ground = Cards(project).ground(self.study.slug, self.study.variant)  # runs that failed are told by the report: a figure stays
         return make_card(
             rows, checks, measure=load_measure(project.measure(settings.measure)), indicator=self.study.indicator(self.study.outcomes[0]),
             others=others, other_checks=other_checks, title=settings.title, city=chosen.city,
+            warnings=warned(simulated=bool(ground.simulated)),
         )  # fmt: skip
 
     def page(self) -> Markdown:

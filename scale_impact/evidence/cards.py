@@ -82,6 +82,13 @@ class Cards:
                 waiting += self._read_by(self._keys(*run))
         return tuple(found)
 
+    def unit_asked(self, slug: str, variant: str | None) -> tuple[str, str]:
+        """The kind of unit of the first transfer that a run rests on, with its source; a city where there is none."""
+        for keys in (self._keys(*run) for run in self.reads(slug, variant)):
+            if _block(keys, "transfer") and keys.get("unit"):
+                return str(keys["unit"]), str(keys.get("source") or "")
+        return "city", ""
+
     def failed(self, run: Run) -> bool:
         """Whether a run failed after the one whose rows are published."""
         slug, variant = run

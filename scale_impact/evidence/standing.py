@@ -164,7 +164,9 @@ def _standing(
 def _without_rows(project: Project, cards: Cards, run: Run) -> Standing:
     """A study whose only run failed."""
     ground = cards.ground(*run)
-    return Standing(*run, title=cards.title(*run), data_sets=ground.cards, failed=True, simulated=bool(ground.simulated))
+    return Standing(
+        *run, title=cards.title(*run), data_sets=ground.cards, failed=True, simulated=bool(ground.simulated)
+    )
 
 
 def _resting_on(estimator: str, checked: Mapping[str, str]) -> tuple[str, ...]:

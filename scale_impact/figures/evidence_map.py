@@ -1,8 +1,9 @@
 """The evidence map: measures in rows, dimensions (or indicators) in columns, what was found in each cell, and gaps.
 
 The mark's form says what was found, the number in it how many studies and papers, the small number beside it the strongest level of
-the Maryland scale. Hollow marks are evidence that carries a mark (no frozen plan, a failed run or check). A dash is a gap: the measure's
-card expects something there, or fears it, and nobody has looked. Nothing is told by colour alone.
+the Maryland scale, and a number with a question mark how many of them tell nothing. Hollow marks are evidence that carries a mark (no
+frozen plan, a failed run or check). A dash is a gap: the measure's card expects something there, or fears it, and nobody has looked.
+Nothing is told by colour alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ LOOKS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 """Marker and colour of each finding."""
 
-TITLE = "Number: studies and papers (+: marked ones beside them).\nL1 to L5: the strongest design (Maryland scale)."
+TITLE = (
+    "Number: studies and papers (?: those of them that tell nothing; +: marked ones beside them).\n"
+    "L1 to L5: the strongest design (Maryland scale)."
+)
 
 LONGEST = 34
 """Characters of a row's or a column's name."""
@@ -124,11 +128,12 @@ def _mark(ax: Axes, cell: dict[str, Any], place: tuple[int, int], *, small: bool
 
 
 def _beside(cell: dict[str, Any]) -> list[str]:
-    """The strongest level, and how many are marked beside those that count."""
+    """The strongest level, how many of those that count tell nothing where others tell something, and how many are marked beside them."""
     level = cell["credibility"]
     known = [] if level is None or str(level) in ("<NA>", "nan") else [f"L{int(level)}"]
+    silent = cell["unclear"] and cell["finding"] != "unclear"
     more = cell["studies"] + cell["papers"] and cell["marked"]
-    return [*known, *([f"+{cell['marked']}"] if more else [])]
+    return [*known, *([f"{cell['unclear']}?"] if silent else []), *([f"+{cell['marked']}"] if more else [])]
 
 
 def _names(ax: Axes, found: EvidenceMap, rows: list[str], columns: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scale_impact.core.catalogue.indicator import Indicator
-from scale_impact.core.evidence import I_SQUARED, NOTICED
+from scale_impact.core.evidence import I_SQUARED, NOTICED, PREDICTED
 from scale_impact.core.words import number
 from scale_impact.evidence.reading import in_words
 from scale_impact.report.published import Row, RunRead
@@ -19,6 +19,9 @@ KINDS = {
     "pilot": "plan of a pilot",
 }
 """Kinds of study, in the words of the pages."""
+
+STARTING = "PILOT_EFFECT"
+"""Estimand of the effect that a scale-up starts from."""
 
 
 def kind_of(run: RunRead) -> str:
@@ -71,7 +74,7 @@ def beside(rows: Sequence[Row], answer: Row) -> list[tuple[str, str]]:
         "P_HARM": "Probability of harm", "P_TARGET": "Probability of reaching the target", "POOLED": "Mean of all cities",
         "TAU": "Standard deviation between cities", "I2": "Share of the differences that is no chance", "P_POSITIVE": "Probability that it pays",
         "BCR": "Benefits for each unit of costs", "BREAK_EVEN": "Effect at which it breaks even", "COST_PER_EFFECT": "Cost per unit of effect",
-        "REACH": "Reached", "PILOT_EFFECT": "Effect in the pilot", "EFFECT_AT_SCALE": "Effect at scale", "COSTS": "Costs", "BENEFITS": "Benefits",
+        "REACH": "Reached", STARTING: "Effect in the pilot", "EFFECT_AT_SCALE": "Effect at scale", "COSTS": "Costs", "BENEFITS": "Benefits",
         "EVPI": "Worth of knowing everything before deciding",
     }  # fmt: skip
     found = [
@@ -79,16 +82,29 @@ def beside(rows: Sequence[Row], answer: Row) -> list[tuple[str, str]]:
         for r in rows
         if r["kind"] == "overall" and r["estimand"] in named and r is not answer and r["outcome"] == answer["outcome"]
     ]
-    return [(named[str(r["estimand"])], _value(r)) for r in found]
+    return [(_starting(r) if r["estimand"] == STARTING else named[str(r["estimand"])], _value(r)) for r in found]
+
+
+def _starting(row: Row) -> str:
+    """What the effect is that a scale-up starts from; its row says where it is from (``deciding.effect``)."""
+    source = str(row["inference"] or "")
+    if not source.startswith("study "):
+        return "Effect that was given"
+    return "Predicted effect" if f", {PREDICTED} by " in source else "Effect in the pilot"
 
 
 def _value(row: Row) -> str:
     if row["estimate"] is None:
         return f"no number: {row['inference'] or 'no reason given'}"
     if row["outcome_unit"] == "probability" or row["estimand"] == I_SQUARED:
-        return f"{100 * row['estimate']:.3g} %"
+        value, low, high = (
+            None if row[k] is None else f"{100 * row[k]:.3g} %" for k in ("estimate", "ci_low", "ci_high")
+        )
+        return f"{value}" + ("" if low is None or high is None else f" ({low} to {high})")
     times, unit = (100.0, "percentage points") if row["outcome_unit"] == "share" else (1.0, row["outcome_unit"])
-    value, low, high = (None if row[k] is None else shown(_rounded(times * row[k])) for k in ("estimate", "ci_low", "ci_high"))
+    value, low, high = (
+        None if row[k] is None else shown(_rounded(times * row[k])) for k in ("estimate", "ci_low", "ci_high")
+    )
     return f"{value} {unit}" + ("" if low is None or high is None else f" ({low} to {high})")
 
 

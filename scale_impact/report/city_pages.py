@@ -15,6 +15,7 @@ A_PAGE = 600
 HEADINGS = {
     "measure": "What was tried here",
     "prediction": "What it may expect",
+    "decision": "Whether to scale here",
     "benchmark": "Among other cities",
     "comparison": "Where it was compared with others",
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from scale_impact.core.project import Project
+from scale_impact.evidence.cards import Cards, run_name
 from scale_impact.report.answers import kind_of
 from scale_impact.report.intervals import Bars, bars
 from scale_impact.report.pages import page
@@ -61,7 +62,7 @@ def card_of(
     return make_card(
         run.estimates, run.checks, measure=read_cards(project, run.study).measure, indicator=indicators.get(named),
         others=[row for one in read for row in one.estimates], other_checks=[row for one in read for row in one.checks],
-        title=study.title, city=None if block is None else block.city, dates=_dates([run, *read]), warnings=_warnings(project, run, read),
+        title=study.title, city=None if block is None else block.city, dates=_dates([run, *read]), warnings=_warnings(project, study, run),
     )  # fmt: skip
 
 
@@ -90,14 +91,12 @@ def _dates(runs: Sequence[RunRead]) -> dict[str, str]:
     return found
 
 
-def _warnings(project: Project, run: RunRead, read: Sequence[RunRead]) -> list[str]:
-    """What a reader has to know first: simulated data, a run that failed since."""
-    told = []
-    if any(card.simulated for one in read for card in read_cards(project, one.study).sources.values()):
-        told.append("The data are simulated. Nothing on this page is true of a real city.")
-    if run.failed or any(one.failed for one in read):
-        told.append("A later run of these studies failed. The numbers are those of the run before.")
-    return told
+def _warnings(project: Project, study: StudyRead, run: RunRead) -> tuple[str, ...]:
+    """What a reader has to know first, of the run and of all that it rests on: simulated data, runs that failed since."""
+    from scale_impact.scaleup.carding.warned import warned
+
+    ground = Cards(project).ground(study.slug, run.variant)
+    return warned(simulated=bool(ground.simulated), failed=[run_name(one) for one in ground.failed])
 
 
 def _bars(card: DecisionCard) -> Bars | None:

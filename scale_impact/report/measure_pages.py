@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scale_impact.core.catalogue.indicator import Indicator, shown
 from scale_impact.core.catalogue.measure import Measure, missing_dimensions, move
+from scale_impact.core.words import counted
 from scale_impact.report import tables
 from scale_impact.report.pages import cut, fitting, page, write_page
 from scale_impact.report.published import Row
 from scale_impact.report.slugs import slug
-from scale_impact.report.standing import level_words
+from scale_impact.report.standing import SIMULATED, level_words
 from scale_impact.report.summary import Effect, Summary
+
+BARE = re.compile(r"\d+(\s*[-\N{EN DASH}]\s*\d+)?")
+"""A page that is written as a number or a range alone, and not as ``table 2`` or ``p. 5``."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A measure in the list: its page, what it is, how many studies and published numbers it has."""
+    """A measure in the list: its page, what it is, how many studies (and of them simulated ones) and published numbers it has."""
 
     href: str
     title: str
     what: str
     studies: int
+    simulated: int
     papers: int
 
 
@@ -60,8 +66,9 @@ def write_measures(
         write_page(out / "measures" / f"{slug(name)}.html", text)
         title = measures[name].title if name in measures else name
         what = measures[name].what if name in measures else ""
-        listed.append(Listed(f"{slug(name)}.html", title, what, len(of), len(printed)))
-    listed.sort(key=lambda m: (-m.studies - m.papers, m.title.casefold()))
+        made_up = sum(any(mark.word == SIMULATED for mark in s.marks) for s in of)
+        listed.append(Listed(f"{slug(name)}.html", title, what, len(of), made_up, len(printed)))
+    listed.sort(key=lambda m: (m.simulated - m.studies - m.papers, m.title.casefold()))
     write_page(out / "measures" / "index.html", page("measures.html.j2", "../", here="Measures", measures=listed))
     return len(named) + 1
 
@@ -127,18 +134,20 @@ def _paper(row: Row) -> dict[str, str]:
     """Where a published number comes from."""
     keys = ("source", "page", "url", "design", "conversion", "rule", "note")
     told = {k: cut(row[k], 400) for k in keys if row.get(k) not in (None, "")}
+    if BARE.fullmatch(told.get("page", "")):
+        told["page"] = f"page {told['page']}"
     return {"study": str(row["study"]), **{k: told.get(k, "") for k in keys}}
 
 
 def _counted(name: str, effects: Sequence[Effect], papers: Sequence[Row]) -> str:
-    n = len({e.study for e in effects if e.row["indicator"] == name and e.kind == "measure"})
-    printed = len({p["study"] for p in papers if p["indicator"] == name})
-    if not n and not printed:
-        return "no evidence here"
-    parts = [f"{n} {'study' if n == 1 else 'studies'}"] * bool(n) + [
-        f"{printed} {'paper' if printed == 1 else 'papers'}"
-    ] * bool(printed)
-    return " and ".join(parts)
+    """How many looked; simulated data are no evidence, as in the evidence map, and are counted apart."""
+    looked = [e for e in effects if e.row["indicator"] == name and e.kind == "measure"]
+    real = {e.study for e in looked if not e.simulated}
+    made_up = {e.study for e in looked} - real
+    printed = {p["study"] for p in papers if p["indicator"] == name}
+    parts = [counted(len(real), "study", "studies")] * bool(real) + [counted(len(printed), "paper")] * bool(printed)
+    beside = f" ({len(made_up)} simulated)" if made_up else ""
+    return (" and ".join(parts) or "no evidence here") + beside
 
 
 def _expected(

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scale_impact.core.words import number
-from scale_impact.report.answers import kind_of
+from scale_impact.core.evidence import NET_VALUE
+from scale_impact.core.words import effect_unit
+from scale_impact.evidence.cards import Cards
+from scale_impact.report.answers import decision, kind_of, shown
 from scale_impact.report.published import Row, RunRead
 from scale_impact.report.slugs import hashed
 
@@ -34,21 +36,27 @@ class Place:
 
 @dataclass(frozen=True)
 class Told:
-    """What a run says of a place: ``measure``, ``comparison``, ``benchmark`` or ``prediction``."""
+    """What a run says of a place: ``measure``, ``comparison``, ``benchmark``, ``prediction`` or ``decision``; ``card`` is its decision card."""
 
     place: Place
     what: str
     words: str
     source: str
+    card: str = ""
 
 
 def place_of(run: RunRead, name: str) -> Place | None:
-    """The place of a name in a run; None where no unit is followed."""
-    if run.study is None or not run.study.settings.unit:
+    """The place of a name in a run; None where no unit is followed and no city asks."""
+    if run.study is None:
         return None
     settings = run.study.settings
+    unit, source = settings.unit, settings.source
+    if not unit and kind_of(run) in ("transfer", "scaleup"):
+        unit, source = Cards(run.study.project).unit_asked(run.study.slug, run.variant)
+    if not unit:
+        return None
     known = any(c.isalpha() for c in name)
-    return Place(name, str(settings.unit).casefold(), "" if known else settings.source)
+    return Place(name, str(unit).casefold(), "" if known else source)
 
 
 def told(run: RunRead) -> list[Told]:
@@ -57,7 +65,7 @@ def told(run: RunRead) -> list[Told]:
     if run.study is None:
         return []
     source = run.study.settings.source
-    words = {"benchmark": _benchmark, "transfer": _transfer}.get(kind, _units)
+    words = {"benchmark": _benchmark, "transfer": _transfer, "scaleup": _scaleup}.get(kind, _units)
     found = [
         Told(place, what, text, source) for name, what, text in words(run) if (place := place_of(run, name)) is not None
     ]
@@ -89,7 +97,7 @@ def _benchmark(run: RunRead) -> Iterator[tuple[str, str, str]]:
     for name, rows in by_city.items():
         parts = []
         if rank := rows.get("RANK"):
-            parts.append(f"rank {number(rank['estimate'])} of {rank['n_units'] or '?'}{_set(rank)}")
+            parts.append(f"rank {shown(rank['estimate'])} of {rank['n_units'] or '?'}{_set(rank)}")
         if score := rows.get("SCORE"):
             parts.append(f"score {_numbers(score)}")
         if expected := rows.get("EXPECTED"):
@@ -99,25 +107,42 @@ def _benchmark(run: RunRead) -> Iterator[tuple[str, str, str]]:
 
 
 def _transfer(run: RunRead) -> Iterator[tuple[str, str, str]]:
-    """What a city may expect, and what each city of the evidence had."""
+    """What a city may expect, and what each city of the evidence had; also a city that asks and has no answer yet."""
+    predicted = [r for r in run.estimates if r["estimand"] == "PREDICTED" and r["kind"] == "overall"]
+    for row in predicted:
+        said = "no answer" if row["estimate"] is None else f"{_numbers(row)} {_unit(row)} (interval of a new city)"
+        yield str(row["label"]), "prediction", f"may expect {said}"
+    if not predicted and run.study is not None and run.study.settings.transfer is not None:
+        yield str(run.study.settings.transfer.city), "prediction", "asks what it may expect; not answered yet"
     for row in run.estimates:
-        if row["estimand"] == "PREDICTED" and row["kind"] == "overall" and row["estimate"] is not None:
-            yield (
-                str(row["label"]),
-                "prediction",
-                f"may expect {_numbers(row)} {row['outcome_unit']} (interval of a new city)",
-            )
-        elif row["kind"] == "unit" and row["estimand"] not in ("HELD_OUT", "PREDICTED") and row["estimate"] is not None:
-            yield str(row["label"]), "measure", f"own effect {_numbers(row)} {row['outcome_unit']}"
+        if row["kind"] == "unit" and row["estimand"] not in ("HELD_OUT", "PREDICTED") and row["estimate"] is not None:
+            yield str(row["label"]), "measure", f"own effect {_numbers(row)} {_unit(row)}"
+
+
+def _scaleup(run: RunRead) -> Iterator[tuple[str, str, str]]:
+    """What was decided for the city that asks, and what that is worth to all partners together."""
+    city = None if run.study is None or run.study.settings.scaleup is None else run.study.settings.scaleup.city
+    if not city:
+        return
+    decided = decision(run.checks)
+    parts = [f"decision: {decided['word']}"] if decided else []
+    for row in run.estimates:
+        if row["estimand"] == NET_VALUE and row["kind"] == "overall" and row["estimate"] is not None:
+            parts.append(f"net present value {_numbers(row)} {row['outcome_unit']}")
+    yield city, "decision", "; ".join(parts) or "not decided yet"
+
+
+def _unit(row: Row) -> str:
+    return effect_unit(str(row["outcome_unit"]))
 
 
 def _set(row: Row) -> str:
     if row["ci_low"] is None or row["ci_high"] is None:
         return ""
-    return f" ({row['level'] * 100:g} % confidence set: {number(row['ci_low'])} to {number(row['ci_high'])})"
+    return f" ({row['level'] * 100:g} % confidence set: {shown(row['ci_low'])} to {shown(row['ci_high'])})"
 
 
 def _numbers(row: Row) -> str:
     if row["ci_low"] is None or row["ci_high"] is None:
-        return number(row["estimate"])
-    return f"{number(row['estimate'])} ({number(row['ci_low'])} to {number(row['ci_high'])})"
+        return shown(row["estimate"])
+    return f"{shown(row['estimate'])} ({shown(row['ci_low'])} to {shown(row['ci_high'])})"

@@ -16,7 +16,6 @@ from scale_impact.core.frozen_plan import words as plan_words
 from scale_impact.core.project import Project
 from scale_impact.core.source import Source, load_source
 from scale_impact.core.study import Study
-from scale_impact.core.words import number
 from scale_impact.report import answers, details, tables
 from scale_impact.report.pictures import PATHS, WEIGHTS, Picture, pictures
 from scale_impact.report.places import MOST, told
@@ -180,8 +179,8 @@ def _check(
     check: Row, by_check: Mapping[str, str], shown: Mapping[str, Shown], most: int, several: bool
 ) -> dict[str, Any]:
     """A check with its verdict, its reason, its picture and its numbers."""
-    numbers = [f"statistic {number(check['statistic'])}"] if check["statistic"] is not None else []
-    numbers += [f"p-value {number(check['p_value'])}"] if check["p_value"] is not None else []
+    numbers = [f"statistic {answers.shown(check['statistic'])}"] if check["statistic"] is not None else []
+    numbers += [f"p-value {answers.shown(check['p_value'])}"] if check["p_value"] is not None else []
     named = [name for name, key in by_check.items() if key == check["check"]]
     own = [n for n in named if n.endswith(f"_{check['outcome']}")] or [n for n in named if n == check["check"]]
     return {

@@ -32,7 +32,7 @@ from scale_impact.report.slugs import slug
 from scale_impact.report.sound import sound_copy
 from scale_impact.report.study_pages import write_study
 from scale_impact.report.summary import File, Summary
-from scale_impact.report.writing import MADE_BY, MARK, place_for, written_aside
+from scale_impact.report.writing import place_for, write_mark, written_aside
 
 FORMAT = 1
 
@@ -104,7 +104,7 @@ def write_site(project: Project, out: Path, *, crate: Crate | None = None, proce
         shutil.copytree(ASSETS, aside / "assets")
         studies = _studies(project, aside, held, crate, processes)
         pages = sum(s.pages for s in studies) + _write_shared(project, aside, held, studies)
-        _write_mark(aside, len(studies), pages)
+        write_mark(aside, format=FORMAT, studies=len(studies), pages=pages)
         size = sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
     problems = [*held.problems, *(f"{s.slug}: {p}" for s in studies for p in s.problems)]
     return Written(target, target / "index.html", len(studies), pages, size, tuple(problems))
@@ -184,12 +184,6 @@ def _write_data(out: Path, files: Sequence[File], sources: Mapping[str, Source])
 
     write_page(out / "data" / "index.html", fitting(render))
     return 1
-
-
-def _write_mark(out: Path, studies: int, pages: int) -> None:
-    """The file by which the folder is known to be a report."""
-    kept = {"made_by": MADE_BY, "format": FORMAT, "studies": studies, "pages": pages}
-    (out / MARK).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 # ---- studies, one by one or several at once ------------------------------------------------------------

@@ -25,7 +25,7 @@ def marks(run: RunRead, ground: Ground) -> tuple[Mark, ...]:
 
 def _marks(run: RunRead, ground: Ground) -> Iterator[Mark]:
     if ground.simulated:
-        cards = f" (of the studies that it reads: {some(ground.simulated, 5)})" if len(ground.runs) > 1 else ""
+        cards = f" (it rests on {some(ground.simulated, 5)})" if len(ground.runs) > 1 else ""
         yield Mark(SIMULATED, MARKS["simulated"] + cards, "bad")
     if run.problems:
         yield Mark("results not whole", "see what is wrong here", "bad")

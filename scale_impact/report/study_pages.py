@@ -59,6 +59,7 @@ class Made:
     level: int | None
     pages: int
     simulated: bool
+    card: str
 
     @property
     def href(self) -> str:
@@ -144,6 +145,7 @@ def _write_run(
         None if judged is None else judged.level,
         1 + notebook + bool(values["card_href"]),
         bool(ground.simulated),
+        values["card_href"],
     )
 
 
@@ -340,6 +342,7 @@ def _effects(study: StudyRead, made: Made, indicators: Mapping[str, Indicator], 
             kind,
             made.marks,
             made.level,
+            made.simulated,
         )
         for row in answers.main_rows(made.run)
         if row["measure"]
@@ -352,5 +355,8 @@ def _places(made: list[Made], folder: str) -> tuple[Any, ...]:
     for one in made:
         said = told(one.run)
         kept = set(list(dict.fromkeys(t.place for t in said))[:MOST])
-        found += [(t, folder + one.href) for t in said if t.place in kept]
+        card = folder + one.folder + one.card if one.card else ""
+        found += [
+            (replace(t, card=card) if t.what == "decision" else t, folder + one.href) for t in said if t.place in kept
+        ]
     return tuple(found)

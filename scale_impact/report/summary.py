@@ -39,6 +39,7 @@ class Effect:
     kind: str
     marks: tuple[Mark, ...]
     credibility: int | None
+    simulated: bool
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ KINDS = {"cohort": "By start of treatment", "period": "By period", "subgroup": "
 
 TITLES = {
     ("NPV", "subgroup"): "Who gains and who loses: net present value by partner",
-    ("TORNADO", "subgroup"): "What the answer hinges on: net present value at the low and the high end of each input",
+    ("TORNADO", "subgroup"): "What the answer hinges on: how far each input moves the net present value",
     ("EVPPI", "subgroup"): "What it is worth to know each input",
     ("RANK", "unit"): "Ranks with their confidence sets",
     ("SCORE", "unit"): "Scores",
@@ -73,21 +73,20 @@ def number_table(
     """A table of rows, at most so many."""
     first = list(rows[:most])
     swing = bool(first) and first[0]["estimand"] == "TORNADO"
-    names = ("swing", "at its low end", "at its high end") if swing else ("estimate", "interval", "p")
+    names = ("swing",) if swing else ("estimate", "interval", "p")
     with_p = not swing and any(row["p_value"] is not None for row in first)
     lines = tuple(
-        Line(label(row), _cells(row, swing, with_p), _note(row, note), href(row) if href else "") for row in first
+        Line(label(row), _cells(row, swing, with_p), _note(row, _ends if swing else note), href(row) if href else "")
+        for row in first
     )
     drawn = None if first and first[0]["estimand"] in NOT_DRAWN else bars(first)
-    return NumberTable(
-        caption, (head, *names[: 3 if swing or with_p else 2]), lines, drawn, max(len(rows) - most, 0), where
-    )
+    return NumberTable(caption, (head, *names[: 3 if with_p else 2]), lines, drawn, max(len(rows) - most, 0), where)
 
 
 def _cells(row: Row, swing: bool, with_p: bool) -> tuple[str, ...]:
     value, low, high = ("–" if row[k] is None else shown(row[k]) for k in ("estimate", "ci_low", "ci_high"))
     if swing:
-        return value, low, high
+        return (value,)
     interval = "–" if row["ci_low"] is None or row["ci_high"] is None else f"{low} to {high}"
     p = "–" if row["p_value"] is None else p_words(row["p_value"]).removeprefix("p = ").removeprefix("p ")
     return (value, interval, p) if with_p else (value, interval)
@@ -98,6 +97,11 @@ def _note(row: Row, note: Callable[[Row], str] | None) -> str:
     if row["estimate"] is None:
         return f"no number: {row['inference'] or 'no reason given'}"
     return note(row) if note else ""
+
+
+def _ends(row: Row) -> str:
+    """What is at both ends of an input, which are no interval around the swing."""
+    return str(row["inference"] or "")
 
 
 def unit_words(row: Row, indicators: Mapping[str, Indicator]) -> str:

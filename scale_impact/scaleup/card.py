@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scale_impact.core.words import counted
 from scale_impact.scaleup.carding import amounts, open_points, outlook, pilot
-from scale_impact.scaleup.carding.decided import DECISIONS, Decision, decided
+from scale_impact.scaleup.carding.decided import Decision, decided
 from scale_impact.scaleup.carding.facts import LONGEST, Facts, Row, clipped
 from scale_impact.scaleup.carding.outlook import MOST_PARTNERS
 from scale_impact.scaleup.carding.phrases import GAP
@@ -151,22 +151,21 @@ def make_card(
     title:
         The question; default the measure's title.
     city:
-        The city that decides; default the one that a prediction is for.
+        The city that decides; a prediction for another one is said to be that.
     dates:
         When each run was made, by run id.
     warnings:
         What a reader has to know first, in plain sentences: that data are simulated, that a run is out of date.
     """
     facts = Facts(rows, checks, others, other_checks, measure, indicator, city)
-    decision, reason = decided(facts)
+    told = decided(facts)
     asked = title or ("" if measure is None else measure.title) or "A measure without a card"
     found = tuple(_part(key, heading, tell, facts) for key, heading, tell in PARTS)
-    headline = "No decision yet" if decision is None else DECISIONS[decision]
     return DecisionCard(
         clipped(asked, LONGEST["title"]),
-        decision,
-        headline,
-        reason,
+        told.decision,
+        told.headline,
+        told.reason,
         found,
         _partners(facts),
         _money(facts),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.scaleup_choices import ScaleUp
-from scale_impact.core.words import counted
+from scale_impact.core.words import counted, number
 from scale_impact.scaleup.effect import EffectToScale
 from scale_impact.scaleup.information import Information
 from scale_impact.scaleup.partners import spread, weighted
@@ -55,7 +55,7 @@ class Findings:
 def numbers(of: Findings) -> tuple[Number, ...]:
     """All numbers."""
     parts = (_npv, _by_partner, _break_even, _effects, _information, _tornado)
-    return tuple(number for part in parts for number in part(of))
+    return tuple(found for part in parts for found in part(of))
 
 
 def _how(of: Findings) -> str:
@@ -200,7 +200,7 @@ def _tornado(of: Findings) -> Iterator[Number]:
     for row in _rows(of.tornado):
         # the two ends are no interval around the swing, so that they stand in words
         told = (
-            f"distance between the net present values {row['npv_low']:.6g} with the input at {row['at_low']:.6g} (low) and {row['npv_high']:.6g} "
-            f"with it at {row['at_high']:.6g} (high); others at their means"
+            f"net present value {number(row['npv_low'])} at {number(row['at_low'])} (low end), {number(row['npv_high'])} at "
+            f"{number(row['at_high'])} (high end); the others at their means"
         )
         yield Number("TORNADO", "subgroup", row["input"], row["swing"], unit=unit, how=told)

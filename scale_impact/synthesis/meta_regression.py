@@ -20,6 +20,7 @@ from scale_impact.core.words import counted, number, some
 from scale_impact.errors import DesignError
 from scale_impact.synthesis.between.estimating import Tau2
 from scale_impact.synthesis.between.fitting import Inference, p_value, quantile
+from scale_impact.synthesis.between.freedom import said
 from scale_impact.synthesis.between.line import Floats
 from scale_impact.synthesis.between.spread import common_shares
 from scale_impact.synthesis.between.taking import Taken, cluster_codes, notes_on_errors, take
@@ -82,7 +83,7 @@ def regress(
     if codes is not None and codes.max() > 0:
         fitted = in_clusters(taken, regressors.x, codes, tau2, inference, level)
     else:
-        fitted = alone(taken, regressors.x, tau2, inference, level)
+        fitted = alone(effects, taken, regressors.x, tau2, inference, level)
     return _read(effects, found, terms, regressors, taken, fitted, tau2, inference, level)
 
 
@@ -148,6 +149,7 @@ def _read(
         between_clusters=_times(shared, unit**2),
         within_clusters=_times(own, unit**2),
         n_clusters=fitted.n_clusters,
+        shared_df=None if np.isinf(fitted.shared_df) else fitted.shared_df,
         why_not=spread.why_not | why,
         notes=_notes(effects, fitted, terms, df, inference),
     )
@@ -162,10 +164,13 @@ def _finite(df: float) -> float | None:
 
 
 def _df(fitted: Fitted, back: Floats) -> Floats:
-    """Degrees of freedom of each coefficient, infinite for the normal."""
+    """Degrees of freedom of each coefficient, infinite for the normal; what all cities share is in the level and not in slopes."""
     if fitted.robust is not None:
         return np.array([fitted.robust.df(row) for row in back])
-    return np.full(len(back), np.inf if fitted.df is None else fitted.df)
+    df = np.full(len(back), np.inf if fitted.df is None else fitted.df)
+    if fitted.df is not None:
+        df[0] = min(fitted.df, fitted.shared_df)
+    return df
 
 
 def _tests(
@@ -212,4 +217,4 @@ def _notes(
         )
     if fitted.identical:
         notes.append("The line goes through all effects: standard errors are the model's, not scaled to 0.")
-    return (*notes, *notes_on_errors(effects))
+    return (*notes, *said(fitted.shared_df, fitted.spread.q_df), *notes_on_errors(effects))

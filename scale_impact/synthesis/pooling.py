@@ -22,6 +22,7 @@ from scale_impact.synthesis.between.blocks import blocks_of, rotated
 from scale_impact.synthesis.between.clustering import cluster
 from scale_impact.synthesis.between.estimating import Tau2
 from scale_impact.synthesis.between.fitting import Fit, Inference, fit
+from scale_impact.synthesis.between.freedom import df_of_level, said
 from scale_impact.synthesis.between.pooled import Pooled
 from scale_impact.synthesis.between.reading import Prediction, of_clusters, of_line, single
 from scale_impact.synthesis.between.taking import cluster_codes, notes_on_errors, take
@@ -51,7 +52,8 @@ def pool(
         ``reml``, ``paule_mandel``, ``dersimonian_laird``, ``ml``, ``hedges``, ``sidik_jonkman``, ``hunter_schmidt``,
         ``empirical_bayes``; ``common``: no difference between cities is assumed.
     inference:
-        ``hartung_knapp``: t with k - 1 degrees of freedom, the standard error scaled by what effects really scatter;
+        ``hartung_knapp``: t with k - 1 degrees of freedom (fewer where effects err together and few controls tell how, see
+        ``between.freedom``), the standard error scaled by what effects really scatter;
         ``hartung_knapp_floor``: never scaled down (ad hoc correction); ``normal``: z, too narrow for few cities.
     prediction:
         Degrees of freedom of the prediction interval's t: ``k-1`` (metafor 3.8 and later beside Hartung and Knapp), ``k-2``
@@ -78,8 +80,11 @@ def pool(
             cluster(effects, taken, codes, tau2, inference, multilevel=multilevel, level=level), tau2, prediction
         )
     x = np.full((len(effects), 1), len(effects) ** -0.5)
-    line, turn = rotated(blocks_of(taken.covariance), taken.y, x)
+    blocks = blocks_of(taken.covariance)
+    line, turn = rotated(blocks, taken.y, x)
     found = fit(line, tau2, inference, float(np.var(taken.y)), level)
+    own, left = found.between.tau2, float(line.left)
+    found = found.limited(df_of_level(effects, blocks, turn, found.sums.weights[0], own, left))
     weighed = line.x[:, 0] * found.sums.weights[0]
     notes = _notes(effects, found, inference, tau2, bool((turn.back(weighed) < 0).any()))
     return of_line(effects, taken, turn, line, found, tau2, inference, prediction, level, notes)
@@ -129,4 +134,4 @@ def _notes(effects: CityEffects, found: Fit, inference: Inference, tau2: Tau2, n
         )
     if negative:
         notes.append("Some cities have negative weights, as their errors are related to those of surer ones.")
-    return (*notes, *notes_on_errors(effects))
+    return (*notes, *said(found.shared_df, found.spread.q_df), *notes_on_errors(effects))

@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 AT_MOST = (
-    "How the errors of rows are related is not published: the standard error is the largest that it can be, as if all erred together. "
-    "The effect's heterogeneity has the scores, which give an exact one."
+    "How the errors of rows are related is not published: as far as these go the standard error is the largest that it can be, as if all "
+    "erred together. What comes from having drawn these rows of study and target, and from weights that are estimated, is added. The "
+    "effect's heterogeneity has the scores, which give an exact one."
 )
 
 
@@ -63,7 +64,7 @@ class Transported:
     overlap:
         How alike study and target are, before and after; None of groups.
     bound:
-        Whether the standard error is the largest that it can be, because how rows' errors are related is not published.
+        Whether the standard error is the largest that it can be as far as rows' own errors go, because how these are related is not published.
     level:
         Of the interval.
     why_not:
@@ -144,7 +145,7 @@ def transport(
     if way == "post_stratification":
         return _post_stratified(rows_of(found, by), target, by, level)
     if isinstance(found, Mapping) or hasattr(found, "columns"):
-        return _of_rows(rows_of(found, by), target, columns, way, level)
+        return _of_rows(rows_of(found, by), target, columns, way, whole, level)
     return _of_scores(getattr(found, "heterogeneity", None) or found, target, columns, way, whole, level)
 
 
@@ -199,8 +200,10 @@ def _number(estimate: float, error: float, level: float) -> dict[str, Any]:
 # ---- rows of units ---------------------------------------------------------------------------------------
 
 
-def _of_rows(rows: Rows, target: pd.DataFrame, asked: list[str] | None, way: Way, level: float) -> Transported:
-    """Published effects of units, weighted to look like the target."""
+def _of_rows(
+    rows: Rows, target: pd.DataFrame, asked: list[str] | None, way: Way, whole: bool, level: float
+) -> Transported:
+    """Published effects of units, weighted to look like the target; their own errors as if all erred together, and what drawing rows adds."""
     import pandas as pd
 
     if rows.contexts is None:
@@ -220,9 +223,12 @@ def _of_rows(rows: Rows, target: pd.DataFrame, asked: list[str] | None, way: Way
     made = partial(Transported, way, level=level, bound=True, plain=float(rows.effects[known].mean()))
     if isinstance(weights, str):
         return made(why_not=weights, notes=tuple(notes))
-    w = weights.of_rows
+    w, effects = weights.of_rows, rows.effects[known]
+    drawn = by_scores.drawn(effects, np.arange(len(known)), weights, there, study, way, whole=whole)
+    error = float(np.hypot(w @ rows.std_errors[known], np.sqrt(drawn)))
+    told = (*notes, AT_MOST, *([by_scores.KNOWN] if len(there) == 1 else []))
     return made(
-        **_number(float(w @ rows.effects[known]), float(w @ rows.std_errors[known]), level), notes=(*notes, AT_MOST),
+        **_number(float(w @ effects), error, level), notes=told,
         weights=pd.Series(w, index=[rows.labels[i] for i in known]), overlap=overlap_of(study, there, tuple(names), weights),
     )  # fmt: skip
 

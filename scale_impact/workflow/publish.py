@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scale_impact.core.exchange import exchanged
 from scale_impact.workflow.runs import Run
 
 PUBLISHED = ("executed.ipynb", "estimates.jsonl", "checks.jsonl", "manifest.json")
@@ -112,7 +113,7 @@ def publish(run: Run, folder: Path) -> None:
     run.results.parent.mkdir(parents=True, exist_ok=True)
     old = folder.with_name(folder.name + OLD)
     if run.results.exists():
-        if _exchanged(folder, run.results):
+        if exchanged(folder, run.results):
             os.rename(folder, old)
         else:
             os.rename(run.results, old)
@@ -126,18 +127,6 @@ def publish(run: Run, folder: Path) -> None:
 
 
 OLD = "-old"
-
-
-def _exchanged(one: Path, other: Path) -> bool:
-    """Let two folders change places at once, where the system can: nobody sees a moment without results."""
-    import ctypes
-
-    try:
-        swap = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError, TypeError):
-        return False
-    here, exchange = -100, 2
-    return bool(swap(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
 def _remove(path: Path) -> None:

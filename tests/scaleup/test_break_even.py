@@ -64,6 +64,55 @@ def test_an_effect_that_costs_more_than_it_brings_has_a_most():
     assert outlook(effect(3.0), flows=lines).simulated.npv[0] == pytest.approx(0)
 
 
+@pytest.mark.parametrize(("estimate", "nearest"), [(2.0, 6.0), (-2.0, -3.0)])
+def test_gains_between_two_effects_have_both_told(estimate, nearest):
+    # a gain costs 4.5 EUR and brings 3 x 0.9 EUR; a harm saves 3 EUR and takes 5 EUR
+    lines = [
+        flow("grant", "benefit", 600, received_by="city", optimism=0),
+        flow("worth", "benefit", 5, per="effect", received_by="pupils", optimism=0.3),
+        flow("wear", "cost", 3, per="effect", paid_by="city", optimism=0.5),
+    ]
+    found = even(outlook(effect(estimate), flows=lines))
+    assert found.value == pytest.approx(nearest)
+    assert (
+        found.told
+        == "All partners together: gains are expected between -3 points and 6 points, also without an effect."
+    )
+    for value in (-3.0, 6.0):
+        assert outlook(effect(value), flows=lines).simulated.npv.mean() == pytest.approx(0, abs=1e-9)
+    assert outlook(effect(7.0), flows=lines).simulated.npv.mean() < 0
+
+
+def test_a_loss_between_two_effects_has_both_told():
+    lines = [
+        COST,
+        flow("worth", "benefit", 3, per="effect", received_by="pupils"),
+        flow("wear", "cost", 4, per="effect", paid_by="city"),
+    ]
+    # dearer wear takes nothing from what a harm saves: 1 EUR for each point of harm; a gain costs more than it brings
+    found = even(outlook(flows=lines, voltage={"cost": {"factor": 2, "reason": "x"}}))
+    assert found.value == pytest.approx(-10)
+    cheap = [COST, lines[1], {**lines[2], "optimism": 0}]
+    both = even(outlook(flows=cheap, voltage={"cost": {"factor": 0.5, "reason": "x"}}))
+    assert both.value == pytest.approx(2.5)  # the building for half as well
+    assert (
+        both.told
+        == "All partners together: gains are expected below -2.5 points and above 2.5 points; a loss between the two."
+    )
+
+
+def test_where_nothing_else_is_paid_gains_begin_with_the_effect_itself():
+    assert even(outlook(), "pupils").told == "pupils: gains are expected from this effect on."
+    found = even(outlook(flows=[COST, GAIN, flow("wear", "cost", 4, per="effect", paid_by="city")]))
+    assert "only where the effect is harmful" in found.told
+    own = even(
+        outlook(flows=[COST, {**GAIN, "received_by": "city"}, flow("wear", "cost", 4, per="effect", paid_by="pupils")]),
+        "pupils",
+    )
+    assert own.value == 0
+    assert own.told == "pupils: gains are expected only where the effect is harmful, beyond this one."
+
+
 def test_where_more_of_the_effect_costs_and_there_is_a_loss_without_it_only_a_harm_pays():
     lines = [COST, flow("pay by result", "cost", 5, per="effect", paid_by="city")]
     found = even(outlook(flows=lines, partners=BASE["partners"][:1]))

@@ -64,6 +64,48 @@ def test_a_measurement_worth_its_cost_comes_first():
     assert "No measurement that the study names is worth its cost." in dear.decision.reason
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_free_measurement_that_changes_nothing_is_no_reason_to_wait(seed):
+    idle = measurement(of="reach.share", std_error=0.1, cost=0)
+    share = {"low": 0.4, "high": 0.6, "shape": "uniform"}
+    found = outlook(effect(9.0, 0.01), flows=ALONE, measurements=[idle], reach={"share": share}, seed=seed)
+    assert answer(found) == ("scale", "scale", "pass")
+    (told,) = found.checks()[0].details["measurements"]
+    assert (told["flips"], told["evsi"], told["evsi_error"], told["net"], told["worth_it"]) == (0, 0, 0, 0, False)
+
+
+def test_less_than_a_millionth_of_what_is_at_stake_is_no_reason_to_wait():
+    table = outlook(effect(1.6, 0.8), flows=ALONE, measurements=[measurement()], draws=2_000).information.measurements
+    worth = float(table["evsi"].iloc[0])
+    near = outlook(effect(1.6, 0.8), flows=ALONE, measurements=[measurement(cost=worth - 1e-6)], draws=2_000)
+    assert near.information.measurements["net"].iloc[0] > 0
+    assert near.information.worth_it.empty
+    assert answer(near)[1] != "measure"
+
+
+def test_factors_of_voltage_make_a_harm_smaller_and_no_less_of_a_harm():
+    grant = flow("grant", "benefit", 5000, received_by="city")
+    for factor in (1, 0.01, 0):
+        voltage = {"false_positive": {"factor": factor, "reason": "x"}}
+        found = outlook(effect(-0.5, 0.5), flows=[*ALONE, grant], voltage=voltage, draws=5_000)
+        harm = found.decision.rules[0]
+        assert (found.decision.rule, harm.holds) == ("harm", True)
+        assert "The effect is harmful with a probability of 84" in harm.reason
+
+
+def test_the_last_rule_holds_only_where_no_other_does_and_words_a_loss_as_one():
+    *others, scale = outlook(effect(-1.0, 0.3), flows=ALONE).decision.rules
+    assert not scale.holds
+    assert (
+        scale.reason
+        == "All partners together lose EUR 799.5 on average, but other rules hold: harm, loss, hopeless, payer, unsure."
+    )
+    assert [r.rule for r in others if r.holds] == ["harm", "loss", "hopeless", "payer", "unsure"]
+    gains = outlook(effect(3.0, 0.1)).decision.rules[-1]
+    assert gains.reason == "All partners together gain EUR 399.8 on average, but other rules hold: payer."
+    assert outlook(effect(3.0, 0.1), flows=ALONE).decision.rules[-1].holds
+
+
 def test_a_partner_that_pays_and_loses_is_asked_first():
     found = outlook(effect(3.0, 0.1))  # the city pays 500, pupils gain 900
     assert answer(found) == ("adapt", "payer", "inconclusive")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from scale_impact.scaleup.information import curve, fitted, gain, preposterior, smooth
+from scale_impact.scaleup.information import curve, fitted, gain, preposterior
 from tests.panels import reference
 from tests.scaleups import effect, flow, outlook, row
 
@@ -101,11 +101,11 @@ def test_one_input_of_a_product_is_worth_the_loss_of_its_line(product):
     a, b = 0.8 * 300, 2 * 100 * 4 / (2 * 1.959963984540054)
     assert row(found.by_input, "effect")["evppi"] == pytest.approx(loss(0, a), abs=1.0)
     assert row(found.by_input, "learning more")["evppi"] == pytest.approx(loss(0, b), abs=1.0)
-    assert list(found.by_input["how"]) == ["exact", "exact"]
+    assert list(found.by_input["how"]) == ["line", "line"]
     assert found.evpi > found.by_input["evppi"].max()
 
 
-def test_inputs_that_move_together_are_told_by_a_regression_that_finds_the_curve(product):
+def test_the_worth_of_an_input_that_moves_with_another_is_that_of_its_parabola(product):
     rho = 0.6
     found = product(correlations=[{"between": ["effect", "learning more"], "rho": rho, "reason": "x"}]).information
     sb, r = 4 / (2 * 1.959963984540054), 2 * np.sin(np.pi * rho / 6)
@@ -115,7 +115,77 @@ def test_inputs_that_move_together_are_told_by_a_regression_that_finds_the_curve
     worth, density = told(z), stats.norm.pdf(z)
     evppi = np.trapezoid(np.maximum(worth, 0) * density, z) - max(np.trapezoid(worth * density, z), 0)
     assert row(found.by_input, "effect")["evppi"] == pytest.approx(evppi, rel=0.02)
-    assert set(found.by_input["how"]) == {"regression"}
+    assert set(found.by_input["how"]) == {"curve"}
+
+
+RHO = 2 * np.sin(np.pi * 0.7 / 6)
+"""Of the normal scores of two costs with a rank correlation of 0.7."""
+
+
+def tied_costs(seed, draws):
+    """Net benefit 300 x effect - running - building: running uniform on 0 to 400, building normal (280, sd 100), which move together."""
+    half = 100 * 1.959963984540054
+    lines_ = [
+        flow(
+            "building", "cost", {"value": 280, "low": 280 - half, "high": 280 + half, "shape": "normal"}, paid_by="city"
+        ),
+        flow("running", "cost", {"low": 0, "high": 400, "shape": "uniform"}, per="year", paid_by="city"),
+        lines()[1],
+    ]
+    return outlook(
+        effect(1.7, 1.0), flows=lines_, draws=draws, seed=seed, measurements=[measurement(80, of="running")],
+        correlations=[{"between": ["building", "running"], "rho": 0.7, "reason": "x"}],
+    ).information  # fmt: skip
+
+
+def integrated():
+    """EVPPI of both costs and EVSI of a measurement of running, on a grid of normal scores; the mean net benefit is 30."""
+    z = np.linspace(-8, 8, 4001)
+    weight = stats.norm.pdf(z) / stats.norm.pdf(z).sum()
+    running = 400 * stats.norm.cdf(z)
+    known = 510 - running - (280 + 100 * RHO * z)
+    building = 510 - (280 + 100 * z) - 400 * stats.norm.cdf(RHO * z / np.sqrt(2 - RHO**2))
+    y = np.linspace(-400, 800, 1201)
+    likely = stats.norm.pdf(y[:, None], running, 80) * weight
+    # the expectation at y times the density of y: no division, and none by 0
+    told = np.maximum(likely @ known, 0).sum() * (y[1] - y[0])
+    return {
+        "running": (np.maximum(known, 0) * weight).sum() - 30,
+        "building": (np.maximum(building, 0) * weight).sum() - 30,
+        "second pilot": told - 30,
+    }
+
+
+def test_the_worth_of_tied_inputs_and_of_measuring_one_is_that_of_numerical_integration():
+    found = [tied_costs(seed, 50_000) for seed in range(4)]
+    true = integrated()
+    for name in ("running", "building"):
+        rows_ = [row(f.by_input, name) for f in found]
+        error = np.sqrt(sum(r["std_error"] ** 2 for r in rows_)) / 4
+        assert np.mean([r["evppi"] for r in rows_]) == pytest.approx(true[name], abs=3 * error)
+        assert error < 0.02 * true[name]
+    rows_ = [row(f.measurements, "second pilot") for f in found]
+    error = np.sqrt(sum(r["evsi_error"] ** 2 for r in rows_)) / 4
+    assert np.mean([r["evsi"] for r in rows_]) == pytest.approx(true["second pilot"], abs=3 * error)
+
+
+def test_standard_errors_are_how_far_seeds_lie_apart():
+    found = [tied_costs(seed, 2_000) for seed in range(60)]
+    for name in ("effect", "running", "building"):
+        rows_ = [row(f.by_input, name) for f in found]
+        apart = np.std([r["evppi"] for r in rows_], ddof=1)
+        assert np.mean([r["std_error"] for r in rows_]) == pytest.approx(apart, rel=0.3)
+    rows_ = [row(f.measurements, "second pilot") for f in found]
+    assert np.mean([r["evsi_error"] for r in rows_]) == pytest.approx(
+        np.std([r["evsi"] for r in rows_], ddof=1), rel=0.3
+    )
+
+
+def test_the_standard_error_of_a_line_is_that_of_its_slope_and_mean():
+    worth = [row(normal(100.0, 300.0, draws=2_000, seed=s).information.by_input, "effect") for s in range(2)]
+    alone = normal(100.0, 300.0, draws=2_000, seed=0).information
+    # the effect is all there is to know, so that the line leaves no residual and the error is that of perfect information
+    assert worth[0]["std_error"] == pytest.approx(alone.std_error, rel=1e-6)
 
 
 def test_what_does_not_matter_is_worth_nothing():
@@ -150,30 +220,32 @@ def test_expectations_agree_with_the_package_voiage():
     npv = x * p - c
     assert gain(npv)[0] == pytest.approx(told["evpi"], rel=1e-12)
     for name, values in (("x", x), ("p", p), ("c", c)):
-        assert gain(fitted(values[:, None], npv))[0] == pytest.approx(told[f"evppi_{name}"], rel=1e-12)
+        assert gain(fitted(values[:, None], npv).values)[0] == pytest.approx(told[f"evppi_{name}"], rel=1e-12)
         # a curve in place of the line finds the same here, but for what 4,000 draws leave open
-        assert gain(fitted(smooth(values), npv))[0] == pytest.approx(told[f"evppi_{name}"], abs=0.01)
+        assert gain(curve(values, npv).values)[0] == pytest.approx(told[f"evppi_{name}"], abs=0.01)
 
 
 def test_the_smooth_regression_finds_a_curve_that_is_no_line():
     rng = np.random.default_rng(5)
     x = rng.normal(size=50_000)
-    found = curve(x, np.sin(2 * x) + rng.normal(size=50_000))
-    line = 3 * x + rng.normal(size=50_000)
-    assert curve(x, line) == pytest.approx(fitted(x[:, None], line), rel=1e-9)
+    found = curve(x, np.sin(2 * x) + rng.normal(size=50_000)).values
+    line = curve(x, 3 * x + rng.normal(size=50_000)).values
+    assert np.sqrt(np.mean((line - 3 * x) ** 2)) < 0.05
     assert np.sqrt(np.mean((found - np.sin(2 * x)) ** 2)) < 0.05
 
 
 def test_columns_that_do_not_vary_are_left_out():
     values = np.arange(5.0)
-    assert fitted(np.column_stack([np.ones(5), values]), values) == pytest.approx(values)
-    assert fitted(np.ones((5, 1)), values) == pytest.approx([2] * 5)
+    twice = np.column_stack([np.ones(5), values, 2 * values])
+    assert fitted(twice, values).values == pytest.approx(values)
+    assert fitted(twice, values).basis.shape == (5, 1)
+    assert fitted(np.ones((5, 1)), values).values == pytest.approx([2] * 5)
 
 
 def test_a_perfect_measurement_tells_all_and_a_useless_one_nothing():
     rng = np.random.default_rng(3)
     x, scores = rng.normal(size=20_000), rng.normal(size=20_000)
     known = 5 * x - 1
-    assert preposterior(x, known, 1e-9, scores) == pytest.approx(known, abs=1e-6)
-    assert np.std(preposterior(x, known, 1e6, scores)) < 0.2
-    assert (preposterior(x, np.ones(20_000), 1.0, scores) == 1).all()
+    assert preposterior(x, known, 1e-9, scores).values == pytest.approx(known, abs=1e-6)
+    assert np.std(preposterior(x, known, 1e6, scores).values) < 0.2
+    assert (preposterior(x, np.ones(20_000), 1.0, scores).values == 1).all()

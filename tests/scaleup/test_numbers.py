@@ -40,7 +40,8 @@ def test_the_net_present_value_of_all_comes_first_and_what_is_needed_is_there():
     for n in numbers:
         assert n.unit
         assert (n.estimate is None) == bool(n.why_not)
-        assert n.estimand == "TORNADO" or n.low is None or n.low <= n.high
+        assert n.low is None or n.low <= n.high
+        assert n.estimand not in ("EVPI", "EVPPI", "EVSI") or n.label in ("city", "pupils") or n.std_error > 0
 
 
 def test_units_of_effects_are_those_of_the_outcome():
@@ -77,6 +78,7 @@ def test_where_improvements_are_not_sure_the_cost_has_no_interval():
     assert "no interval" in number.how
 
 
-def test_the_tornado_has_the_ends_where_an_interval_would_stand():
+def test_the_ends_of_the_tornado_are_no_interval_and_stand_in_words():
     number = of(outlook(flows=[RANGE, GAIN]), "TORNADO", "building")
-    assert (number.estimate, number.low, number.high) == pytest.approx((900, 400, -500))
+    assert (number.estimate, number.low, number.high) == (pytest.approx(900), None, None)
+    assert number.how == "net present value 400 at 200 (low end), -500 at 1,100 (high end); the others at their means"

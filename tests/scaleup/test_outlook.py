@@ -78,7 +78,7 @@ def test_a_negative_result_is_told_with_its_reasons():
     found = outlook(effect(-2.0, 0.5))
     decision, voltage, losers = found.checks()
     assert (decision.verdict, voltage.verdict, losers.verdict) == ("fail", "inconclusive", "fail")
-    assert decision.reason.startswith("Stop. The effect at scale is harmful with a probability of")
+    assert decision.reason.startswith("Stop. The effect is harmful with a probability of")
     assert found.partners["npv"].iloc[0] < 0
     assert found.simulated.total("benefits").mean() < 0
 

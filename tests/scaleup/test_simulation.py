@@ -10,7 +10,7 @@ from scale_impact.scaleup.inputs import inputs_of
 from scale_impact.scaleup.ledger import lines
 from scale_impact.scaleup.outlook import look_ahead
 from scale_impact.scaleup.simulation import evaluate, simulate
-from tests.scaleups import BASE, block, choices, effect, flow, outlook
+from tests.scaleups import BASE, block, choices, effect, flow, outlook, row
 
 KINDS = ("benefits", "costs", "transfers")
 
@@ -190,3 +190,12 @@ def test_known_inputs_and_a_known_effect_make_one_world():
     assert found.simulated.worlds["effect"].shape == (1,)
     assert found.partners["std_error"].max() == 0
     assert BASE["draws"] == 1000
+
+
+@pytest.mark.parametrize(("estimate", "worth"), [(2.0, 2 * 100 * 10 * 1.5 * 2), (-2.0, -2 * 100 * 10)])
+def test_dearer_costs_and_optimism_take_nothing_off_a_harm_nor_add_to_what_it_saves(estimate, worth):
+    lines = [*BASE["flows"], flow("wear", "cost", 10, per="effect", paid_by="city")]
+    dear = {"cost": {"factor": 2, "reason": "x"}}
+    found = outlook(effect(estimate), flows=lines, voltage=dear, optimism={"costs": 0.5})
+    assert row(found.flows, "wear")["mean"] == pytest.approx(worth)
+    assert row(found.flows, "building")["mean"] == pytest.approx(500 * 1.5 * 2)

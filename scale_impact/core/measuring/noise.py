@@ -9,6 +9,7 @@ Source: Conley and Taber (2011), Review of Economics and Statistics 93; Ferman a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +50,10 @@ class Noise:
 
 
 def noise_of(
-    table: Table, found: Comparisons, sources: Bools, clusters: Ints | None, size: Floats | None, periods: NDArray[Any]
+    table: Table, found: Comparisons, sources: Bools, clusters: Ints | None, size: Floats | None, periods: NDArray[Any],
+    names: Sequence[str],
 ) -> Noise:  # fmt: skip
-    """How the cities err that are untreated (``sources`` [M]: which of them may be asked).
+    """How the cities err that are untreated (``sources`` [M]: which of them may be asked); ``names`` of the treated in question.
 
     Raises
     ------
@@ -70,6 +72,7 @@ def noise_of(
     scale, words = np.ones(len(table.units)), tuple[str, ...]()
     if size is not None:
         scale, words = _scale_of(paths, found.own[:, used], size, complete)
+        words += _beyond(size, complete, found.rows, names)
     inner = paths / scale[complete][:, None]
     sigma = _spanned(inner.T @ inner / (len(complete) - 1), used, table.y.shape[1])
     df = np.full(len(found.rows), len(complete) - 1.0)
@@ -189,7 +192,23 @@ def _scale_of(paths: Floats, own: Floats, size: Floats, complete: Ints) -> tuple
         base, slope = 0.0, float((squares * inverse).sum() / (inverse**2).sum())
     share = slope * float(inverse.mean()) / (base + slope * float(inverse.mean()))
     words = f"Errors vary with size: {share:.0%} of a control's variance falls as its size grows (Ferman and Pinto)."
+    if slope == 0:
+        words = "No variation with size was seen: small controls did not vary more than large ones, so `size` changes nothing."
     return np.asarray(np.sqrt(base + slope / size)), (words,)
+
+
+def _beyond(size: Floats, complete: Ints, rows: Ints, names: Sequence[str]) -> tuple[str, ...]:
+    """Which treated cities are smaller, or larger, than all controls that the errors are learnt from."""
+    low, high = float(size[complete].min()), float(size[complete].max())
+    out = [
+        f"{name} ({plain(s)})" for name, s in zip(names, size[rows].tolist(), strict=True) if not low <= s <= high
+    ]
+    if not out:
+        return ()
+    return (
+        f"The size of {some(out)} lies outside that of the controls ({plain(low)} to {plain(high)}): how such cities err is drawn on from these, not "
+        "seen.",
+    )
 
 
 # ---- covariance of effects ------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ def cost(facts: Facts) -> Iterator[str]:
     """What a unit of the effect costs, and all of it."""
     row, total = facts.row("COST_PER_EFFECT"), facts.row("COSTS")
     if row is not None and amounts.is_known(row):
-        yield f"{capital(_about(row))}."
+        yield f"{capital(_about(facts, row))}."
         yield (
-            f"Likely range: {_money_range(row)}."
+            f"Likely range: {_money_range(facts, row)}."
             if amounts.has_range(row)
             else "How much more or less it may be, is not known."
         )
@@ -33,14 +33,14 @@ def cost(facts: Facts) -> Iterator[str]:
         yield f"In all it costs about {amounts.amount(total['estimate'], str(total['outcome_unit']))}."
 
 
-def _about(row: Row) -> str:
-    """``about 23,400 EUR per job``."""
-    price = _price(row)
+def _about(facts: Facts, row: Row) -> str:
+    """``about 23,400 EUR for a change of 1 (jobs)``."""
+    price = _price(row, facts.row("REACH"))
     return f"about {amounts.joined(amounts.figures([row['estimate'] * price.scale])[0], price.currency)} {price.each}".rstrip()
 
 
-def _money_range(row: Row) -> str:
-    price = _price(row)
+def _money_range(facts: Facts, row: Row) -> str:
+    price = _price(row, facts.row("REACH"))
     low, high, value = (row[k] * price.scale for k in ("ci_low", "ci_high", "estimate"))
     return amounts.between(low, high, price.currency, beside=value)
 
@@ -54,15 +54,18 @@ class Price:
     scale: float = 1.0
 
 
-def _price(row: Row) -> Price:
-    """``EUR of 2024 per share and pupil`` is read as EUR for each percentage point of one pupil."""
+def _price(row: Row, reach: Row | None) -> Price:
+    """``EUR of 2024 per share and pupils`` is read as EUR for each percentage point, for each unit reached (pupils)."""
     unit = str(row["outcome_unit"] or "")
     money, per, what = unit.partition(" per ")
     currency = amounts.readable(0.0, money)[1]
     if not per:
         return Price(currency, "")
     outcome, _, who = what.rpartition(" and ")
-    among = f", for one of the {clipped(who, 40)}" if outcome else ""
+    units = "" if reach is None else str(reach["outcome_unit"] or "")
+    if units and what.endswith(f" and {units}"):  # units may have an "and" of their own
+        outcome, who = what.removesuffix(f" and {units}"), units
+    among = f", for each unit reached ({clipped(who, 40)})" if outcome else ""
     if outcome in (*amounts.SHARES, "%"):
         return Price(currency, f"for each percentage point{among}", 1.0 if outcome == "%" else 0.01)
     return Price(currency, f"for a change of 1 ({clipped(outcome or who, 40)}){among}")
@@ -76,9 +79,11 @@ def expect(facts: Facts) -> Iterator[str]:
     elif not amounts.is_known(row):
         yield f"{GAP}No forecast can be made: {why(row)}."
     else:
-        place = clipped(facts.city or row["label"] or "This city", LONGEST["name"])
-        yield f"{place}: {_forecast(row)}."
-        yield from _odds(facts)
+        yield f"{facts.place or 'This city'}: {_forecast(row)}."
+        if facts.is_elsewhere:
+            here = clipped(facts.city, LONGEST["name"])
+            yield f"That is the forecast for {facts.place}. It stands in for {here}, for which there is none."
+        yield from _odds(facts, row)
     at_scale = facts.row("EFFECT_AT_SCALE")
     if at_scale is not None and amounts.is_known(at_scale):
         around = f" ({ends(at_scale)})" if amounts.has_range(at_scale) else ""
@@ -94,13 +99,19 @@ def _forecast(row: Row) -> str:
     )
 
 
-def _odds(facts: Facts) -> Iterator[str]:
+def _odds(facts: Facts, forecast: Row) -> Iterator[str]:
+    """How likely harm and the target are, and whether the city is like those that tried it."""
+    there = f" in {facts.place}" if facts.is_elsewhere else ""
     for estimand, what in ((P_HARM, "does harm"), (P_TARGET, "reaches the target")):
-        row = facts.expected(estimand)
-        if row is not None and amounts.is_known(row):
-            yield f"The chance that it {what} is {amounts.chance(row['estimate'])}."
-    if (support := facts.check("support")) is not None and support["verdict"] == "fail":
-        yield "But this city is unlike those that tried it. The forecast may not hold here."
+        row = (
+            facts.expected(estimand) if forecast["kind"] == "overall" else None
+        )  # the odds are those of the forecast as a whole
+        if row is not None and amounts.is_known(row) and row["label"] == forecast["label"]:
+            yield f"The chance that it {what}{there} is {amounts.chance(row['estimate'])}."
+    support = next((c for c in facts.tests if c["check"] == "support" and c["study"] == forecast["study"]), None)
+    if support is not None and support["verdict"] == "fail":
+        where = facts.place if facts.is_elsewhere else "this city"
+        yield f"But {where} is unlike those that tried it. The forecast may not hold {'there' if there else 'here'}."
 
 
 def who(facts: Facts) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from scale_impact.core.words import counted
 from scale_impact.scaleup.carding import amounts
 from scale_impact.scaleup.carding.facts import LONGEST, Facts, Row, begins, clipped
-from scale_impact.scaleup.carding.phrases import GAP, ends, size, within
+from scale_impact.scaleup.carding.phrases import GAP, capital, ends, size, within
 
 MOST_GROUPS = 3
 
@@ -19,22 +20,32 @@ def tried(facts: Facts) -> Iterator[str]:
         return
     yield f"{clipped(facts.measure.title, LONGEST['name'] * 2).rstrip('.')}."
     yield begins(facts.measure.what, LONGEST["text"])
-    pilot = facts.pilot
+    pilot, mean = facts.pilot, facts.mean
+    if mean is not None and mean.get("n_units"):
+        yield f"{capital(_cities(mean))} tried it. Their results were put together."
     if pilot is not None and pilot.get("n_treated") and pilot.get("n_units"):
         yield f"The study looked at {counted(pilot['n_units'], 'place or group', 'places or groups')}. {pilot['n_treated']:,} had the measure."
 
 
 def changed(facts: Facts) -> Iterator[str]:
-    """What changed in the pilot, and whether that is for the better."""
-    row = facts.pilot or facts.row("PILOT_EFFECT")
+    """What changed where it was tried, and whether that is for the better."""
+    row, mean = facts.seen, facts.mean
     if row is None:
         yield f"{GAP}No study of a pilot was read. So nobody can say what changed."
     elif not amounts.is_known(row):
-        yield f"{GAP}The study of the pilot gives no number for {facts.name}."
+        told = "The study of the pilot gives" if mean is None else "The results of the cities that tried it give"
+        yield f"{GAP}{told} no number for {facts.name}."
     else:
         yield _moved(facts, row)
+        if mean is not None:
+            yield f"That is the mean of {_cities(mean)} that tried it."
         if told := _judged(facts, row["estimate"]):
             yield told
+
+
+def _cities(mean: Row) -> str:
+    """``12 cities``."""
+    return counted(mean["n_units"], "city", "cities") if mean.get("n_units") else "the cities"
 
 
 def _moved(facts: Facts, row: Row) -> str:
@@ -56,17 +67,28 @@ def _judged(facts: Facts, value: float) -> str:
 
 def sure(facts: Facts) -> Iterator[str]:
     """How sure that is: the range, the tests, the plan."""
-    row = facts.pilot or facts.row("PILOT_EFFECT")
+    row, read = facts.seen, facts.pilot or facts.mean
     if row is None or not amounts.is_known(row) or not amounts.has_range(row):
         yield f"{GAP}No range was published. So nobody can say how sure it is."
     else:
-        yield f"Changes from {ends(row)} fit the data."
+        yield f"Changes from {ends(row)} {'are counted with' if read is None else 'fit the data'}."
         chance = row["ci_low"] <= 0 <= row["ci_high"]
         yield "No change at all fits too, so it may be chance." if chance else "Chance alone hardly explains it."
-        yield f"Of 100 ranges made like this one, {100 * row['level']:.0f} hold the true change."
-    yield from _tested(facts.pilot_checks)
+        if read is not None and _covers(row):
+            what = "mean" if facts.mean is not None else "change"
+            yield f"Of 100 ranges made like this one, {100 * row['level']:.0f} hold the true {what}."
+    yield from (
+        _tested(facts.tests_of_seen)
+        if read is not None
+        else [f"{GAP}No study of it was read. So nobody can say how it was tested."]
+    )
     if facts.pilot is not None:
         yield _planned(facts.pilot)
+
+
+def _covers(row: Row) -> bool:
+    """Whether the range is one that holds the truth so often when it is made again; one of draws says what to believe, which is not that."""
+    return not re.search(r"\bdraws? from the posterior|\bdrawn\b|\bcredible\b", str(row.get("inference") or ""))
 
 
 def _tested(checks: Sequence[Row]) -> Iterator[str]:
@@ -102,7 +124,9 @@ def whom(facts: Facts) -> Iterator[str]:
         chance = " (it may be chance)" if not amounts.has_range(row) or row["ci_low"] <= 0 <= row["ci_high"] else ""
         way = "no change" if row["estimate"] == 0 else f"{'up' if row['estimate'] > 0 else 'down'} by {size(row)}"
         yield f"{clipped(row['label'], LONGEST['name'])}: {way}{chance}."
-    if facts.pilot is None:
+    if facts.mean is not None:
+        yield "The results are those of whole cities. So nobody knows who gains more and who less."
+    elif facts.pilot is None:
         yield f"{GAP}No study of a pilot was read. So nobody knows who gains more and who less."
     elif not known:
         yield "The study does not tell groups apart. So nobody knows who gains more and who less."

@@ -92,10 +92,10 @@ def _numbered(covariance: Floats, clusters: Ints | None) -> Ints:
     np.fill_diagonal(off, 0.0)
     if clusters is None and not off.any():
         return np.arange(k)
-    a, b = (list(part) for part in np.nonzero(off))
+    a, b = np.nonzero(off)
     if clusters is not None:
-        _, first = np.unique(clusters, return_index=True)
-        a, b = [*a, *range(k)], [*b, *first[np.unique(clusters, return_inverse=True)[1]]]
+        _, first, of = np.unique(clusters, return_index=True, return_inverse=True)
+        a, b = np.r_[a, np.arange(k)], np.r_[b, first[of]]
     found: Ints = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(k, k)), directed=False)[1]
     return np.unique(found, return_inverse=True)[1].astype(np.intp)
 

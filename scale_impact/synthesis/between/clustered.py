@@ -10,7 +10,7 @@ import numpy as np
 
 from scale_impact.core.city_effects import CityEffects
 from scale_impact.core.words import counted, nearest
-from scale_impact.errors import UsageError
+from scale_impact.errors import DesignError, UsageError
 from scale_impact.synthesis.between.fitting import quantile
 from scale_impact.synthesis.between.line import Floats
 from scale_impact.synthesis.between.spread import Spread
@@ -55,6 +55,8 @@ class Clustered:
         Of the mean of each cluster [G].
     spread, unit:
         Q, and the typical variance in units of ``unit`` squared.
+    shared_df, prediction_df:
+        Degrees of freedom of what errors share, infinite where they do not limit the mean's; of ``new_city`` (None: normal).
     level, judged, multilevel:
         Of the intervals; how the mean was judged; which model.
     why_not, notes:
@@ -94,6 +96,8 @@ class Clustered:
     judged: Judged
     multilevel: bool
     unit: float
+    shared_df: float = float("inf")
+    prediction_df: float | None = None
     why_not: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -110,16 +114,20 @@ class Clustered:
         ------
         UsageError
             A cluster that is not known.
+        DesignError
+            There is no prediction: differences are 0 by assumption, or two clusters leave no degree of freedom.
         """
-        df = float(len(self.clusters) - 1)
+        if "prediction" in self.why_not:
+            raise DesignError(f"There is no prediction for a new city: {self.why_not['prediction']}.")
         if cluster is None:
-            return self._new(self.mean, float(np.hypot(self.std_error, np.sqrt(self.tau2))), df)
+            return self._new(self.mean, float(np.hypot(self.std_error, np.sqrt(self.tau2))))
         if cluster not in self.clusters:
             raise UsageError(f"There is no cluster {cluster!r}. {nearest(cluster, self.clusters)}")
         g = self.clusters.index(cluster)
         error = float(np.hypot(self.in_cluster_errors[g], np.sqrt(self.within)))
-        return self._new(self.mean + float(self.cluster_effects[g]), error, df)
+        return self._new(self.mean + float(self.cluster_effects[g]), error)
 
-    def _new(self, mean: float, error: float, df: float) -> NewCity:
+    def _new(self, mean: float, error: float) -> NewCity:
+        df = self.prediction_df
         half = quantile(self.level, df) * error
         return NewCity(mean, error, df, mean - half, mean + half)

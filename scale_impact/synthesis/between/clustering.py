@@ -20,6 +20,8 @@ from scale_impact.synthesis.between.blocks import Blocks, Ints, blocks_of, rotat
 from scale_impact.synthesis.between.clustered import Clustered, Judged
 from scale_impact.synthesis.between.estimating import KNOWN, Tau2, estimate
 from scale_impact.synthesis.between.fitting import Inference, p_value, quantile
+from scale_impact.synthesis.between.freedom import ahead_df, shared_df
+from scale_impact.synthesis.between.freedom import said as told_of_df
 from scale_impact.synthesis.between.line import Floats, Sums, at
 from scale_impact.synthesis.between.nested import TOO_MANY, Nested, likeliest, profiles
 from scale_impact.synthesis.between.robust import Sandwich, sandwich
@@ -74,7 +76,9 @@ def cluster(
         one = estimate(alone, tau2, float(np.var(taken.y)))
         parts = Components(0.0, one.tau2, tau2_error=one.std_error)
     solved = _solve(blocks, taken.y, x, parts)
-    verdict = _judge(solved, inference, multilevel, int(codes.max()) + 1)
+    n_clusters = int(codes.max()) + 1
+    known = shared_df(effects, solved.weights, blocks, n_clusters - 1.0, parts.within, parts.between)
+    verdict = _judge(solved, inference, multilevel, n_clusters, known)
     return _value(
         effects, taken, codes, parts, solved, verdict, spread_of(alone, level, interval=False), multilevel, level
     )
@@ -113,30 +117,39 @@ class Verdict:
     error: float
     df: float | None
     why: str
+    shared_df: float = float("inf")
 
 
-def _judge(solved: Solved, inference: Inference, multilevel: bool, n_clusters: int) -> Verdict:
-    own_df, model = float(n_clusters - 1), solved.model_error
+def _judge(solved: Solved, inference: Inference, multilevel: bool, n_clusters: int, known: float) -> Verdict:
+    """``known``: degrees of freedom of what errors share; robust errors see that in how clusters scatter."""
+    own_df, model = min(n_clusters - 1.0, known), solved.model_error
     said = f"{'A multilevel model' if multilevel else 'One variance between effects'} for {counted(n_clusters, 'cluster')}; "
     same = solved.robust_error is not None and solved.robust_error < 1e-6 * model
     if inference == "normal":
         named: Judged = "model" if multilevel or solved.robust_error is None or same else "CR2"
         error = model if named == "model" else float(solved.robust_error or 0.0)
-        return Verdict(named, error, None, said + "normal intervals, too narrow for few clusters.")
+        return Verdict(
+            named,
+            error,
+            None,
+            said + "normal intervals, too narrow for few clusters.",
+            known if named == "model" else np.inf,
+        )
     if solved.robust is None or solved.robust_error is None:
         words = "the model's standard error, as errors relate all clusters, so that none is independent of the others."
-        return Verdict("model", model, own_df, said + words)
+        return Verdict("model", model, own_df, said + words, known)
     if same:
         return Verdict(
             "model",
             model,
             own_df,
             said + "the model's standard error, as clusters do not differ and the robust one is 0.",
+            known,
         )
     df = solved.robust.df(np.ones(1))
     if df < FEWEST_DF and multilevel:
         few = f"the model's standard error and t with {number(own_df)} degrees of freedom, as robust errors would rest on {df:.1f} (under 4)."
-        return Verdict("model", model, own_df, said + few)
+        return Verdict("model", model, own_df, said + few, known)
     rough = "" if df >= FEWEST_DF else ", fewer than 4: not to be trusted"
     words = f"standard error robust to what clusters share (CR2), {df:.1f} degrees of freedom{rough}."
     return Verdict("CR2", solved.robust_error, df, said + words)
@@ -152,6 +165,7 @@ def _value(
     blup = _blup(solved, codes, parts)
     why = {} if parts.total_ends[0] is not None else {"tau2 interval": TOO_MANY if multilevel else NO_LIKELIHOOD}
     assert effects.clusters is not None
+    left = float(codes.max())
     return Clustered(
         effects=effects,
         clusters=tuple(np.unique(np.asarray(effects.clusters)).tolist()),
@@ -186,8 +200,10 @@ def _value(
         judged=verdict.judged,
         multilevel=multilevel,
         unit=scale,
+        shared_df=verdict.shared_df,
+        prediction_df=ahead_df(verdict.error**2, parts.between + parts.within, verdict.shared_df, left),
         why_not=spread.why_not | why,
-        notes=(*effects.notes, verdict.why, *notes_on_errors(effects)),
+        notes=(*effects.notes, verdict.why, *told_of_df(verdict.shared_df, left), *notes_on_errors(effects)),
     )
 
 

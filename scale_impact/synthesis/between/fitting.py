@@ -6,7 +6,7 @@ Roever, Knapp and Friede (2015), BMC Medical Research Methodology 15, on never s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -39,6 +39,8 @@ class Fit:
         Whether there are no residuals, where scaling would give a standard error of 0 and is not done.
     spread:
         Q, typical variance, interval of tau2.
+    shared_df:
+        Degrees of freedom of what errors share, where these are fewer than k - p (see ``freedom``); else infinite.
     """
 
     between: Between
@@ -49,6 +51,11 @@ class Fit:
     ratio: float
     identical: bool
     spread: Spread
+    shared_df: float = float("inf")
+
+    def limited(self, shared: float) -> Fit:
+        """With t of no more degrees of freedom than those."""
+        return replace(self, df=None if self.df is None else min(self.df, shared), shared_df=shared)
 
 
 def fit(line: Line, method: Tau2, inference: Inference, spread: float, level: float, *, interval: bool = True) -> Fit:

@@ -39,6 +39,9 @@ class Pooled:
         The two parts of tau2 where effects come in clusters.
     clustered:
         The multilevel fit, where there was one: predictions for a new city in a known cluster, intervals of both variances.
+    shared_df, between_df:
+        Degrees of freedom of what errors share (None: no fewer than the effects themselves have; see ``freedom``), and those of tau2 in the
+        prediction, as its option has them (None: normal, or no prediction): ``prediction_df`` follows from both.
     why_not:
         The reason of what has no number: ``prediction``, ``tau2``, ``tau2 interval``, ``q``, ``i2``, ``interval``.
     notes:
@@ -78,6 +81,8 @@ class Pooled:
     between_clusters: float | None = None
     within_clusters: float | None = None
     clustered: Clustered | None = None
+    shared_df: float | None = None
+    between_df: float | None = None
     why_not: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from scale_impact.synthesis.between.blocks import Rotation
 from scale_impact.synthesis.between.clustered import Clustered
 from scale_impact.synthesis.between.estimating import Tau2
 from scale_impact.synthesis.between.fitting import Fit, Inference, p_value, quantile
+from scale_impact.synthesis.between.freedom import ahead_df
 from scale_impact.synthesis.between.line import Floats, Line
 from scale_impact.synthesis.between.pooled import Pooled
 from scale_impact.synthesis.between.spread import Spread, common_shares
@@ -78,7 +79,7 @@ class Head:
 
 def _pooled(
     head: Head, mean: Mean, tau2: Three, tau2_error: float | None, spread: Spread | None, new: New,
-    i2: Three = NOTHING, h2: Three = NOTHING, clustered: Clustered | None = None,
+    i2: Three = NOTHING, h2: Three = NOTHING, clustered: Clustered | None = None, shared: float = float("inf"),
 ) -> Pooled:  # fmt: skip
     half = quantile(head.level, mean.df) * mean.error
     return Pooled(
@@ -115,6 +116,8 @@ def _pooled(
         between_clusters=None if clustered is None else clustered.between,
         within_clusters=None if clustered is None else clustered.within,
         clustered=clustered,
+        shared_df=None if np.isinf(shared) else shared,
+        between_df=new.between_df,
         why_not=head.why_not | new.why,
         notes=head.notes,
     )
@@ -136,11 +139,13 @@ def of_line(
     i2, h2 = variance.by(found.spread.i2), variance.by(found.spread.h2)
     if common and found.spread.q is not None:
         i2, h2 = (Three(share, None, None) for share in common_shares(found.spread.q, found.spread.q_df))
-    new = _predicted(mine, found.between.tau2 * scale**2, found.spread.q_df, prediction, level, assumed=common)
+    left, own = found.spread.q_df, found.between.tau2 * scale**2
+    new = predicted(mine, own, left, found.shared_df, prediction, level, assumed=common)
     why = found.spread.why_not | ({"tau2 interval": ASSUMED} if common else {})
     head = Head(effects, level, tau2, inference, why, notes)
     spread_error = _times(found.between.std_error, scale**2)
-    return _pooled(head, mine, variance.by(lambda v: _times(v, scale**2)), spread_error, found.spread, new, i2, h2)
+    tau = variance.by(lambda v: _times(v, scale**2))
+    return _pooled(head, mine, tau, spread_error, found.spread, new, i2, h2, shared=found.shared_df)
 
 
 def _times(value: float | None, factor: float) -> float | None:
@@ -149,24 +154,29 @@ def _times(value: float | None, factor: float) -> float | None:
 
 @dataclass(frozen=True)
 class New:
-    """A prediction, or the reason why there is none."""
+    """A prediction, or the reason why there is none; ``between_df``: degrees of freedom of tau2, as the option has them."""
 
     low: float | None
     high: float | None
     df: float | None
     error: float | None
     why: dict[str, str]
+    between_df: float | None = None
 
 
-def _predicted(mean: Mean, tau2: float, left: int, prediction: Prediction, level: float, *, assumed: bool) -> New:
-    """``left``: how many independent numbers are left beside the mean; ``assumed``: tau2 is 0 by assumption."""
-    df = {"k-1": float(left), "k-2": float(left - 1), "normal": None}[prediction]
-    reason = ASSUMED if assumed else NO_DF if df is not None and df <= 0 else None
+def predicted(
+    mean: Mean, tau2: float, left: int, shared: float, prediction: Prediction, level: float, *, assumed: bool
+) -> New:
+    """``left``: how many independent numbers are left beside the mean; ``shared``: degrees of freedom of what errors share;
+    ``assumed``: tau2 is 0 by assumption."""
+    of_tau2 = {"k-1": float(left), "k-2": float(left - 1), "normal": None}[prediction]
+    reason = ASSUMED if assumed else NO_DF if of_tau2 is not None and of_tau2 <= 0 else None
     if reason is not None:
         return New(None, None, None, None, {"prediction": reason})
     error = float(np.hypot(mean.error, np.sqrt(tau2)))
+    df = ahead_df(mean.error**2, tau2, shared, of_tau2)
     half = quantile(level, df) * error
-    return New(mean.value - half, mean.value + half, df, error, {})
+    return New(mean.value - half, mean.value + half, df, error, {}, of_tau2)
 
 
 def of_clusters(found: Clustered, tau2: Tau2, prediction: Prediction) -> Pooled:
@@ -174,11 +184,13 @@ def of_clusters(found: Clustered, tau2: Tau2, prediction: Prediction) -> Pooled:
     variance = Three(found.tau2, found.tau2_low, found.tau2_high)
     shares = variance.by(lambda v: _times(v, found.unit**-2.0))
     mean = Mean(found.mean, found.std_error, found.df, found.weights, found.shrunken, found.shrunken_errors)
-    new = _predicted(mean, found.tau2, len(found.clusters) - 1, prediction, found.level, assumed=tau2 == "common")
+    left, assumed = len(found.clusters) - 1, tau2 == "common"
+    new = predicted(mean, found.tau2, left, found.shared_df, prediction, found.level, assumed=assumed)
+    found = replace(found, prediction_df=new.df, why_not=dict(found.why_not) | new.why)
     how = "robust to what clusters share (CR2)" if found.judged == "CR2" else "the model's standard error"
     head = Head(found.effects, found.level, tau2, how, dict(found.why_not), found.notes)
     i2, h2 = shares.by(found.spread.i2), shares.by(found.spread.h2)
-    return _pooled(head, mean, variance, found.tau2_error, found.spread, new, i2, h2, found)
+    return _pooled(head, mean, variance, found.tau2_error, found.spread, new, i2, h2, found, found.shared_df)
 
 
 def _shrunken(line: Line, turn: Rotation, found: Fit) -> tuple[Floats, Floats]:

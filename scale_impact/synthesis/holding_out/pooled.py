@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.city_effects import CityEffects
+from scale_impact.synthesis.between.blocks import blocks_of
 from scale_impact.synthesis.between.estimating import Tau2
 from scale_impact.synthesis.between.fitting import NONE, Inference
+from scale_impact.synthesis.between.freedom import ahead_df, shared_df
 from scale_impact.synthesis.between.reading import ASSUMED, NO_DF
 from scale_impact.synthesis.holding_out.without import Independent, Ints, Method, Others, Related, between
 from scale_impact.synthesis.pooling import Clusters, Pooled, Prediction, pool
@@ -134,12 +136,37 @@ def _at_once(effects: CityEffects, groups: list[Ints], choices: Choices) -> _Mea
     left = np.array([k - len(g) - 1.0 for g in groups])
     normal = choices.inference == "normal"
     error = scale * np.sqrt(_factor(choices.inference, rss / left) / one)
-    df = np.full(n, np.inf) if normal else left
-    ahead = {"k-1": left, "k-2": left - 1, "normal": np.full(n, np.inf)}[choices.prediction]
+    shared = _shared(effects, groups, weights, scale**2 * tau2, left)
+    df = np.full(n, np.inf) if normal else np.minimum(left, shared)
+    of_tau2 = {"k-1": left, "k-2": left - 1, "normal": np.full(n, np.inf)}[choices.prediction]
+    ahead = _ahead(error**2, scale**2 * tau2, shared, of_tau2)
     why = dict.fromkeys(range(n), ASSUMED) if choices.tau2 == "common" else {}
     return _Means(
         centre + scale * (weights @ y), error, df, scale**2 * tau2, np.where(bool(why), np.nan, ahead), weights, why
     )
+
+
+def _shared(effects: CityEffects, groups: list[Ints], weights: Floats, tau2: Floats, left: Floats) -> Floats:
+    """Degrees of freedom of what the errors of those who stay share, [R]; see ``between.freedom``."""
+    found = np.full(len(groups), np.inf)
+    if effects.df is None or effects.independent or not (effects.df < left.max()).any():
+        return found
+    dense = bool((effects.covariance != 0).all())
+    for r, group in enumerate(groups):
+        rest = np.setdiff1d(np.arange(len(effects)), group)
+        if dense:
+            known = max(float(effects.df[rest].min()), 1.0)
+            found[r] = known if known < left[r] else np.inf
+            continue
+        others = effects.take(rest)
+        found[r] = shared_df(others, weights[r, rest], blocks_of(others.covariance), float(left[r]), float(tau2[r]))
+    return found
+
+
+def _ahead(variance: Floats, tau2: Floats, shared: Floats, of_tau2: Floats) -> Floats:
+    """Degrees of freedom of predictions, [R]."""
+    each = zip(variance, tau2, shared, of_tau2, strict=True)
+    return np.array([m if np.isinf(m) else ahead_df(float(v), float(t), float(s), float(m)) for v, t, s, m in each])
 
 
 def _method(name: Tau2) -> Method:

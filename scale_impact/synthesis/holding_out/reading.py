@@ -59,7 +59,10 @@ def _errors(found: HeldOut) -> Iterator[str]:
     first = next(iter(found.errors.values()))
     if first.mae is not None and first.rmse is not None:
         unit = f" {found.effects.unit}" if found.effects.unit else ""
-        true = "" if first.rmse_true is None else f", {_plain(first.rmse_true)} without the errors of what was measured"
+        true = ""
+        if first.rmse_true is not None:
+            true = f", {_plain(first.rmse_true)} without the errors of what was measured"
+            true = true if first.rmse_true > 0 else ", all of which the errors of what was measured can explain"
         yield (
             f"The {first.predictor} missed by {_plain(first.mae)}{unit} on average (root mean square {_plain(first.rmse)}{true})."
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scale_impact.core.city_effects import CityEffects
 from scale_impact.core.words import number
+from scale_impact.synthesis.between.freedom import ahead_df
 from scale_impact.synthesis.nearing.bandwidth import Bandwidth, Rule, choose
 from scale_impact.synthesis.nearing.compared import Compared
 from scale_impact.synthesis.nearing.local import Kernel, kernels, local_mean
@@ -26,10 +27,13 @@ Floats = NDArray[np.float64]
 class Weighted:
     """A mean of pilots by how alike they are to a city.
 
+    The error is that of the weighted mean, not of the mean effect in cities just like the city: pilots within the bandwidth differ from
+    it by what context explains between them, and that is in no error of the mean. The prediction counts it, as tau2 of all pilots holds it.
+
     Attributes
     ----------
     mean, std_error, df, low, high:
-        The mean, its error, degrees of freedom (None: normal) and confidence interval.
+        The weighted mean, its error, degrees of freedom (None: normal) and confidence interval: of this mean alone (see above).
     prediction_error, prediction_df, predicted_low, predicted_high:
         The same for the city itself, which differs from the mean of its like; None where that is not known.
     weights:
@@ -110,9 +114,15 @@ def answer(
     spread = math.sqrt(pooled.std_error**2 / everyone.variance * found.variance)
     low, high = _interval(found.mean, spread, pooled.df, level)
     ahead = None if pooled.prediction_error is None else math.sqrt(spread**2 + float(pooled.tau2 or 0.0))
-    nearly, at_most = (None, None) if ahead is None else _interval(found.mean, ahead, pooled.prediction_df, level)
+    df = ahead_df(
+        spread**2,
+        float(pooled.tau2 or 0.0),
+        math.inf if pooled.shared_df is None else pooled.shared_df,
+        pooled.between_df,
+    )
+    nearly, at_most = (None, None) if ahead is None else _interval(found.mean, ahead, df, level)
     return Weighted(
-        found.mean, spread, pooled.df, low, high, ahead, pooled.prediction_df, nearly, at_most, found.weights, kernel,
+        found.mean, spread, pooled.df, low, high, ahead, df, nearly, at_most, found.weights, kernel,
         found.effective, bandwidth,
     )  # fmt: skip
 

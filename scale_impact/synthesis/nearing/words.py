@@ -23,7 +23,7 @@ UNIT_OF_LOG = "log"
 def in_words(found: Expectation, unit: str) -> list[str]:
     """What the city may expect, how sure, how much each pilot counts, whether the city is like them."""
     return [
-        *_expected(found, unit), *_chances(found, unit), *_similar(found, unit), *_counting(found), of_support(found),
+        *_expected(found, unit), *_chances(found, unit), *_similar(found, unit), *_counting(found, unit), of_support(found),
         *([found.generalisability.in_words()] if found.generalisability is not None else []), *_left_out(found),
     ]  # fmt: skip
 
@@ -51,8 +51,9 @@ def _expected(found: Expectation, unit: str) -> Iterator[str]:
         yield f"How far a single city may be from that mean is not known: {_first_reason(pooled)}"
         return
     yield (
-        f"A single city may differ from the mean: what it gets lies between {amount(pooled.predicted_low, unit)} and "
-        f"{amount(pooled.predicted_high, unit)} ({level} prediction interval)."
+        f"A single city may differ from the mean: with a probability of about {level} what it gets lies between "
+        f"{amount(pooled.predicted_low, unit)} and {amount(pooled.predicted_high, unit)} (prediction interval), if cities like these are alike "
+        "in what matters."
     )
 
 
@@ -108,7 +109,7 @@ def _similar(found: Expectation, unit: str) -> Iterator[str]:
     )
 
 
-def _counting(found: Expectation) -> Iterator[str]:
+def _counting(found: Expectation, unit: str) -> Iterator[str]:
     """Who counts most in which answer, and whose absence would change it most."""
     k = len(found.effects)
     if k < 2:
@@ -122,7 +123,7 @@ def _counting(found: Expectation) -> Iterator[str]:
     moved = (table["unweighted_without"] - found.unweighted.mean).abs()
     if moved.notna().any() and moved.max() > 0:
         at = int(moved.to_numpy().argmax())
-        told_mean = amount(float(table["unweighted_without"].iloc[at]), found.effects.unit)
+        told_mean = amount(float(table["unweighted_without"].iloc[at]), unit)
         yield f"Without {table['city'].iloc[at]} the mean would be {told_mean}: no other city moves it as much."
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scale_impact.core.city_effects import CityEffects
 from scale_impact.errors import DesignError
 from scale_impact.synthesis.between.blocks import Ints, blocks_of, rotated, totals
 from scale_impact.synthesis.between.estimating import KNOWN, Tau2, estimate
 from scale_impact.synthesis.between.fitting import Inference, fit
+from scale_impact.synthesis.between.freedom import df_of_level
 from scale_impact.synthesis.between.line import Floats, at
 from scale_impact.synthesis.between.nested import Nested, likeliest
 from scale_impact.synthesis.between.robust import Sandwich, sandwich
@@ -38,12 +40,14 @@ class Fitted:
     robust: Sandwich | None = None
     parts: tuple[float, float] | None = None
     n_clusters: int | None = None
+    shared_df: float = float("inf")
 
 
-def alone(taken: Taken, x: Floats, tau2: Tau2, inference: Inference, level: float) -> Fitted:
-    """Each effect for itself; ``explained_of`` is tau2 without regressors."""
+def alone(effects: CityEffects, taken: Taken, x: Floats, tau2: Tau2, inference: Inference, level: float) -> Fitted:
+    """Each effect for itself; ``explained_of`` is tau2 without regressors, ``shared_df`` limits levels (not slopes)."""
     blocks, spread = blocks_of(taken.covariance), float(np.var(taken.y))
-    found = fit(rotated(blocks, taken.y, x)[0], tau2, inference, spread, level)
+    line, turn = rotated(blocks, taken.y, x)
+    found = fit(line, tau2, inference, spread, level)
     before = estimate(rotated(blocks, taken.y, _constant(len(taken.y)))[0], tau2, spread).tau2
     between = found.between
     return Fitted(
@@ -56,6 +60,7 @@ def alone(taken: Taken, x: Floats, tau2: Tau2, inference: Inference, level: floa
         found.spread,
         found.identical,
         found.ratio,
+        shared_df=df_of_level(effects, blocks, turn, found.sums.weights[0], found.between.tau2, float(line.left)),
     )
 
 

@@ -12,6 +12,7 @@ from scale_impact.core.city_effects import CityEffects
 from scale_impact.core.words import counted, nearest
 from scale_impact.errors import UsageError
 from scale_impact.synthesis.between.fitting import quantile
+from scale_impact.synthesis.between.freedom import ahead_df
 from scale_impact.synthesis.between.line import Floats
 from scale_impact.synthesis.between.robust import Sandwich
 from scale_impact.synthesis.regressing.columns import Column
@@ -68,9 +69,12 @@ class Regression:
     all_columns, by_column:
         Tests that all coefficients but the intercept, or those of one column, are 0.
     back, prediction_df, robust:
-        What makes coefficients of orthonormal ones [p, p]; degrees of freedom of predictions (None: normal); CR2 in clusters.
+        What makes coefficients of orthonormal ones [p, p]; degrees of freedom of predictions (None: normal; fewer by ``shared_df``); CR2 in
+        clusters.
     between_clusters, within_clusters, n_clusters:
         Parts of tau2 where effects come in clusters.
+    shared_df:
+        Degrees of freedom of what errors share, which limit the intercept and means of cities, not slopes; None: they do not.
     level, estimator, inference:
         Of the intervals; how tau2 was estimated; how coefficients were judged.
     why_not, notes:
@@ -109,6 +113,7 @@ class Regression:
     between_clusters: float | None = None
     within_clusters: float | None = None
     n_clusters: int | None = None
+    shared_df: float | None = None
     why_not: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -142,10 +147,9 @@ class Regression:
         if self.estimator == "common":
             return Expected(mean, error, mean - half, mean + half, df, None, None, None, None, outside)
         new = float(np.hypot(error, np.sqrt(self.tau2)))
-        wide = quantile(self.level, self.prediction_df) * new
-        return Expected(
-            mean, error, mean - half, mean + half, df, mean - wide, mean + wide, new, self.prediction_df, outside
-        )
+        ahead = ahead_df(error**2, self.tau2, np.inf if self.shared_df is None else self.shared_df, self.prediction_df)
+        wide = quantile(self.level, ahead) * new
+        return Expected(mean, error, mean - half, mean + half, df, mean - wide, mean + wide, new, ahead, outside)
 
     def coefficient(self, term: str) -> tuple[float, float, float]:
         """Estimate and both ends of the interval of one term.

@@ -152,9 +152,9 @@ def limit(effects: CityEffects, method: Literal["pet", "peese"], *, level: float
     line = dispersed(effects, on_error(effects) if method == "pet" else on_variance(effects))
     if line.exact:
         return Limit(method, why_not=EXACT)
-    half = reach(level, line.df) * line.std_error(0)
+    half = reach(level, line.level_df) * line.std_error(0)
     value = float(line.beta[0])
-    return Limit(method, value, line.std_error(0), value - half, value + half, line.p_value(0), line.df)
+    return Limit(method, value, line.std_error(0), value - half, value + half, line.p_value(0), line.level_df)
 
 
 def conditional(pet: Limit, peese: Limit) -> Limit:

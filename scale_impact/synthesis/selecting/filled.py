@@ -79,7 +79,7 @@ def trim_and_fill(effects: CityEffects, *, level: float, between: bool = True) -
         if between
         else _common(whole, np.ones((len(whole), 1)))
     )
-    half = reach(level, line.df) * line.std_error(0)
+    half = reach(level, line.level_df) * line.std_error(0)
     mean = float(line.beta[0])
     return TrimAndFill(missing, side, new, new_errors, mean, line.std_error(0), mean - half, mean + half, line.tau2)
 

@@ -6,6 +6,7 @@ Errors may be related: the regressions take their whole covariance.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from scale_impact.core.city_effects import CityEffects
 from scale_impact.synthesis.between.blocks import blocks_of, rotated
-from scale_impact.synthesis.between.line import Line, at, highest
+from scale_impact.synthesis.between.freedom import df_of_level
+from scale_impact.synthesis.between.line import Line, Sums, at, highest
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +39,8 @@ class Fitted:
         Variance between cities; 0 where one dispersion is fitted.
     dispersion:
         By what the squared errors are multiplied; 1 where variance between cities is fitted.
+    shared_df:
+        Degrees of freedom of what errors share, which limit levels (the first coefficient, values of the line), not slopes.
     """
 
     beta: Floats
@@ -44,6 +48,7 @@ class Fitted:
     df: float
     tau2: float = 0.0
     dispersion: float = 1.0
+    shared_df: float = math.inf
 
     @property
     def exact(self) -> bool:
@@ -60,11 +65,17 @@ class Fitted:
 
     def p_value(self, at: int) -> float:
         """Two-sided p-value of a coefficient against zero."""
-        return p_of(self.statistic(at), self.df)
+        return p_of(self.statistic(at), self.df if at else self.level_df)
+
+    @property
+    def level_df(self) -> float:
+        """Degrees of freedom of a level, infinite where it is judged by the normal distribution."""
+        return self.df if math.isinf(self.df) else min(self.df, self.shared_df)
 
     def at(self, row: Floats, level: float) -> tuple[float, float, float]:
         """The value at a row of regressors, with its interval."""
-        half = reach(level, self.df) * math.sqrt(float(row @ self.covariance @ row))
+        df = self.level_df if row[0] else self.df
+        half = reach(level, df) * math.sqrt(float(row @ self.covariance @ row))
         value = float(row @ self.beta)
         return value, value - half, value + half
 
@@ -91,10 +102,11 @@ def dispersed(effects: CityEffects, x: Floats) -> Fitted:
     Source: Egger, Davey Smith, Schneider and Minder (1997), in the form of Thompson and Sharp (1999), model 1a. With related errors
     the weights are the inverse of their covariance.
     """
-    line = _line(effects, x)
+    line, known = _line(effects, x)
     found = at(line, 0.0)
     dispersion = float(found.rss[0]) / line.left
-    return Fitted(found.beta[0], dispersion * np.linalg.inv(found.information[0]), float(line.left), 0.0, dispersion)
+    covariance = dispersion * np.linalg.inv(found.information[0])
+    return Fitted(found.beta[0], covariance, float(line.left), 0.0, dispersion, known(found))
 
 
 def mixed(effects: CityEffects, x: Floats, *, knapp_hartung: bool = False) -> Fitted:
@@ -102,15 +114,22 @@ def mixed(effects: CityEffects, x: Floats, *, knapp_hartung: bool = False) -> Fi
 
     Source: Viechtbauer (2005) on REML; Knapp and Hartung (2003), equation 8.
     """
-    line = _line(effects, x)
+    line, known = _line(effects, x)
     tau2 = highest(line)
     found = at(line, tau2)
     covariance = np.linalg.inv(found.information[0])
     if not knapp_hartung:
         return Fitted(found.beta[0], covariance, math.inf, tau2)
-    return Fitted(found.beta[0], covariance * float(found.rss[0]) / line.left, float(line.left), tau2)
+    scaled = covariance * float(found.rss[0]) / line.left
+    return Fitted(found.beta[0], scaled, float(line.left), tau2, shared_df=known(found))
 
 
-def _line(effects: CityEffects, x: Floats) -> Line:
-    """The effects in coordinates whose errors are not related."""
-    return rotated(blocks_of(effects.covariance), effects.effects, x)[0]
+def _line(effects: CityEffects, x: Floats) -> tuple[Line, Callable[[Sums], float]]:
+    """The effects in coordinates whose errors are not related, and how well what errors share is known at a fit."""
+    blocks = blocks_of(effects.covariance)
+    line, turn = rotated(blocks, effects.effects, x)
+
+    def known(found: Sums) -> float:
+        return df_of_level(effects, blocks, turn, found.weights[0], float(found.t[0]), float(line.left))
+
+    return line, known

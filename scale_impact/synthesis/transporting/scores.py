@@ -29,6 +29,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+KNOWN = "Means of the target are taken as known."
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """Effects by context, and the rows of it that have all contexts."""
@@ -76,19 +79,9 @@ def carried(
         Those contexts of the study's rows [n, K].
     """
     w, scores = weights.of_rows, found.scores
-    if way == "inverse_odds":
-        estimate = float(w @ scores)
-        own, moved, of_target = _with_weights(weights, w * (scores - estimate))
-        error = _size(own + moved, found.clusters) ** 2 + float((of_target**2).sum())
-        return Carried(estimate, float(np.sqrt(error)))
-    if way == "balance":
-        fitted, beta = _line(study, scores, w)
-        estimate = float(w @ scores)
-        error = _size(w * (scores - fitted), found.clusters) ** 2
-        error += 0.0 if whole or len(there) == 1 else float(beta @ np.atleast_2d(np.cov(there.T)) @ beta) / len(there)
-        return Carried(
-            estimate, float(np.sqrt(error)), ("Means of the target are taken as known.",) if len(there) == 1 else ()
-        )
+    if way != "doubly_robust":
+        error = float(np.sqrt(drawn(scores, found.clusters, weights, there, study, way, whole=whole)))
+        return Carried(float(w @ scores), error, (KNOWN,) if len(there) == 1 else ())
     own_model, of_target, notes = _models(found, target, study, there, w)
     level = float(of_target.mean())
     mended = w * (scores - own_model)
@@ -96,6 +89,20 @@ def carried(
     error = _size(mended - w * mended.sum(), found.clusters) ** 2
     error += 0.0 if whole else float(of_target.var(ddof=1)) / len(of_target) if len(of_target) > 1 else 0.0
     return Carried(estimate, float(np.sqrt(error)), notes)
+
+
+def drawn(
+    scores: Floats, clusters: Ints, weights: Weights, there: Floats, study: Floats, way: str, *, whole: bool
+) -> float:
+    """Variance of a weighted mean of scores [n] from having drawn these rows of the study, and these of the target (not where ``whole``)."""
+    w = weights.of_rows
+    if way == "inverse_odds":
+        own, moved, of_target = _with_weights(weights, w * (scores - float(w @ scores)))
+        return _size(own + moved, clusters) ** 2 + (0.0 if whole else float((of_target**2).sum()))
+    fitted, beta = _line(study, scores, w)
+    of_study = _size(w * (scores - fitted), clusters) ** 2
+    known = whole or len(there) == 1
+    return of_study + (0.0 if known else float(beta @ np.atleast_2d(np.cov(there.T)) @ beta) / len(there))
 
 
 def _with_weights(weights: Weights, own: Floats) -> tuple[Floats, Floats, Floats]:
