@@ -4,7 +4,7 @@ Weights: k pilots and one city from the same population with three context numbe
 differ by tau beside. For each rule of the bandwidth the error of the mean for that city (root mean squared, against the plain mean's)
 and how often the 95 % prediction interval holds the city's true effect. Support: how often a city drawn like the pilots, or three
 standard deviations away in one number, is called far, at the edge or within. Transport: a study and a target whose first context is
-shifted. Each world seeded, one process; ``--draws`` worlds a row.
+shifted; and the same of published rows of units, whose errors' relation is not known. Each world seeded, one process; ``--draws`` worlds a row.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from scale_impact.synthesis.nearing.compared import Compared, Recipe, compare
 from scale_impact.synthesis.nearing.support import Support, judge
 from scale_impact.synthesis.nearing.weighted import Weighted, weigh
 from scale_impact.synthesis.pooling import pool
+from scale_impact.synthesis.transport import transport
 from scale_impact.synthesis.transporting.scores import Found, carried, mean
 from scale_impact.synthesis.transporting.weights import Weights, by_balance, by_odds
 
@@ -162,12 +163,30 @@ def _transported(rng: np.random.Generator, n: int, *, wrong: bool) -> Iterator[t
             yield way, (made.estimate, made.std_error)
 
 
+def of_units(draws: int) -> Iterator[str]:
+    """Coverage of published effects of 60 units in a target of which 40 rows were drawn, by what else units differ in."""
+    yield "| differences beside context | way | sd | mean standard error | 95 % interval holds |"
+    for beside in (0.0, 0.5):
+        for way in ("balance", "inverse_odds"):
+            rng, found = np.random.default_rng(SEED), []
+            for _ in range(draws):
+                x, there = rng.normal(size=60), pd.DataFrame({"x": rng.normal(0.4, 1, 40)})
+                own = 1 + x + beside * rng.normal(size=60) + 0.05 * rng.normal(size=60)
+                units = pd.DataFrame({"label": [f"unit {i}" for i in range(60)], "estimate": own, "std_error": 0.05})
+                units["context"] = [{"x": v} for v in x]
+                made = transport(units, there, method=way)  # type: ignore[arg-type]
+                found.append((made.estimate, made.std_error))
+            value, error = np.array(found, dtype=float).T
+            holds = np.mean(np.abs(value - 1.4) <= 1.959964 * error)
+            yield f"| {beside:g} | {way} | {value.std():.3f} | {error.mean():.3f} | {holds:.3f} |"
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=DRAWS)
     draws = parser.parse_args().draws
-    for part in (of_weights, of_support, of_transport):
+    for part in (of_weights, of_support, of_transport, of_units):
         for line in part(draws):
             print(line, flush=True)
 

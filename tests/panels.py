@@ -34,7 +34,7 @@ def with_data(source, root=ROOT):
     from scale_impact.sources._pulling.pull import pull
 
     card = f"data/sources/{source}.yaml"
-    if not is_here(load_source(root / card), root, card):
+    if source and not is_here(load_source(root / card), root, card):  # a scale-up has none
         pull(source, root, shared("data"))
 
 

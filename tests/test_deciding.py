@@ -377,6 +377,39 @@ def test_published_results_are_enough_of_another_study_whoever_was_treated(place
     assert said(place) == ""
 
 
+WRONG = [
+    (lambda rows: rows[0][:40], "line 1 is cut off or no JSON"),
+    (lambda rows: "", "it has no row"),
+    (lambda rows: "[1, 2]\n", "line 1 is no row"),
+    (lambda rows: '{"schema": 1, "a": 1}\n', "line 1 has no study, variant, run_id"),
+    (lambda rows: "\n".join(r.replace('"estimate": ', '"estimate": "x", "y": ') for r in rows), "has no such estimate as a run writes"),
+]
+"""How rows may be damaged, and what is said."""
+
+
+@pytest.mark.parametrize("damage, says", WRONG)
+def test_damaged_rows_of_the_other_study_are_told_with_file_and_line(place, damage, says):
+    path = place.root / "studies/lanes/results/estimates.jsonl"
+    path.write_text(damage(path.read_text(encoding="utf-8").splitlines()), encoding="utf-8")
+    told = said(place)
+    assert "scaleup.effect.study: studies/lanes/results/estimates.jsonl is not whole: " in told
+    assert says in told
+    assert told.count("Run it again: scale-impact run lanes.") == 1
+
+
+def test_bytes_that_are_no_rows_are_told(place):
+    (place.root / "studies/lanes/results/estimates.jsonl").write_bytes(b"\x00\xff{")
+    assert "estimates.jsonl is not whole: it is no text" in said(place)
+
+
+def test_checks_that_the_card_needs_are_looked_at_before_the_run(place):
+    path = place.root / "studies/lanes/results/checks.jsonl"
+    path.write_text("{bad\n", encoding="utf-8")
+    assert "studies/lanes/results/checks.jsonl is not whole: line 1 is cut off or no JSON. Run it again: scale-impact run lanes." in said(place)
+    path.unlink()
+    assert "checks.jsonl is not whole: No such file" in said(place)
+
+
 # ---- variants, grids, values from outside ---------------------------------------------------------------------------------
 
 
@@ -514,6 +547,9 @@ def test_the_crate_of_a_scale_up_verifies_itself_without_data(ran, tmp_path):
     assert "data/files/towns.csv" not in names
     assert "studies/next/results/estimates.jsonl" in names
     told = command("verify", cwd=tmp_path / "there")
+    assert told.code == 0, told.out + told.err
+    assert "a-decision: identical" in told.out
+    told = command("verify", "--crate", str(crate.path), "--trust", cwd=tmp_path)  # from a folder that is no project
     assert told.code == 0, told.out + told.err
     assert "a-decision: identical" in told.out
 

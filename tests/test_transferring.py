@@ -1,6 +1,7 @@
 """A study that is a transfer: from study.yaml to effects of single towns, what the next one may expect, and published rows."""
 
 import functools
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -524,7 +525,7 @@ def test_context_that_is_text_is_refused_unless_it_is_a_group(place):
 def test_logarithms_need_numbers_above_zero(place):
     frame = lanes()
     frame.loc[frame["code"] == "03", "people"] = 0.0
-    assert "people" in said(place, frame=frame)
+    assert "transfer.context, log: people is not positive in 1 city (Town 03 has 0)." in said(place, frame=frame)
 
 
 def test_nobody_with_the_measure_is_refused(place):
@@ -571,6 +572,16 @@ def test_a_town_far_from_the_pilots_is_outside_with_the_column(place):
     assert "hills" in support["reason"]
 
 
+@pytest.mark.parametrize("value", [[1, 2], True, {"a": 1}, float("inf"), date(2001, 1, 1)])
+def test_what_is_known_of_the_city_is_a_number_a_text_or_nothing(place, value):
+    chosen(place, city="Elsewhere", here={"people": value, "hills": None})
+    with pytest.raises(StudyError) as error:
+        Study.load("towns")
+    (told,) = error.value.problems
+    assert told.startswith("transfer.here.people: write a")
+    assert "null where it is not known" in told
+
+
 # ---- an effect carried over by who lives there ---------------------------------------------------------------------------
 
 
@@ -607,6 +618,17 @@ def test_an_effect_is_carried_over_by_the_shares_of_groups(place):
 def test_what_cannot_be_carried_over_is_refused(place, transport, told):
     groups(place)
     assert told in said(place, transport={"study": "lanes", **transport})
+
+
+@pytest.mark.parametrize("content, says", [
+    ("", "it has no row"), ('{"schema": 1, "stu', "line 1 is cut off or no JSON"), ("[1]\n", "line 1 is no row"), ('{"a": 1}\n', "line 1 is of schema None"),
+])  # fmt: skip
+def test_damaged_rows_of_the_study_that_is_carried_over_are_told_with_file_and_line(place, content, says):
+    write_rows(place, "lanes", [])
+    (place.root / "studies/lanes/results/estimates.jsonl").write_text(content, encoding="utf-8")
+    told = said(place, transport={"study": "lanes", "shares": {"age: old": 1.0}})
+    assert f"transfer.transport.study: studies/lanes/results/estimates.jsonl is not whole: {says}" in told
+    assert "Run it again: scale-impact run lanes." in told
 
 
 def test_a_study_without_rows_of_groups_carries_nothing(place):

@@ -111,6 +111,7 @@ def write_rows(place, slug, rows, variant=""):
     folder = place.root / "studies" / slug / "results" / variant
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "estimates.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    (folder / "checks.jsonl").touch()
 
 
 HEAD = ("paper", "measure", "indicator", "place", "country", "first_year", "last_year", "design", "conversion", "estimate", "std_error", "level",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, field_validator, model_validator
@@ -48,6 +49,18 @@ def _label(raw: Any) -> Any:
 
 Label = Annotated[Any, BeforeValidator(_label)]
 """A unit or a period, as its author wrote it."""
+
+
+def _known(raw: Any) -> Any:
+    if isinstance(raw, bool) or not (raw is None or isinstance(raw, (int, float, str))):
+        raise ValueError(f"write a number, a text, or null where it is not known (it is {raw!r}).")
+    if isinstance(raw, float) and not isfinite(raw):
+        raise ValueError(f"write a finite number, or null where it is not known (it is {raw!r}).")
+    return raw
+
+
+Known = Annotated[Any, BeforeValidator(_known)]
+"""A number or a text that is known of a city; None where it is not."""
 
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -238,7 +251,7 @@ class TransferChoices(Record):
 
     city: Label
     """The city that asks: a unit of the data that does not have the measure, or any name where `here` describes it."""
-    here: dict[StrictStr, Any] = {}
+    here: dict[StrictStr, Known] = {}
     """Context of the city that asks, by column, where the data do not have it."""
     names: StrictStr | None = None
     """Column with the names that are shown; default the unit."""

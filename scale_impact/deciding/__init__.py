@@ -8,7 +8,7 @@ Stands between the session and the room ``scaleup``, as ``benchmarking`` does fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -104,6 +104,11 @@ class Decision:
             yield f"{key}.direction: it is {given.direction!r}, and of {indicator.indicator} the catalogue says {indicator.direction!r}. Correct one of them."
 
     @cached_property
+    def others(self) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+        """Estimates and checks of the studies that the effects are from, for the card."""
+        return other_rows(self.study.project, {"scaleup.effect": self.chosen.effect, "scaleup.pilot": self.chosen.pilot})
+
+    @cached_property
     def outlook(self) -> Outlook:
         """Net present value by partner, what moves it, what to measure next, and the rule that decides."""
         from scale_impact.scaleup.outlook import look_ahead
@@ -142,7 +147,7 @@ class Decision:
         origin = Origin(self.study, self.run, self.study.outcomes[0])
         rows = [answer_row(origin, number, SCALED, settings.level) for number in self.numbers()]
         checks = [check_row(origin, check, SCALED) for check in self.checks()]
-        others, other_checks = other_rows(project, (chosen.effect, chosen.pilot))
+        others, other_checks = self.others
         ground = Cards(project).ground(self.study.slug, self.study.variant)  # runs that failed are told by the report: a figure stays
         return make_card(
             rows, checks, measure=load_measure(project.measure(settings.measure)), indicator=self.study.indicator(self.study.outcomes[0]),
@@ -253,7 +258,7 @@ class Decision:
 
     def _problems(self) -> Iterator[ScaleImpactError]:
         said: set[str] = set()
-        for step in ("effect", "outlook", "readiness"):
+        for step in ("effect", "others", "outlook", "readiness"):
             try:
                 getattr(self, step)
             except ScaleImpactError as error:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.evidence import NOTICED, PREDICTED, RANKED
+from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS, NOTICED, PREDICTED, RANKED
 from scale_impact.core.project import Project
 from scale_impact.core.scaleup_choices import EffectChoice, EffectGiven, EffectRow
 from scale_impact.core.words import nearest, some
-from scale_impact.errors import DesignError
-from scale_impact.evidence.store import read_rows
+from scale_impact.errors import DesignError, SourceError
+from scale_impact.evidence.store import whole_rows
 from scale_impact.scaleup.effect import EffectToScale
 
 Row = Mapping[str, Any]
@@ -70,17 +70,27 @@ def row_of(project: Project, choice: EffectRow, *, outcome: str, key: str) -> Ro
 
 
 def rows_of(project: Project, choice: EffectRow, key: str = "scaleup.effect") -> list[dict[str, Any]]:
-    """Estimates of the run that a choice names; of several runs without a name the only one."""
-    folder = project.studies / choice.study / "results" / (choice.variant or "")
-    path = folder / "estimates.jsonl"
-    if path.is_file():
-        try:
-            return read_rows(path)
-        except (ValueError, OSError) as error:
-            raise DesignError(f"{key}: {project.relative(path)} is not whole ({error}). Run it again: scale-impact run {choice.study}.") from error
-    runs = sorted(p.parent.name for p in (project.studies / choice.study / "results").glob("*/estimates.jsonl"))
+    """Estimates of the run that a choice names; of several runs without a name the only one.
+
+    Raises
+    ------
+    DesignError
+        Nothing is published, or several runs are.
+    SourceError
+        Rows that are not whole.
+    """
+    return whole_rows(project, _run_of(project, choice, key) / "estimates.jsonl", ESTIMATE_FIELDS, key=f"{key}.study")
+
+
+def _run_of(project: Project, choice: EffectRow, key: str) -> Path:
+    """The folder of the run that a choice names."""
+    results = project.studies / choice.study / "results"
+    folder = results / (choice.variant or "")
+    if (folder / "estimates.jsonl").is_file():
+        return folder
+    runs = sorted(p.parent.name for p in results.glob("*/estimates.jsonl"))
     if choice.variant is None and len(runs) == 1:
-        return rows_of(project, choice.model_copy(update={"variant": runs[0]}), key)
+        return results / runs[0]
     if runs:
         raise DesignError(f"{key}.variant: study {choice.study} has the runs {some(runs, MOST)}. Name one of them.")
     raise DesignError(f"{key}.study: study {choice.study} has published nothing. Run it first: scale-impact run {choice.study}.")
@@ -128,15 +138,27 @@ def _scaled(row: Row) -> EffectToScale:
     )  # fmt: skip
 
 
-def other_rows(project: Project, choices: Sequence[EffectChoice | None]) -> tuple[list[Row], list[Row]]:
-    """Estimates and checks of the runs that a scale-up reads."""
+def other_rows(project: Project, choices: Mapping[str, EffectChoice | None]) -> tuple[list[Row], list[Row]]:
+    """Estimates and checks of the runs that a scale-up reads, each run once; ``choices`` by their key.
+
+    Raises
+    ------
+    DesignError, SourceError
+        As ``rows_of``, of all runs at once.
+    """
     estimates: list[Row] = []
     checks: list[Row] = []
-    for choice in choices:
+    runs: dict[Path, str] = {}
+    for key, choice in choices.items():
         if isinstance(choice, EffectRow):
-            rows = rows_of(project, choice)
-            estimates += rows
-            slug, variant = choice.study, rows[0]["variant"] if rows else None
-            path: Path = project.studies / slug / "results" / (variant or "") / "checks.jsonl"
-            checks += read_rows(path) if path.is_file() else []
+            runs.setdefault(_run_of(project, choice, key), key)
+    problems: list[str] = []
+    for folder, key in runs.items():
+        for name, fields, found in (("estimates", ESTIMATE_FIELDS, estimates), ("checks", CHECK_FIELDS, checks)):
+            try:
+                found += whole_rows(project, folder / f"{name}.jsonl", fields, key=f"{key}.study", may_be_empty=name == "checks")
+            except SourceError as error:
+                problems += error.problems
+    if problems:
+        raise SourceError(problems)
     return estimates, checks

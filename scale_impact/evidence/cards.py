@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,12 +83,25 @@ class Cards:
                 waiting += self._read_by(self._keys(*run))
         return tuple(found)
 
-    def unit_asked(self, slug: str, variant: str | None) -> tuple[str, str]:
-        """The kind of unit of the first transfer that a run rests on, with its source; a city where there is none."""
-        for keys in (self._keys(*run) for run in self.reads(slug, variant)):
-            if _block(keys, "transfer") and keys.get("unit"):
+    def unit_asked(self, slug: str, variant: str | None, city: str) -> tuple[str, str]:
+        """What kind of unit a city is that asks, with the source that means it: as in the first run that it rests on and that knows it.
+
+        That is a transfer, whose units are such cities, or a study that followed it; where there is none it is a ``city``.
+        """
+        for run in self.reads(slug, variant):
+            keys = self._keys(*run)
+            if keys.get("unit") and (_block(keys, "transfer") or self._followed(run, city)):
                 return str(keys["unit"]), str(keys.get("source") or "")
         return "city", ""
+
+    def _followed(self, run: Run, name: str) -> bool:
+        """Whether a unit of a published run is called so."""
+        path = self.project.studies / run[0] / "results" / (run[1] or "") / "units.jsonl"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError):  # what is not whole is told where the run is read
+            return False
+        return any(f'"unit": {json.dumps(name, ensure_ascii=plain)}' in text for plain in (True, False))
 
     def failed(self, run: Run) -> bool:
         """Whether a run failed after the one whose rows are published."""

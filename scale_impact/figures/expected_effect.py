@@ -2,7 +2,8 @@
 
 Above each answer stands the distribution of one city's effect; the part that is harm is hatched. The thick bar is the confidence
 interval of the mean, the thin line the prediction interval: a city's own effect lies within the thin one, not within the thick one.
-Pilots stand below by their own effects.
+Pilots stand below by their own effects. The weighted answer has no thick bar unless all pilots count the same: the error of a weighted
+mean leaves out how pilots within the bandwidth differ from the city by context, so that a bar would look like the mean of such cities.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MEAN, OF_MEAN, OF_CITY = "mean", "interval of the mean", "interval of one city"
 HARM, PILOTS, TARGET = "harm", "effect of a pilot", "target"
 
+NO_BAR = "No interval is drawn of the mean by similarity: it would be that of the weighted mean, not of the mean in cities just like this one."
+
 REACH = 3.2
 """Prediction errors that the distribution is drawn to on either side, at most; no farther than twice the interval's half."""
 
@@ -36,13 +39,12 @@ TALL = 0.62
 
 @dataclass(frozen=True)
 class _Row:
-    """One answer as it is drawn, the top one at the height 1; ends of the city are None where they are not known."""
+    """One answer as it is drawn, the top one at the height 1; ends of the mean are None where they are not drawn, of the city where not known."""
 
     name: str
     at: float
     mean: float
-    low: float
-    high: float
+    of_mean: tuple[float, float] | None
     city: tuple[float, float] | None
     error: float | None
     df: float | None
@@ -94,14 +96,16 @@ def _rows(expectation: Expectation) -> list[_Row]:
     plain, near = expectation.unweighted, expectation.weighted
     found = [
         _Row(
-            "all pilots\ncount alike", 1.0, plain.mean, plain.low, plain.high, _both(plain.predicted_low, plain.predicted_high),
+            "all pilots\ncount alike", 1.0, plain.mean, (plain.low, plain.high), _both(plain.predicted_low, plain.predicted_high),
             plain.prediction_error, plain.prediction_df, expectation.chances.harm, _style.BLUE,
         )
     ]  # fmt: skip
     if near is not None:
+        alike = bool((near.kernel == 1).all())
         found.append(
             _Row(
-                "similar pilots\ncount more", 0.0, near.mean, near.low, near.high, _both(near.predicted_low, near.predicted_high),
+                "similar pilots\ncount more", 0.0, near.mean, (near.low, near.high) if alike else None,
+                _both(near.predicted_low, near.predicted_high),
                 near.prediction_error, near.prediction_df, expectation.chances_weighted.harm, _style.ORANGE,
             )
         )  # fmt: skip
@@ -120,7 +124,7 @@ def _ends(expectation: Expectation, rows: list[_Row]) -> tuple[float, float]:
         *([expectation.target] if expectation.target is not None else []),
     ]
     for row in rows:
-        shown += [row.low, row.high, *(row.city or ())]
+        shown += [row.mean, *(row.of_mean or ()), *(row.city or ())]
         if row.error is not None and row.city is not None:
             reach = min(REACH * row.error, 1.25 * (row.city[1] - row.mean))
             shown += [row.mean - reach, row.mean + reach]
@@ -173,15 +177,9 @@ def _interval(ax: Axes, row: _Row) -> None:
     first = "" if row.at == 1.0 else "_"
     if row.city is not None:
         ax.plot(row.city, (row.at, row.at), color=_style.DARK, linewidth=1.2, zorder=2.5, label=first + OF_CITY)
-    ax.plot(
-        (row.low, row.high),
-        (row.at, row.at),
-        color=row.colour,
-        linewidth=6.0,
-        solid_capstyle="butt",
-        zorder=2.6,
-        label=first + OF_MEAN,
-    )
+    if row.of_mean is not None:
+        look: dict[str, Any] = {"color": row.colour, "linewidth": 6.0, "solid_capstyle": "butt", "zorder": 2.6}
+        ax.plot(row.of_mean, (row.at, row.at), label=first + OF_MEAN, **look)
     ax.plot(
         row.mean, row.at, "o", color="white", markeredgecolor=_style.DARK, markersize=6, zorder=3, label=first + MEAN
     )
@@ -203,5 +201,7 @@ def _below(ax: Axes, expectation: Expectation) -> None:
             "Where one city may lie is not known: "
             + next(iter(expectation.unweighted.why_not.values()), "too few pilots.")
         )
+    if expectation.weighted is not None and not (expectation.weighted.kernel == 1).all():
+        said.append(NO_BAR)
     if said:
         ax.set_xlabel(ax.get_xlabel() + "\n" + "\n".join(_style.folded(s, 88) for s in said))

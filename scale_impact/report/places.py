@@ -36,12 +36,23 @@ class Place:
 
 @dataclass(frozen=True)
 class Told:
-    """What a run says of a place: ``measure``, ``comparison``, ``benchmark``, ``prediction`` or ``decision``; ``card`` is its decision card."""
+    """What a run says of a place.
+
+    Attributes
+    ----------
+    what:
+        ``measure``, ``comparison``, ``benchmark``, ``prediction`` or ``decision``.
+    marks:
+        What a reader has to know first: simulated data, a run that failed since.
+    card:
+        Where the decision card is; empty where there is none.
+    """
 
     place: Place
     what: str
     words: str
     source: str
+    marks: tuple[str, ...] = ()
     card: str = ""
 
 
@@ -52,7 +63,7 @@ def place_of(run: RunRead, name: str) -> Place | None:
     settings = run.study.settings
     unit, source = settings.unit, settings.source
     if not unit and kind_of(run) in ("transfer", "scaleup"):
-        unit, source = Cards(run.study.project).unit_asked(run.study.slug, run.variant)
+        unit, source = Cards(run.study.project).unit_asked(run.study.slug, run.variant, name)
     if not unit:
         return None
     known = any(c.isalpha() for c in name)
@@ -128,7 +139,7 @@ def _scaleup(run: RunRead) -> Iterator[tuple[str, str, str]]:
     parts = [f"decision: {decided['word']}"] if decided else []
     for row in run.estimates:
         if row["estimand"] == NET_VALUE and row["kind"] == "overall" and row["estimate"] is not None:
-            parts.append(f"net present value {_numbers(row)} {row['outcome_unit']}")
+            parts.append(f"net present value {_numbers(_three_digits(row))} {row['outcome_unit']}")
     yield city, "decision", "; ".join(parts) or "not decided yet"
 
 
@@ -140,6 +151,11 @@ def _set(row: Row) -> str:
     if row["ci_low"] is None or row["ci_high"] is None:
         return ""
     return f" ({row['level'] * 100:g} % confidence set: {shown(row['ci_low'])} to {shown(row['ci_high'])})"
+
+
+def _three_digits(row: Row) -> Row:
+    """A row whose numbers are written as the answer of its study is."""
+    return {**row, **{k: None if row[k] is None else float(f"{row[k]:.3g}") for k in ("estimate", "ci_low", "ci_high")}}
 
 
 def _numbers(row: Row) -> str:

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS, SCHEMA, UNIT_FIELDS
+from scale_impact.core.evidence import CHECK_FIELDS, ESTIMATE_FIELDS, UNIT_FIELDS
 from scale_impact.core.manifest import Manifest
 from scale_impact.core.project import Project
 from scale_impact.core.study import Study, StudyFile
 from scale_impact.core.study_names import Holdings
 from scale_impact.core.yaml_file import read_yaml
 from scale_impact.errors import ScaleImpactError
+from scale_impact.evidence.store import read_row
+from scale_impact.report.own_files import figures_of, is_own, linked, named
 
 Row = dict[str, Any]
 
-NUMBERS = frozenset({
-    "event_time", "estimate", "std_error", "df", "level", "ci_low", "ci_high", "p_value", "statistic", "n_units", "n_treated", "n_periods", "n_obs",
-    "n_clusters",
-})  # fmt: skip
-LATER = ("plan", "deviations", "context")
-"""Fields that rows of earlier versions do not have."""
-TEXTS = frozenset({
-    "study", "variant", "run_id", "measure", "outcome", "indicator", "dimension", "direction", "estimator", "role", "kind", "check", "unit", "estimand",
-    "label", "inference", "outcome_unit", "reason", "plan", "deviations",
-})  # fmt: skip
-NEEDED = frozenset({"study", "estimator", "kind", "check", "verdict", "unit", "outcome"})
-"""Fields that are never empty."""
-VERDICTS = ("pass", "fail", "inconclusive", "inapplicable")
 FIELDS = {"estimates": ESTIMATE_FIELDS, "checks": CHECK_FIELDS, "units": UNIT_FIELDS}
+
+OF_RUN = {
+    "estimates.jsonl": "every estimate, a line each",
+    "checks.jsonl": "every check with its verdict",
+    "units.jsonl": "who was studied, and since when each had the measure",
+    "manifest.json": "what went in, with what it was made, hashes of what came out",
+    "executed.ipynb": "the notebook, run",
+}
+"""Files of a run that can be downloaded."""
+
+OF_STUDY = {
+    "study.yaml": "the study",
+    "README.md": "what its author says",
+    "plan.json": "the frozen plan",
+    "plan.md": "the frozen plan, to read",
+}
 
 LARGEST = 64 * 2**20
 """Bytes of a file of rows beyond which it is not read into pages."""
@@ -59,6 +61,8 @@ class RunRead:
         What is wrong, in sentences.
     failed:
         Whether a later run failed, so that these results are of an earlier one.
+    figures:
+        Its figures by name.
     """
 
     variant: str | None
@@ -70,22 +74,12 @@ class RunRead:
     manifest: Manifest | None = None
     problems: tuple[str, ...] = ()
     failed: bool = False
+    figures: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def ran(self) -> bool:
         """Whether it has published anything."""
         return bool(self.estimates or self.checks or self.manifest)
-
-    @cached_property
-    def figures(self) -> dict[str, Path]:
-        """Its figures by name; as PNG where there is one, which nothing in it can act."""
-        found = {
-            p.stem: p
-            for ending in ("svg", "png")
-            for p in sorted((self.folder / "figures").glob(f"*.{ending}"))
-            if p.is_file()
-        }
-        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True)
@@ -112,12 +106,17 @@ class StudyRead:
 def read_study(project: Project, slug: str, holdings: Holdings | None = None) -> StudyRead:
     """A study and what its runs published; whatever is wrong with it stands in its problems."""
     folder = project.studies / slug
+    links = linked(project, folder, [folder / name for name in OF_STUDY])
+    if not is_own(project, folder, folder / "study.yaml"):
+        return _without_file(project, folder, links, {})
     try:
         file = StudyFile.read(folder, None, holdings)
         names: tuple[str | None, ...] = tuple(file.names) or (None,)
     except ScaleImpactError as error:
-        return _without_file(project, folder, error)
-    runs, problems = [], []
+        raw, _ = read_yaml(folder / "study.yaml")
+        problems = [f"{error.where}: {p}" if error.where else p for p in error.problems]
+        return _without_file(project, folder, [*problems, *links], raw)
+    runs, problems = [], list(links)
     for name in names:
         study, wrong = _resolved(file, name)
         problems += wrong
@@ -132,12 +131,10 @@ def _resolved(file: StudyFile, name: str | None) -> tuple[Study | None, list[str
         return None, [f"{error.where}: {p}" if error.where else p for p in error.problems]
 
 
-def _without_file(project: Project, folder: Path, error: ScaleImpactError) -> StudyRead:
+def _without_file(project: Project, folder: Path, problems: Sequence[str], raw: object) -> StudyRead:
     """A study whose study.yaml cannot be read: its results are there all the same."""
-    raw, _ = read_yaml(folder / "study.yaml")
     found = sorted({path.parent for path in (folder / "results").glob("**/estimates.jsonl")} or {folder / "results"})
     runs = [_run(project, folder, None if at.name == "results" else at.name, None) for at in found]
-    problems = [f"{error.where}: {p}" if error.where else p for p in error.problems]
     return StudyRead(folder.name, folder, raw if isinstance(raw, Mapping) else {}, tuple(runs), tuple(problems))
 
 
@@ -147,14 +144,21 @@ def _run(project: Project, folder: Path, name: str | None, study: Study | None) 
     failed = (folder / "failed" / (name or "") / "executed.ipynb").is_file()
     if not at.is_dir() or not any((at / f"{kind}.jsonl").is_file() for kind in FIELDS):
         return RunRead(name, at, study, failed=failed)
-    problems: list[str] = []
-    rows = {kind: tuple(_rows(at / f"{kind}.jsonl", kind, project, problems)) for kind in FIELDS}
-    manifest = Manifest.read(at / "manifest.json")
+    if not is_own(project, folder, at):
+        return RunRead(name, at, study, failed=failed, problems=tuple(linked(project, folder, [at])))
+    problems = linked(project, folder, [at / file for file in OF_RUN])
+    rows = {
+        kind: tuple(_rows(path, kind, project, problems)) if is_own(project, folder, path := at / f"{kind}.jsonl") else ()
+        for kind in FIELDS
+    }
+    manifest = Manifest.read(at / "manifest.json") if is_own(project, folder, at / "manifest.json") else None
     if manifest is None:
         problems.append(
-            f"{project.relative(at / 'manifest.json')} is missing or not whole: nobody can say how these results came about. Run the study again."
+            f"{named(project, at / 'manifest.json')} is missing or not whole: nobody can say how these results came about. Run the study again."
         )
-    return RunRead(name, at, study, **rows, manifest=manifest, problems=tuple(problems), failed=failed)
+    figures, wrong = figures_of(project, folder, at)
+    said = tuple(dict.fromkeys([*problems, *wrong]))
+    return RunRead(name, at, study, **rows, manifest=manifest, problems=said, failed=failed, figures=figures)
 
 
 # ---- rows ----------------------------------------------------------------------------------------------
@@ -179,7 +183,7 @@ def _rows(path: Path, kind: str, project: Project, problems: list[str]) -> Itera
         return
     for k, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            row, wrong = _row(line, FIELDS[kind])
+            row, wrong = read_row(line, FIELDS[kind])
             if row is None:
                 bad.append(f"line {k} {wrong}")
             else:
@@ -189,41 +193,6 @@ def _rows(path: Path, kind: str, project: Project, problems: list[str]) -> Itera
         problems.append(
             f"{where}: {'; '.join(bad[:3])}{more}. Rows that are not whole are left out here. Run the study again."
         )
-
-
-def _row(line: str, fields: Iterable[str]) -> tuple[Row | None, str]:
-    """A row, or what is wrong with it."""
-    try:
-        row = json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return None, "is cut off or no JSON"
-    if not isinstance(row, dict):
-        return None, "is no row"
-    if row.get("schema") != SCHEMA:
-        return None, f"is of schema {str(row.get('schema'))[:20]}, not {SCHEMA}"
-    if missing := [f for f in fields if f not in row and f not in LATER]:
-        return None, f"has no {', '.join(missing[:3])}"
-    kept = {f: row.get(f) for f in fields}
-    if odd := [f for f, value in kept.items() if not _fits(f, value)]:
-        return None, f"has no such {', '.join(odd[:3])} as a run writes"
-    return kept, ""
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def _fits(field_name: str, value: Any) -> bool:
-    """Whether a value is of the kind that the field has."""
-    if value is None:
-        return field_name not in NEEDED
-    if field_name in NUMBERS:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if field_name in ("details", "context"):
-        return isinstance(value, dict)
-    if field_name == "verdict":
-        return value in VERDICTS
-    return isinstance(value, str) or (field_name not in TEXTS and not isinstance(value, (dict, list)))
 
 
 def tolerant(read: Callable[[], Any], problems: list[str]) -> Any:

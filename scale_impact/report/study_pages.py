@@ -21,28 +21,13 @@ from scale_impact.report.downloads import as_csv
 from scale_impact.report.markup import Outline, markdown
 from scale_impact.report.notebook import Pictures, read_notebook
 from scale_impact.report.notebook import pages as notebook_pages
+from scale_impact.report.own_files import is_own
 from scale_impact.report.pages import cut, fitting, page, write_page
 from scale_impact.report.pictures import pictures
 from scale_impact.report.places import MOST, told
-from scale_impact.report.published import RunRead, StudyRead, tolerant
+from scale_impact.report.published import OF_RUN, OF_STUDY, RunRead, StudyRead, tolerant
 from scale_impact.report.slugs import slug
 from scale_impact.report.summary import Effect, File, Mark, Summary
-
-FILES = {
-    "estimates.jsonl": "every estimate, a line each",
-    "checks.jsonl": "every check with its verdict",
-    "units.jsonl": "who was studied, and since when each had the measure",
-    "manifest.json": "what went in, with what it was made, hashes of what came out",
-    "executed.ipynb": "the notebook, run",
-}
-"""Files of a run that can be downloaded."""
-
-OF_STUDY = {
-    "study.yaml": "the study",
-    "README.md": "what its author says",
-    "plan.json": "the frozen plan",
-    "plan.md": "the frozen plan, to read",
-}
 
 LONGEST = 20_000
 """Characters of a README that stand on the page; a longer one is a download."""
@@ -73,11 +58,11 @@ def write_study(
     """Write all pages of a study below ``out`` and say what the lists need; ``crate`` is the name of its zip there, if it has one."""
     here = out / "studies" / slug(study.slug)
     here.mkdir(parents=True, exist_ok=True)
-    own = [*_copied(study.folder, here / "files", OF_STUDY, "files/"), *_crate(here, crate)]
+    own = [*_copied(project, study, study.folder, here / "files", OF_STUDY), *_crate(here, crate)]
     several = len(study.runs) > 1 or study.runs[0].variant is not None
     made = [_write_run(project, study, run, indicators, here, own, several) for run in study.runs]
     if several:
-        write_page(here / "index.html", _variants_page(study, made, indicators, own))
+        write_page(here / "index.html", _variants_page(project, study, made, indicators, own))
     return _summary(study, made, indicators, several)
 
 
@@ -87,14 +72,14 @@ def _crate(here: Path, crate: str | None) -> list[File]:
     return [File(crate, crate, "all that is needed to make it again (RO-Crate)", (here / crate).stat().st_size)]
 
 
-def _copied(source: Path, target: Path, names: Mapping[str, str], below: str) -> list[File]:
-    """Copy the files that are there."""
+def _copied(project: Project, study: StudyRead, source: Path, target: Path, names: Mapping[str, str]) -> list[File]:
+    """Copy the files that are there and are the study's own; others are among its problems."""
     found = []
     for name, about in names.items():
-        if (source / name).is_file():
+        if (source / name).is_file() and is_own(project, study.folder, source / name):
             target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, target / name)
-            found.append(File(f"{below}{name}", name, about, (target / name).stat().st_size))
+            shutil.copyfile(source / name, target / name, follow_symlinks=False)
+            found.append(File(f"files/{name}", name, about, (target / name).stat().st_size))
     return found
 
 
@@ -116,14 +101,14 @@ def _write_run(
     at.mkdir(exist_ok=True)
     cards = run_page.read_cards(project, run.study)
     shown = _pictures(study, run, at)
-    files = [*_copied(run.folder, at / "files", FILES, "files/"), *_tables(run, at)]
+    files = [*_copied(project, study, run.folder, at / "files", OF_RUN), *_tables(run, at)]
     notebook, wrong = _write_notebook(
         project, study, run, at, {name: f"figures/{s.file}" for name, s in shown.items()}, several
     )
     run = replace(run, problems=(*run.problems, *wrong))
     ground = DataCards(project).ground(study.slug, run.variant)
     found, judged = standing.marks(run, ground), standing.credibility(run)
-    values = _values(study, run, several, own, files, found, (*study.problems, *cards.problems, *run.problems))
+    values = _values(project, study, run, several, own, files, found, (*study.problems, *cards.problems, *run.problems))
     values |= {"notebook": notebook, "plan": run_page.plan(run.study, run), "credibility": _credible(judged)}
     values["card_href"] = _card(project, study, run, indicators, at, values["problems"])
 
@@ -150,6 +135,7 @@ def _write_run(
 
 
 def _values(
+    project: Project,
     study: StudyRead,
     run: RunRead,
     several: bool,
@@ -164,7 +150,7 @@ def _values(
     return {
         "here": "Studies", "study_href": "../index.html", "marks": marks, "problems": list(dict.fromkeys(problems)), "variants": others,
         "verdicts": standing.verdicts(run.checks), "files": [*files, *(replace(f, href=up + f.href) for f in own)],
-        "readme": None if several else readme(study),
+        "readme": None if several else readme(project, study),
     }  # fmt: skip
 
 
@@ -194,9 +180,11 @@ def _card(
     return "decision-card.html"
 
 
-def readme(study: StudyRead) -> Markup | None:
+def readme(project: Project, study: StudyRead) -> Markup | None:
     """What the author says, where it is not too long for a page."""
     path = study.folder / "README.md"
+    if not is_own(project, study.folder, path):
+        return None
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -215,7 +203,7 @@ def _pictures(study: StudyRead, run: RunRead, at: Path) -> dict[str, run_page.Sh
         source = run.figures[one.name]
         file = slug(one.name) + source.suffix
         (at / "figures").mkdir(exist_ok=True)
-        shutil.copyfile(source, at / "figures" / file)
+        shutil.copyfile(source, at / "figures" / file, follow_symlinks=False)
         found[one.name] = run_page.Shown(file, one.alt, one.caption, run_page.picture_size(source))
     return found
 
@@ -234,7 +222,7 @@ def _write_notebook(
 ) -> tuple[int, list[str]]:
     """The executed notebook in pages; how many, and what is wrong with it."""
     path = run.folder / "executed.ipynb"
-    if not path.is_file():
+    if not path.is_file() or not is_own(project, study.folder, path):
         return 0, []
     try:
         found = notebook_pages(read_notebook(path), Pictures(at, "notebook-", run.figures, figures), study.title[:80])
@@ -255,7 +243,9 @@ def _address(k: int) -> str:
 # ---- several runs, and the lists -----------------------------------------------------------------------
 
 
-def _variants_page(study: StudyRead, made: list[Made], indicators: Mapping[str, Indicator], own: list[File]) -> str:
+def _variants_page(
+    project: Project, study: StudyRead, made: list[Made], indicators: Mapping[str, Indicator], own: list[File]
+) -> str:
     """The page of a study with variants: their main answers side by side."""
 
     def render(most: int) -> str:
@@ -277,7 +267,7 @@ def _variants_page(study: StudyRead, made: list[Made], indicators: Mapping[str, 
         return page(
             "variants.html.j2", "../../", here="Studies", title=study.title, question=str(study.raw.get("question") or ""),
             about=run_page.about(study, study.first, answers.kind_of(study.first)), problems=list(study.problems), count=len(made), tables=made_tables,
-            variants=listed, more=max(len(made) - most, 0), readme=readme(study), commands=run_page.commands(study.slug), files=own,
+            variants=listed, more=max(len(made) - most, 0), readme=readme(project, study), commands=run_page.commands(study.slug), files=own,
         )  # fmt: skip
 
     return fitting(render)
@@ -356,7 +346,10 @@ def _places(made: list[Made], folder: str) -> tuple[Any, ...]:
         said = told(one.run)
         kept = set(list(dict.fromkeys(t.place for t in said))[:MOST])
         card = folder + one.folder + one.card if one.card else ""
+        marks = tuple(mark.word for mark in _unique(one.marks) if mark.tone == "bad")
         found += [
-            (replace(t, card=card) if t.what == "decision" else t, folder + one.href) for t in said if t.place in kept
+            (replace(t, marks=marks, card=card if t.what == "decision" else ""), folder + one.href)
+            for t in said
+            if t.place in kept
         ]
     return tuple(found)

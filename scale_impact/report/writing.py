@@ -158,14 +158,14 @@ def _made(target: Path) -> tuple[Path, ExitStack]:
             lock.close()
 
 
-def _locked(folder: Path) -> ExitStack | None:
+def _locked(folder: Path, *, surely: bool = False) -> ExitStack | None:
     """A folder, locked until the stack is closed or the process ends, however it ends; None where another process has it.
 
-    Where the system or the disk has no such locks, nothing is locked.
+    Where the system or the disk has no such locks, nothing is locked; ``surely``: None then, too.
     """
     held = ExitStack()
     if fcntl is None:
-        return held
+        return None if surely else held
     try:
         handle = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -177,18 +177,18 @@ def _locked(folder: Path) -> ExitStack | None:
         held.close()
         return None
     except OSError:  # no locks on this disk
-        pass
+        if surely:
+            held.close()
+            return None
     return held
 
 
 def _clear(target: Path) -> None:
     """Remove what killed reports left beside the target; the report before is put back where one was killed while swapping."""
-    if fcntl is None:
-        return  # nobody can say whether they are being written
     ours = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}{re.escape(PART)}({OLD})?")
     with suppress(OSError):
         for left in [path for path in target.parent.iterdir() if ours.fullmatch(path.name)]:
-            if left.is_symlink() or not left.is_dir() or (lock := _locked(left)) is None:
+            if left.is_symlink() or not left.is_dir() or (lock := _locked(left, surely=True)) is None:
                 continue
             with lock:
                 if left.name.endswith(OLD) and not target.exists():

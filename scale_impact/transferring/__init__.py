@@ -372,8 +372,8 @@ class Transfer:
                 said |= set(fresh)
                 if fresh and isinstance(error, UsageError):
                     yield StudyError([f"transfer.{key}: {p}" for p in fresh])
-                elif fresh:
-                    yield type(error)(fresh)
+                elif fresh:  # logarithms are chosen by `log: true` of a column
+                    yield type(error)([f"transfer.context, {p}" if p.startswith("log: ") else p for p in fresh])
 
     @property
     def _city(self) -> Mapping[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scale_impact.core.evidence import NOTICED, RANKED
+from scale_impact.core.evidence import ESTIMATE_FIELDS, NOTICED, RANKED
 from scale_impact.core.project import Project
 from scale_impact.core.settings import TransportChoices
 from scale_impact.core.words import nearest
 from scale_impact.errors import DesignError
-from scale_impact.evidence.store import read_rows
+from scale_impact.evidence.store import whole_rows
 
 Row = Mapping[str, Any]
 
@@ -22,6 +22,8 @@ def rows_by_context(project: Project, chosen: TransportChoices, indicator: str) 
     ------
     DesignError
         The study has published nothing, or no such rows; rows of another indicator.
+    SourceError
+        Rows that are not whole.
     """
     slug, _, variant = chosen.study.partition("/")
     path = project.studies / slug / "results" / variant / "estimates.jsonl"
@@ -31,7 +33,7 @@ def rows_by_context(project: Project, chosen: TransportChoices, indicator: str) 
         )
     found: list[Row] = [
         r
-        for r in read_rows(path)
+        for r in whole_rows(project, path, ESTIMATE_FIELDS, key="transfer.transport.study")
         if r["kind"] in ("subgroup", "unit") and r["estimand"] not in (NOTICED, RANKED) and r["context"]
     ]
     for key in ("outcome", "estimator"):

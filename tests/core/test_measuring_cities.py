@@ -314,3 +314,33 @@ def test_one_treated_city_has_the_interval_of_conley_and_taber_with_normal_noise
     half = stats.t.ppf(0.975, effects.df[0]) * np.sqrt(effects.variances[0])
     found = estimate("callaway_santanna", panel, design, inference={"conley_taber": {"noise": "normal"}}).overall
     assert found.interval(0.95) == pytest.approx((effects.effects[0] - half, effects.effects[0] + half), abs=1e-10)
+
+
+def test_treated_cities_of_other_sizes_than_the_controls_are_named():
+    rng = np.random.default_rng(3)
+    start, size = np.repeat([4, NEVER], [3, 60]), np.r_[0.5, 4.0, 90.0, rng.choice([1.0, 16.0], 60)]
+    frame = framed(rng.normal(size=(63, 8)) / np.sqrt(size)[:, None], start)
+    notes = made(frame.assign(people=np.repeat(size, 8)), options={"size": "people"}).notes
+    said = next(n for n in notes if "lies outside that of the controls" in n)
+    assert "(0.5)" in said
+    assert "(90)" in said
+    assert "(4)" not in said
+    assert "1 to 16" in said
+
+
+def test_no_variation_with_size_is_said_and_not_zero_per_cent():
+    rng = np.random.default_rng(3)
+    start, size = np.repeat([4, NEVER], [3, 60]), rng.choice([1.0, 16.0], 63)
+    frame = framed(rng.normal(size=(63, 8)) * np.sqrt(size)[:, None], start)
+    effects = made(frame.assign(people=np.repeat(size, 8)), options={"size": "people"})
+    assert any("No variation with size was seen" in n for n in effects.notes)
+    assert not any("0%" in n for n in effects.notes)
+    np.testing.assert_allclose(effects.covariance, made(frame).covariance)
+
+
+def test_size_beside_clusters_is_said_to_change_nothing():
+    rng = np.random.default_rng(3)
+    frame = framed(rng.normal(size=(60, 6)), np.repeat([3, NEVER], [6, 54])).assign(cl=0)
+    frame["cl"], frame["people"] = frame["id"] % 20, 1.0 + frame["id"]
+    notes = made(frame, cluster="cl", options={"size": "people"}).notes
+    assert any("Beside clusters `size` is not taken into account" in n for n in notes)

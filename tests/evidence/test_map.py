@@ -39,7 +39,15 @@ def test_studies_papers_and_marked_ones_are_counted_apart_each_once(place):
     assert (cell["studies"], cell["papers"], cell["marked"]) == (1, 2, 1)
     assert (cell["better"], cell["unclear"], cell["finding"], cell["credibility"]) == (2, 1, "better", 5)
     assert cell["names"] == ["a", "b", "lee", "miller-2020"]
-    assert evidence_map(place.project).table().loc["zone", "economy"] == "3 better, level 5 (+1 marked)"
+    assert evidence_map(place.project).table().loc["zone", "economy"] == "2 better, 1 unclear; best level 5 (+1 marked)"
+
+
+def test_a_study_whose_outcomes_contradict_each_other_is_counted_as_mixed(place):
+    place.study("a", {}, {"outcome": "other_jobs", "ci_low": -9.0, "ci_high": -1.0}, source="one")
+    assert evidence_map(place.project).table().loc["zone", "economy"] == "1 mixed, level 3"
+    place.study("b", {"ci_low": -1.0}, source="two")
+    place.study("c", source="three")
+    assert evidence_map(place.project).table().loc["zone", "economy"] == "1 better, 1 mixed, 1 unclear; best level 3"
 
 
 def test_marked_evidence_alone_is_shown_as_such(place):

@@ -255,6 +255,16 @@ def test_a_slip_in_the_head_is_said(place):
         paper_rows(place.project)
 
 
+@pytest.mark.parametrize("sign, called", [(";", "semicolons"), ("\t", "tabs")])
+def test_a_file_of_another_separator_is_said_to_be_one(place, sign, called):
+    place.papers({}, head=None)
+    path = place.root / "data/evidence/found.csv"
+    path.write_text(path.read_text().replace(",", sign).replace("0.5", "0,5"))
+    with pytest.raises(SourceError, match=f"Its fields are separated by {called} ") as error:
+        paper_rows(place.project)
+    assert len(error.value.problems) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"\x00\x00"])
 def test_a_file_that_is_none_is_refused_by_name(place, content):
     place.papers({})

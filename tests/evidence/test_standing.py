@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from scale_impact.errors import SourceError
+from scale_impact.evidence.cards import Cards
 from scale_impact.evidence.query import query
 from scale_impact.evidence.standing import STUDY_FIELDS
 
@@ -85,6 +86,79 @@ def test_a_variant_may_have_data_of_its_own(place):
     place.study("both", variant="toy", variants=variants)
     found = studies(place)
     assert (found.loc["both/real", "simulated"], found.loc["both/toy", "simulated"]) == (False, True)
+
+
+TRANSFER = {"estimator": "synthesis", "estimand": "PREDICTED"}
+DECISION = {"estimator": "scaleup", "estimand": "NPV"}
+
+
+def below(place, **transfer):
+    """A simulated study in two variants and a real one; a transfer on studies of choice; decisions on it."""
+    place.card("made", simulated=True)
+    variants = {"toy": {"source": "made"}, "real": {}}
+    for variant in variants:
+        place.study("both", variant=variant, variants=variants)
+    place.study("toy", source="made")
+    place.study("transfer", TRANSFER, transfer={"city": "Gary", **transfer})
+    place.study("decision", DECISION, source=None, unit=None, scaleup={"effect": {"study": "transfer"}})
+    return studies(place)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "simulated"),
+    [
+        ({"studies": ["toy"], "include": ["simulated", "unfrozen"]}, True),
+        ({"studies": ["toy"], "include": ["unfrozen"]}, False),  # then it is left out
+        ({"studies": ["both/toy"], "include": ["simulated"]}, True),
+        ({"studies": ["both/real"], "include": ["simulated"]}, False),
+        ({"studies": ["both"], "include": ["simulated"]}, True),
+        ({"transport": {"study": "toy"}}, True),
+        ({"transport": {"study": "both/toy"}}, True),
+        ({"transport": {"study": "both/real"}}, False),
+        ({}, False),
+    ],
+)
+def test_what_rests_on_simulated_numbers_is_simulated_however_deep(place, transfer, simulated):
+    found = below(place, **transfer)
+    assert (found.loc["transfer", "simulated"], found.loc["decision", "simulated"]) == (simulated, simulated)
+    assert found.loc["decision", "source"] == "towns"
+
+
+@pytest.mark.parametrize("key", ["effect", "pilot"])
+@pytest.mark.parametrize(("variant", "simulated"), [("toy", True), ("real", False)])
+def test_a_decision_reads_the_variant_that_it_names_as_effect_or_as_pilot(place, key, variant, simulated):
+    below(place)
+    rows = {"effect": {"study": "transfer"}, key: {"study": "both", "variant": variant}}
+    place.study("second", DECISION, source=None, unit=None, scaleup=rows)
+    assert studies(place).loc["second", "simulated"] == simulated
+
+
+def test_a_variant_of_a_decision_keeps_the_effect_of_the_study(place):
+    below(place, studies=["toy"], include=["simulated"])
+    keys = {"scaleup": {"effect": {"study": "transfer"}}, "variants": {"bold": {"scaleup": {"horizon": 5}}}}
+    place.study("third", DECISION, variant="bold", source=None, unit=None, **keys)
+    assert studies(place).loc["third/bold", "simulated"]
+
+
+def test_a_failed_run_marks_what_reads_it_and_nothing_else(place):
+    below(place, studies=["both/real"])
+    place.fails("both", "real")
+    failed = studies(place)["failed"]
+    assert set(failed[failed].index) == {"both/real", "transfer", "decision"}
+
+
+def test_studies_that_read_each_other_in_a_ring_are_followed_once(place):
+    for one, other in (("a", "b"), ("b", "a")):
+        place.study(one, DECISION, source=None, scaleup={"effect": {"study": other}})
+    assert Cards(place.project).ground("a", None).runs == (("a", None), ("b", None))
+
+
+@pytest.mark.parametrize(
+    "odd", [{"transfer": 3}, {"transfer": {"studies": "toy"}}, {"scaleup": {"effect": [1]}}, {"variants": 5}]
+)
+def test_keys_that_are_not_as_they_should_be_name_no_study(place, odd):
+    place.study("odd", DECISION, **odd)
+    assert Cards(place.project).ground("odd", None).runs == (("odd", None),)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,12 @@ def test_rows_come_back_as_they_were(tmp_path):
     assert (tmp_path / "rows.jsonl").read_text(encoding="utf-8").count("\n") == 2
 
 
+def test_texts_with_line_separators_stay_one_row(tmp_path):
+    rows = [{"city": "a\u2028b\x85c"}]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    assert read_rows(tmp_path / "rows.jsonl") == rows
+
+
 def test_no_rows_are_an_empty_file(tmp_path):
     write_rows(tmp_path / "rows.jsonl", [])
     assert read_rows(tmp_path / "rows.jsonl") == []

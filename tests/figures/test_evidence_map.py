@@ -56,6 +56,14 @@ def test_numbers_say_how_many_and_how_strong(ax):
     assert texts(ax) == ["3", "L3 +1", "2", "L2", "2", ""]
 
 
+def test_those_that_tell_nothing_are_counted_beside_those_that_do(ax):
+    told = {"studies": 2, "papers": 3, "better": 4, "unclear": 1, "credibility": 3}
+    draw(
+        mapped(cell("zone", "economy", "better", **told), cell("park", "economy", "unclear", studies=2, unclear=2)), ax
+    )
+    assert texts(ax) == ["5", "L3 1?", "2", ""]
+
+
 def test_gaps_are_dashes_and_can_be_left_out(ax):
     draw(ONE, ax)
     (gaps,) = [line for line in ax.get_lines() if line.get_label() == "gap"]

@@ -23,7 +23,7 @@ def test_both_answers_are_drawn_with_the_interval_of_the_mean_and_that_of_a_city
         ("interval of one city", (found.unweighted.predicted_low, found.unweighted.predicted_high)),
     ):
         assert tuple(marks(ax, name)[0].get_xdata()) == ends
-        assert len(marks(ax, f"_{name}")) == 1
+    assert len(marks(ax, "_interval of one city")) == 1
     assert [t.get_text() for t in ax.get_yticklabels()] == ["all pilots\ncount alike", "similar pilots\ncount more"]
     assert ax.get_xlabel().startswith("Effect on claims, log(claims)")
 
@@ -64,3 +64,13 @@ def test_one_pilot_has_no_distribution_and_the_reason(ax, marks):
     assert not marks(ax, "interval of one city")
     assert not ax.collections
     assert "Where one city may lie is not known" in ax.get_xlabel()
+
+
+def test_the_mean_by_similarity_has_an_interval_only_where_all_pilots_count_the_same(ax, marks):
+    draw(expected(bandwidth=1.0), ax)
+    assert not marks(ax, "_interval of the mean")
+    assert "No interval is drawn of the mean by similarity" in ax.get_xlabel()
+    ax.clear()
+    draw(expected(bandwidth=np.inf), ax)
+    assert len(marks(ax, "_interval of the mean")) == 1
+    assert "No interval" not in ax.get_xlabel()

@@ -6,16 +6,57 @@ import re
 import pypdf
 import pytest
 
-from scale_impact.report.decision_card import decision_card_page
+from scale_impact.core.catalogue.indicator import load_indicators
+from scale_impact.core.project import Project
+from scale_impact.deciding import Decision
+from scale_impact.report.decision_card import card_of, decision_card_page
+from scale_impact.report.published import read_study
 from scale_impact.scaleup.card import make_card
+from scale_impact.scaleup.carding.warned import warned
 from tests.browsing import DESK, PHONE, visiting
-from tests.cards import ENDLESS, a_card, crowded_card
+from tests.cards import ENDLESS, INDICATOR, ZONE, a_card, crowded_card
 from tests.hostile import ALL, TEXTS
+from tests.projects import towns
+from tests.reports import (
+    JOBS,
+    MEASURE,
+    SCALEUP,
+    TRANSFER,
+    check,
+    empty,
+    measure_study,
+    scaleup_block,
+    scaleup_rows,
+    scaleup_study,
+    transfer_rows,
+    transfer_study,
+)
+
+
+def several_rules():
+    """A decision for another city on several grounds, with a measurement to make first and data that are simulated."""
+    rows, _ = scaleup_rows()
+    held = [{"rule": r, "decision": "adapt", "holds": True} for r in ("measure", "payer", "unsure", "readiness")]
+    first = [{"name": "A survey in two districts", "after_delay": 9e5, "cost": 2e5, "net": 7e5}]
+    made = check(
+        JOBS | {"study": "x"},
+        "decision",
+        "inconclusive",
+        "r",
+        {"rule": "measure", "decision": "adapt", "rules": held, "measurements": first},
+    )
+    others, other_checks = transfer_rows(TRANSFER)
+    return make_card(
+        rows, [made, *other_checks], measure=ZONE, indicator=INDICATOR, others=others, other_checks=other_checks, city="Oldtown",
+        title="Should Oldtown have an enterprise zone?", warnings=warned(simulated=True, failed=["one", "two", "three", "four"]),
+    )  # fmt: skip
+
 
 KINDS = {
     "stop": lambda: a_card(),
     "adapt": lambda: a_card(decision="adapt", npv=31_000.0),
     "scale": lambda: a_card(decision="scale", npv=4_000_000.0),
+    "several rules": several_rules,
     "nothing known": lambda: make_card([], []),
     "crowded": crowded_card,
     "hostile": lambda: a_card(
@@ -68,6 +109,46 @@ def test_links_back_are_what_is_given():
 
 def test_the_same_card_gives_the_same_bytes():
     assert decision_card_page(a_card()) == decision_card_page(a_card())
+
+
+def deciding(tmp_path, *, simulated, failed=None):
+    """The card of a decision on a transfer that puts together one study, whose data may be simulated."""
+    place = empty(tmp_path)
+    place.data(towns(), simulated=simulated)
+    measure_study(place)
+    transfer_study(place)
+    scaleup_study(place)
+    block = {"city": "Newtown", "here": {"people": 5000}, "studies": [MEASURE], "include": ["simulated", "unfrozen"]}
+    own = dict.fromkeys(("source", "unit", "period", "treatment", "design", "estimators", "checks"), ...)
+    place.study(TRANSFER, template="transfer", transfer=block, **own)
+    place.study(
+        SCALEUP, template="scale_up", scaleup=scaleup_block() | {"effect": {"study": TRANSFER}, "draws": 1000}, **own
+    )
+    if failed is not None:
+        later = place.root / f"studies/{failed}/failed/executed.ipynb"
+        later.parent.mkdir()
+        later.write_text("{}", encoding="utf-8")
+    project = Project(place.root)
+    study = read_study(project, SCALEUP)
+    run = study.runs[0]
+    return card_of(project, study, run, load_indicators(place.root / "data/indicators/catalogue.csv")), run
+
+
+def test_simulated_data_two_studies_below_the_decision_are_said_first(tmp_path):
+    told = "The data are simulated. Nothing on this page is true of a real city."
+    card, run = deciding(tmp_path / "true", simulated=True)
+    assert (
+        card.warnings == Decision(run.study).card.warnings == (told,)
+    )  # on the page, and in the session and its figure
+    card, run = deciding(tmp_path / "false", simulated=False)
+    assert card.warnings == Decision(run.study).card.warnings == ()
+
+
+def test_a_run_that_failed_two_studies_below_the_decision_is_named(tmp_path):
+    told = f"A later run of {MEASURE} failed. The numbers are those of the run before."
+    card, run = deciding(tmp_path, simulated=False, failed=MEASURE)
+    assert card.warnings == (told,)
+    assert Decision(run.study).card.warnings == ()  # a figure is published, and stays when the run is made again
 
 
 # ---- in a browser ------------------------------------------------------------------------------------------

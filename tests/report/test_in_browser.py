@@ -247,7 +247,7 @@ def test_the_keyboard_alone_reaches_search_filters_and_results_in_the_order_of_t
         assert reached.index("search") < min(map(reached.index, boxes))
         assert "studies/" in path[-1][2]
         visit.page.keyboard.press("Enter")
-        visit.page.wait_for_load_state()
+        visit.page.wait_for_url("**/studies/**")
         assert visit.page.locator("h1").inner_text() == "Do zones bring jobs?"
 
 

@@ -15,6 +15,7 @@ from scale_impact.core.project import Project
 from scale_impact.errors import UsageError
 from scale_impact.report.pages import LIMIT
 from scale_impact.report.site import write_site
+from scale_impact.report.writing import write_mark, written_aside
 from tests.panels import ROOT
 from tests.reports import BENCHMARK, MEASURE, NOT_RUN, SCALEUP, TRANSFER, VARIANTS, large, small
 
@@ -126,7 +127,10 @@ def test_a_study_of_a_measure_shows_question_answer_estimates_checks_data_and_ho
 def test_each_kind_of_study_words_its_own_answer(pages):
     assert "Newtown: rank 3 of 12; 95 % confidence set: ranks 1 to 7." in pages[f"studies/{BENCHMARK}/index.html"].text
     transfer = pages[f"studies/{TRANSFER}/index.html"].text
-    assert "up by 0.8 jobs; what a single city gets lies between −1.51 jobs and +3.11 jobs (95 % prediction interval)." in transfer
+    assert (
+        "up by 0.8 jobs; what a single city gets lies between −1.51 jobs and +3.11 jobs (95 % prediction interval)."
+        in transfer
+    )
     assert "Probability of harm 21 %" in transfer
     assert "the mean of all" in transfer
     decision = pages[f"studies/{SCALEUP}/index.html"].text
@@ -158,8 +162,30 @@ def test_a_city_shows_what_was_tried_there_where_it_stands_and_what_it_may_expec
     assert "Among other cities" in town[0]
     assert "rank 1 of 12 (95 % confidence set: 1 to 4)" in town[0]
     assert "may expect 0.8" in town[0]
+    assert "(−1.51 to 3.11)" in town[0]
+    assert not re.search(r"[^\w]-\d", town[0])
     tried = [p.text for name, p in pages.items() if name.startswith("cities/00002~")]
     assert "with the measure from 2003 on" in tried[0]
+
+
+def test_a_city_that_decides_has_its_decision_its_card_and_its_place_in_the_search(made, pages):
+    (name,) = (n for n in pages if n.startswith("cities/newtown~"))
+    page = pages[name]
+    assert "Whether to scale here" in page.text
+    assert "decision: stop; net present value −2,140,000 (−4,710,000 to 428,000) EUR of 2024" in page.text
+    assert f"../studies/{SCALEUP}/index.html" in page.links
+    assert f"../studies/{SCALEUP}/decision-card.html" in page.links
+    assert f"../../{name}" in pages[f"studies/{SCALEUP}/index.html"].links
+    script = (made.written.folder / "assets/studies.js").read_text(encoding="utf-8")
+    known = json.loads(script.partition("=")[2].rstrip(";\n"))
+    (place,) = (k for k, city in enumerate(known["cities"]) if city == "Newtown")
+    found = {s["html"].partition("studies/")[2].partition("/")[0] for s in known["studies"] if place in s["cities"]}
+    assert {SCALEUP, TRANSFER} <= found
+
+
+def test_numbers_beside_an_answer_have_their_intervals(pages):
+    text = pages[f"studies/{TRANSFER}/index.html"].text
+    assert "Share of the differences that is no chance 71 % (20 % to 90 %)" in text
 
 
 def test_the_map_shows_evidence_and_gaps(pages):
@@ -203,10 +229,55 @@ def test_the_same_project_gives_the_same_bytes_whatever_the_number_of_processes(
 def test_an_earlier_report_is_replaced_whole(made, tmp_path):
     target = tmp_path / "site"
     write_site(Project(made.root), target)
+    earlier = json.loads((target / "report.json").read_text())
     (target / "left.html").write_text("of an earlier one")
+    (target / "report.json").write_text(json.dumps({**earlier, "files": [*earlier["files"], "left.html"]}))
+    (target / ".DS_Store").write_text("of a file manager")
     again = write_site(Project(made.root), target)
     assert snapshot(again.folder) == snapshot(made.written.folder)
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def test_what_somebody_has_put_into_a_report_is_never_lost(made, tmp_path):
+    target = tmp_path / "site"
+    write_site(Project(made.root), target)
+    for name in (".git/HEAD", "CNAME", "data/mine.csv"):
+        (target / name).parent.mkdir(exist_ok=True)
+        (target / name).write_text("mine")
+    (target / "linked").symlink_to(tmp_path)
+    before = snapshot(target)
+    with pytest.raises(UsageError, match=r"site holds what no report wrote: \.git, CNAME, data/mine\.csv, linked\. It would be lost"):
+        write_site(Project(made.root), target)
+    assert snapshot(target) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def test_what_is_put_there_while_pages_are_written_is_kept_too(tmp_path):
+    target = tmp_path / "site"
+    with written_aside(target) as aside:
+        write_mark(aside)
+    with pytest.raises(UsageError, match="CNAME"):  # noqa: PT012
+        with written_aside(target) as aside:
+            write_mark(aside)
+            (target / "CNAME").write_text("mine")
+    assert sorted(p.name for p in target.iterdir()) == ["CNAME", "report.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def test_what_a_killed_report_left_is_removed_and_one_that_is_being_written_is_not(tmp_path):
+    target = tmp_path / "site"
+    for name in (".site.abcdefgh.part", ".site.abcdefgh.part.mine", ".other.abcdefgh.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "page.html").write_text("half")
+    (tmp_path / ".site.abcdefgi.part-old").mkdir()
+    (tmp_path / ".site.abcdefgi.part-old/report.json").write_text('{"made_by": "scale-impact report", "files": []}')
+    with written_aside(target) as first:
+        assert (target / "report.json").is_file()  # killed between two renames: put back
+        with written_aside(target) as second:
+            write_mark(second)
+        assert first.is_dir()
+        write_mark(first)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".other.abcdefgh.part", ".site.abcdefgh.part.mine", "site"]
 
 
 def test_a_folder_that_is_no_report_is_left_alone(made, tmp_path):

@@ -1,17 +1,19 @@
 """Broken studies, rows, cards and notebooks: shown with what is wrong, and the rest of the report stands."""
 
 import json
+import re
 import shutil
 
 import pytest
 
 from scale_impact.core.evidence import ESTIMATE_FIELDS
 from scale_impact.core.project import Project
+from scale_impact.evidence.store import read_row
 from scale_impact.report.notebook import read_notebook
-from scale_impact.report.published import _row as read_row
+from scale_impact.report.own_files import picture_problem
 from scale_impact.report.site import write_site
 from tests.report.test_site import Reader
-from tests.reports import MEASURE, VARIANTS, small
+from tests.reports import MEASURE, SCALEUP, TRANSFER, VARIANTS, png, small
 
 
 @pytest.fixture
@@ -179,3 +181,101 @@ def test_a_row_without_a_number_says_why(place):
     path.write_text("\n".join([json.dumps(first), *rows[1:]]) + "\n")
     _, pages = report(place)
     assert "No answer: one treated town has no standard error." in pages[f"studies/{MEASURE}/index.html"]
+
+
+# ---- what a study reads --------------------------------------------------------------------------------
+
+
+def simulate(place):
+    """All data of the project are simulated, and the transfer reads the study of the measure."""
+    card = place.root / "data/sources/towns.yaml"
+    card.write_text(card.read_text(encoding="utf-8") + "simulated: true\n", encoding="utf-8")
+
+
+def test_simulated_data_mark_what_reads_them_and_are_no_evidence(place):
+    simulate(place)
+    _, pages = report(place)
+    for slug in (MEASURE, TRANSFER, SCALEUP):
+        assert "simulated data : the data were simulated: a demonstration" in pages[f"studies/{slug}/index.html"]
+    assert "(it rests on towns)" in pages[f"studies/{SCALEUP}/index.html"]
+    (city,) = (text for name, text in pages.items() if name.startswith("cities/newtown~"))
+    assert city.count("simulated data") >= 3
+    assert re.search(r"(\d) studies \(\1 of simulated data\)", pages["measures/index.html"])
+
+
+def test_a_failed_run_marks_the_decision_that_reads_it(place):
+    folder = place.root / "studies" / MEASURE / "failed"
+    folder.mkdir()
+    (folder / "executed.ipynb").write_text("{}")
+    _, pages = report(place)
+    assert (
+        f"a study that it reads failed : {MEASURE}: what is read is of the run before"
+        in pages[f"studies/{SCALEUP}/index.html"]
+    )
+    assert "a study that it reads failed" not in pages[f"studies/{TRANSFER}/index.html"]
+    (city,) = (text for name, text in pages.items() if name.startswith("cities/newtown~"))
+    assert "a study that it reads failed" in city
+
+
+def test_a_city_that_asks_has_a_page_before_there_is_an_answer(place):
+    for slug in (TRANSFER, SCALEUP):
+        shutil.rmtree(place.root / "studies" / slug / "results")
+    _, pages = report(place)
+    (city,) = (text for name, text in pages.items() if name.startswith("cities/newtown~"))
+    assert "asks what it may expect; not answered yet" in city
+    assert "not decided yet" in city
+    assert "Decision card" not in city
+
+
+def everything(folder):
+    return b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("name, there", [
+    ("results/figures/evil.png", "figures/evil.png"), ("results/figures/evil.svg", "figures/evil.svg"), ("results/executed.ipynb", "files/executed.ipynb"),
+    ("results/units.jsonl", "files/units.jsonl"), ("README.md", "files/README.md"), ("plan.md", "files/plan.md"), ("study.yaml", "files/study.yaml"),
+    ("results/estimates.jsonl", "files/estimates.jsonl"), ("results/manifest.json", "files/manifest.json"),
+])  # fmt: skip
+def test_what_a_link_leads_to_is_not_handed_on(place, tmp_path, name, there):
+    path, secret = place.root / "studies" / MEASURE / name, tmp_path / "secret"
+    known = path.read_bytes() if path.exists() else png() if path.suffix == ".png" else b"<svg>"
+    secret.write_bytes(known + b"\n# root:x:0:0")
+    path.unlink(missing_ok=True)
+    path.symlink_to(secret)
+    made, pages = report(place)
+    assert b"root:x:0:0" not in everything(made.folder)
+    assert not (made.folder / "studies" / MEASURE / there).exists()
+    says = f"studies/{MEASURE}/{name} is a link or lies behind one, so it may be anything: it is left out here."
+    assert says in pages[f"studies/{MEASURE}/index.html"]
+    assert any(says in problem for problem in made.problems)
+
+
+@pytest.mark.parametrize("name", ["results/figures", "results", "."])
+def test_folders_that_are_links_are_not_followed(place, tmp_path, name):
+    folder = place.root / "studies" / MEASURE / name
+    shutil.move(folder, tmp_path / "elsewhere")
+    for path in (tmp_path / "elsewhere").rglob("*.svg"):
+        path.write_text("<svg>root:x:0:0</svg>")
+    (place.root / "studies" / MEASURE / name).symlink_to(tmp_path / "elsewhere")
+    made, pages = report(place)
+    assert b"root:x:0:0" not in everything(made.folder)
+    assert "is a link or lies behind one" in pages[f"studies/{MEASURE}/index.html"]
+
+
+@pytest.mark.parametrize("name, content, says", [
+    ("a.png", b"root:x:0:0", "is no PNG by its first bytes"), ("a.svg", b"root:x:0:0", "is no SVG by how it begins"),
+    ("a.svg", b"\xff\x00", "is no SVG: it is no text"), ("a.svg", b"<svg><script>alert(1)</script></svg>", "holds what acts"),
+    ("a.svg", b"<?xml version='1.0'?><svg onload='x()'/>", "holds what acts"), ("a.svg", b"<svg><a href=' javascript:x()'/></svg>", "holds what acts"),
+])  # fmt: skip
+def test_figures_that_are_no_pictures_are_left_out_and_told(place, name, content, says):
+    path = place.root / "studies" / MEASURE / "results/figures" / name
+    path.write_bytes(content)
+    made, pages = report(place)
+    assert not (made.folder / "studies" / MEASURE / "figures" / name).exists()
+    assert says in pages[f"studies/{MEASURE}/index.html"]
+
+
+def test_texts_of_figures_that_look_like_code_are_no_code(tmp_path):
+    path = tmp_path / "a.svg"
+    path.write_text("<?xml version='1.0'?>\n<!-- one = 1 -->\n<!DOCTYPE svg PUBLIC 'x' 'y'>\n<svg><text>online = 1, script, javascript: no</text></svg>")
+    assert picture_problem(path) == ""

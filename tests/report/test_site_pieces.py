@@ -4,14 +4,17 @@ import base64
 
 import pytest
 
-from scale_impact.report.details import tables
+from scale_impact.report.answers import beside
+from scale_impact.report.details import cell, tables
 from scale_impact.report.downloads import as_csv
 from scale_impact.report.intervals import WIDTH, bars
 from scale_impact.report.markup import Outline, linked, markdown, table_html, web_link
+from scale_impact.report.measure_pages import _counted, _paper
 from scale_impact.report.notebook import MOST, PAGE, Pictures, pages
 from scale_impact.report.pages import fitting
 from scale_impact.report.places import Place
 from scale_impact.report.slugs import hashed, slug
+from scale_impact.report.summary import Effect
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
 
@@ -215,3 +218,54 @@ def test_numbers_behind_a_check_become_tables():
 
 def test_a_page_that_is_too_large_is_made_with_fewer_rows():
     assert len(fitting(lambda most: "x" * (2000 * most))) == 2000 * 60
+
+
+# ---- words ---------------------------------------------------------------------------------------------
+
+
+def paper(page):
+    return {"study": "x", "source": "X (2020)", "page": page}
+
+
+@pytest.mark.parametrize(("page", "words"), [
+    ("12", "page 12"), (12, "page 12"), ("12-15", "page 12-15"), ("12 \N{EN DASH} 15", "page 12 \N{EN DASH} 15"), ("Table 2", "Table 2"),
+    ("p. 5", "p. 5"), ("appendix, page 3", "appendix, page 3"), ("", ""), (None, ""),
+])  # fmt: skip
+def test_only_a_bare_number_is_called_a_page(page, words):
+    assert _paper(paper(page))["page"] == words
+
+
+@pytest.mark.parametrize(("source", "words"), [
+    ("study zones-next-town, PREDICTED by synthesis (Newtown)", "Predicted effect"), ("study zones/main, ATT by did_2x2 (overall)", "Effect in the pilot"),
+    ("What Works Centre (2016)", "Effect that was given"), (None, "Effect that was given"),
+])  # fmt: skip
+def test_the_effect_that_a_decision_starts_from_is_called_what_it_is(source, words):
+    head = {
+        "kind": "overall",
+        "outcome": "jobs",
+        "outcome_unit": "jobs",
+        "estimate": 2.0,
+        "ci_low": None,
+        "ci_high": None,
+    }
+    answer = {**head, "estimand": "NPV"}
+    start = {**head, "estimand": "PILOT_EFFECT", "inference": source}
+    assert beside([answer, start], answer) == [(words, "2 jobs")]
+
+
+def test_simulated_studies_are_counted_apart():
+    def effect(study, *, simulated):
+        return Effect({"indicator": "jobs"}, "Jobs", study, study, "", "measure", (), 3, simulated)
+
+    real, toy = effect("real", simulated=False), effect("toy", simulated=True)
+    assert _counted("jobs", [real, toy, real], []) == "1 study (1 simulated)"
+    assert _counted("jobs", [toy], [{"study": "x", "indicator": "jobs"}]) == "1 paper (1 simulated)"
+    assert _counted("jobs", [toy], []) == "no evidence here (1 simulated)"
+    assert _counted("rents", [real, toy], []) == "no evidence here"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(-0.5, "−0.5"), (-3, "−3"), (-20_000, "−20,000"), (-1e-7, "−1e−07"), ("a-b", "a-b")]
+)
+def test_numbers_below_zero_have_a_minus_that_is_one(value, words):
+    assert cell(value) == words

@@ -9,13 +9,13 @@ import pytest
 from scale_impact.core.keys import names
 from scale_impact.scaleup.card import make_card
 from scale_impact.scaleup.carding import amounts, tests_in_words
-from scale_impact.scaleup.carding.decided import DECISIONS, INPUTS, RULES
+from scale_impact.scaleup.carding.decided import DECISIONS, INPUTS, RULES, input_in_words
 from scale_impact.scaleup.carding.facts import begins, clipped
 from scale_impact.scaleup.carding.outlook import MOST_PARTNERS
 from scale_impact.scaleup.words import NAMES
 from tests.cards import INDICATOR, LOREM, ZONE, a_card, crowded_card, read
 from tests.hostile import ALL
-from tests.reports import JOBS, check, estimate, scaleup_rows
+from tests.reports import JOBS, TRANSFER, check, estimate, scaleup_rows, transfer_rows
 from tests.scaleups import effect, outlook
 
 JARGON = (
@@ -52,12 +52,59 @@ def of(rows, checks, **options):
     )
 
 
+def scaled(value, error, **changed):
+    """Rows and checks of a scale-up that counts on this effect."""
+    rows, checks = scaleup_rows()
+    known = {"estimate": value, "std_error": error, **changed}
+    return [{**r, **known} if r["estimand"] == "PILOT_EFFECT" else r for r in rows], checks
+
+
+def forecast(*, city="Kassel", here="Kassel", changed=None, **options):
+    """A card of a scale-up of what a transfer predicts for a city, and nothing else read."""
+    rows, checks = scaled(0.8, 0.9, ci_low=-1.51, ci_high=3.11)
+    others, other_checks = transfer_rows(TRANSFER, city=city)
+    others = [{**r, **(changed or {}).get((r["estimand"], r["kind"]), {})} for r in others]
+    return of(rows, checks, **{"others": others, "other_checks": other_checks, "city": here, **options})
+
+
+def ruled(*held, decision="adapt", measurements=None):
+    """A card of a decision whose rules hold, the first of them deciding."""
+    answers = dict.fromkeys(RULES, "adapt") | dict.fromkeys(("harm", "loss", "hopeless"), "stop") | {"scale": "scale"}
+    rules = [{"rule": r, "decision": answers[r], "holds": r in held, "reason": "numbers"} for r in RULES]
+    details = {"decision": decision, "rule": held[0], "rules": rules}
+    details |= {} if measurements is None else {"measurements": measurements}
+    made = check(JOBS | {"study": "x"}, "decision", "inconclusive", "r", details)
+    return of(scaleup_rows()[0], [made])
+
+
+SURVEY = {
+    "name": "survey",
+    "of": "effect",
+    "evsi": 90_000.0,
+    "after_delay": 64_000.0,
+    "cost": 300_000.0,
+    "net": -236_000.0,
+}
+PANEL = {**SURVEY, "name": "panel", "after_delay": 1_320_000.0, "cost": 200_000.0, "net": 1_120_000.0}
+
+CARDS = {
+    "stop": a_card,
+    "scale": lambda: a_card(decision="scale", npv=4e6),
+    "pilot alone": lambda: a_card(transfer=False),
+    "transfer alone": forecast,
+    "for another city": lambda: forecast(here="Bonn"),
+    "from elsewhere": lambda: of(*scaleup_rows(), others=[], other_checks=[]),
+    "several rules": lambda: ruled("measure", "payer", measurements=[PANEL]),
+    "nothing known": lambda: make_card([], []),
+}
+
+
 # ---- plain language ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("word", JARGON)
 def test_no_word_of_the_trade_stands_on_the_card(word):
-    for card in (a_card(), a_card(decision="scale", npv=4e6), a_card(transfer=False), make_card([], [])):
+    for card in (*(made() for made in CARDS.values()), *(ruled(rule) for rule in RULES)):
         assert not re.search(rf"\b{re.escape(word)}", words_of(card)), word
 
 
@@ -82,10 +129,7 @@ def ease(sentences):
     return 206.835 - 1.015 * len(words) / n - 84.6 * sum(map(syllables, words)) / len(words)
 
 
-@pytest.mark.parametrize(
-    "made",
-    [a_card, lambda: make_card([], []), lambda: a_card(decision="scale", npv=4e6), lambda: a_card(transfer=False)],
-)
+@pytest.mark.parametrize("made", CARDS.values(), ids=CARDS)
 def test_a_pupil_of_fourteen_can_read_it(made):
     sentences = texts(made())
     assert ease(sentences) >= 65
@@ -119,7 +163,7 @@ def test_the_card_says_what_the_rows_say():
     assert "for the better" in said["changed"]
     assert "Changes from 0.42 to 1.98 jobs fit the data." in said["sure"]
     assert "3 tests: 1 passed, 1 failed, 1 gave no clear answer" in said["sure"]
-    assert "About 23,400 EUR for a change of 1 (jobs), for one of the firms." in said["cost"]
+    assert "About 23,400 EUR for a change of 1 (jobs), for each unit reached (firms)." in said["cost"]
     assert "14,100 to 71,800 EUR" in said["cost"]
     assert "Newtown: up by about 0.80 jobs, very likely between −1.51 and 3.11 jobs." in said["expect"]
     assert "does harm is 21 in 100" in said["expect"]
@@ -213,12 +257,14 @@ def test_groups_of_the_pilot_are_told_apart():
 
 def test_rows_of_other_measures_and_outcomes_are_not_taken_for_the_pilots():
     others, _ = read(transfer=False)
-    strange = [{**r, "measure": "smart_lighting"} for r in others] + [{**r, "outcome": "rents"} for r in others]
+    strange = [{**r, "measure": "smart_lighting"} for r in others] + [
+        {**r, "outcome": "rents", "indicator": "rents"} for r in others
+    ]
     card = make_card(*scaleup_rows(), others=strange)
     assert card.part("changed").sentences[0] == "the outcome: up by 1.20 jobs." or card.part("changed").sentences[
         0
     ].startswith("jobs: up by 1.20")
-    assert "The study published no test of itself." in card.part("sure").sentences
+    assert card.part("sure").sentences[-1] == "No study of it was read. So nobody can say how it was tested."
 
 
 def from_outlook(found, **options):
@@ -269,18 +315,27 @@ def test_the_card_of_a_real_outlook_says_its_numbers_in_plain_words(kind):
 def test_each_rule_and_each_input_of_a_scale_up_has_plain_words():
     assert {r.rule for r in outlook().decision.rules} == set(RULES)
     assert set(NAMES) == set(INPUTS)
-    assert ease(list(RULES.values())) >= 60
+    assert ease([rule.why for rule in RULES.values()]) >= 60
+    assert ease([text for rule in RULES.values() for text in (rule.headline, rule.step)]) >= 65
 
 
 @pytest.mark.parametrize(
     ("unit", "value", "told"),
     [
-        ("EUR of 2024 per share and cases", 23_400.0, "About 234 EUR for each percentage point, for one of the cases."),
-        ("EUR of 2024 per % and pupils", 12.0, "About 12.0 EUR for each percentage point, for one of the pupils."),
+        (
+            "EUR of 2024 per share and cases",
+            23_400.0,
+            "About 234 EUR for each percentage point, for each unit reached (cases).",
+        ),
+        (
+            "EUR of 2024 per % and pupils",
+            12.0,
+            "About 12.0 EUR for each percentage point, for each unit reached (pupils).",
+        ),
         (
             "EUR of 2024 per claims a year and towns",
             5.0,
-            "About 5.00 EUR for a change of 1 (claims a year), for one of the towns.",
+            "About 5.00 EUR for a change of 1 (claims a year), for each unit reached (towns).",
         ),
     ],
 )
@@ -291,6 +346,178 @@ def test_what_a_unit_of_the_effect_costs_is_read_per_percentage_point_and_per_un
         for r in rows
     ]
     assert of(rows, checks).part("cost").sentences[:2] == (told, "How much more or less it may be, is not known.")
+
+
+# ---- an effect that was put together from several cities ----------------------------------------------------
+
+
+def test_what_changed_is_the_mean_of_the_cities_that_tried_it_and_not_what_is_predicted_for_one():
+    card = forecast()
+    assert "6 cities tried it." in card.part("tried").sentences
+    assert card.part("changed").sentences[:2] == (
+        "Jobs: up by 0.80 jobs.",
+        "That is the mean of 6 cities that tried it.",
+    )
+    told = card.part("sure").sentences
+    assert told[:3] == (
+        "Changes from 0.03 to 1.57 jobs fit the data.",
+        "Chance alone hardly explains it.",
+        "Of 100 ranges made like this one, 95 hold the true mean.",
+    )
+    assert told[3] == "The study was put to 3 tests: 1 passed, 1 failed, 1 gave no clear answer."
+    assert len(told) == 4  # a transfer has no plan that could be kept
+    assert "No study of a pilot was read" not in " ".join(s for p in card.parts for s in p.sentences)
+    assert "very likely between −1.51 and 3.11 jobs" in " ".join(card.part("expect").sentences)
+
+
+def test_a_mean_that_cannot_be_given_is_said_to_be_missing():
+    nothing = {"estimate": None, "ci_low": None, "ci_high": None}
+    card = forecast(changed={("POOLED", "overall"): nothing})
+    assert card.part("changed").sentences == ("The results of the cities that tried it give no number for Jobs.",)
+    assert card.part("sure").sentences[0] == "No range was published. So nobody can say how sure it is."
+
+
+def test_the_forecast_for_another_city_keeps_its_name():
+    there = forecast(here="Bonn").part("expect").sentences
+    assert there[0].startswith("Kassel: up by about 0.80 jobs")
+    assert there[1] == "That is the forecast for Kassel. It stands in for Bonn, for which nobody made one."
+    assert "The chance that it does harm in Kassel is 21 in 100." in there
+    assert "But Kassel is unlike those that tried it. The forecast may not hold there." in there
+    assert not [s for s in there if s.startswith("Bonn")]
+
+
+@pytest.mark.parametrize(("city", "here"), [("Kassel", "kassel "), ("Cádiz", "Ca\u0301diz"), ("Kassel", None)])
+def test_the_same_city_in_other_letters_is_no_other_city(city, here):
+    told = forecast(city=city, here=here).part("expect").sentences
+    assert told[0].startswith(f"{city}: up")
+    assert not [s for s in told if "stands in" in s]
+
+
+def test_a_forecast_that_counts_cities_like_this_one_more_is_shown_where_it_is_scaled_and_without_the_odds_of_another():
+    rows, checks = scaled(0.95, 0.85)
+    others, other_checks = transfer_rows(TRANSFER, city="Kassel")
+    told = of(rows, checks, others=others, other_checks=other_checks, city="Kassel").part("expect").sentences
+    assert told[0].startswith("Kassel: up by about 0.95 jobs")
+    assert not [s for s in told if "The chance" in s]
+
+
+def test_a_pilot_of_another_column_with_the_same_indicator_is_the_pilot_that_was_scaled():
+    others, other_checks = read(transfer=False)
+    renamed = [{**r, "outcome": "employment"} for r in others]
+    tests = [{**c, "outcome": "employment"} for c in other_checks]
+    card = of(*scaleup_rows(), others=renamed, other_checks=tests)
+    assert "The study was put to 3 tests: 1 passed, 1 failed, 1 gave no clear answer." in card.part("sure").sentences
+
+
+def test_an_effect_from_elsewhere_makes_no_promise_and_no_claim_of_tests():
+    card = of(*scaleup_rows(), others=[], other_checks=[])
+    told = card.part("sure").sentences
+    assert told[0] == "Changes from 0.40 to 2.00 jobs are counted with."
+    assert not [s for s in told if "Of 100" in s]
+    assert told[-1] == "No study of it was read. So nobody can say how it was tested."
+    alone = of(scaleup_rows()[0], [], others=[], other_checks=[])
+    assert alone.part("unknown").sentences[0].startswith("No tests of the effect were published.")
+
+
+def test_a_range_of_draws_is_not_said_to_hold_the_truth_so_often():
+    pilot = next(r for r in read()[0] if r["kind"] == "overall")
+    drawn = {**pilot, "inference": "4,000 draws from the posterior of the state-space model"}
+    assert not [s for s in make_card(*scaleup_rows(), others=[drawn]).part("sure").sentences if "Of 100" in s]
+
+
+# ---- tests of the effect, and what is told elsewhere --------------------------------------------------------
+
+
+def passed(*, losers):
+    """A card on which all tests of the effect were passed."""
+    rows, checks = scaleup_rows()
+    own = [{**c, "verdict": "pass" if c["check"] != "losers" else losers} for c in checks]
+    others, other_checks = transfer_rows(TRANSFER)
+    return of(rows, own, others=others, other_checks=[{**c, "verdict": "pass"} for c in other_checks])
+
+
+def test_all_tests_passed_is_said_of_the_effect_and_not_beside_one_that_failed():
+    everything = "All tests of the effect that were made were passed."
+    assert passed(losers="pass").part("unknown").sentences == (everything, "What nobody tested is not known.")
+    assert passed(losers="fail").part("unknown").sentences == ("What nobody tested is not known.",)
+
+
+def test_a_study_that_is_read_twice_has_its_tests_once():
+    rows, checks = scaled(0.8, 0.9)
+    others, other_checks = transfer_rows(TRANSFER)
+    card = of(rows, checks, others=others * 2, other_checks=other_checks * 2)
+    assert "The study was put to 3 tests: 1 passed, 1 failed, 1 gave no clear answer." in card.part("sure").sentences
+
+
+def test_tests_of_other_outcomes_are_no_open_points():
+    others, other_checks = read()
+    strange = check({**JOBS, "study": "x", "outcome": "rents"}, "bacon", "fail", "r")
+    told = of(*scaleup_rows(), others=others, other_checks=[*other_checks, strange]).part("unknown").sentences
+    assert tests_in_words.FAILED["bacon"] not in told
+
+
+# ---- what each rule asks for --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "decision", "headline", "step"),
+    [
+        ("harm", "stop", "Stop: do not scale this up", "Stop: do not scale this up."),
+        ("measure", "adapt", "Adapt: measure first", "Measure first, then decide."),
+        ("payer", "adapt", "Adapt: change who pays what", "Change who pays what, until nobody who has to agree is likely to lose."),
+        ("unsure", "adapt", "Adapt: make it cheaper or better", "Change it so that it costs less or does more. Then do the sums again."),
+        ("readiness", "adapt", "Adapt: prepare for it first", "Get what is missing first."),
+        ("scale", "scale", "Scale it up", "Scale it up."),
+    ],
+)  # fmt: skip
+def test_each_rule_has_its_own_headline_and_next_step(rule, decision, headline, step):
+    card = ruled(rule, decision=decision)
+    assert (card.decision, card.headline, card.reason) == (decision, headline, RULES[rule].why)
+    assert card.part("next").sentences[0] == step
+
+
+def test_what_else_asks_for_a_change_is_said_beside_the_rule_that_decides():
+    card = ruled("measure", "payer", "unsure", measurements=[PANEL])
+    assert card.headline == "Adapt: measure first"
+    assert card.reason == f"{RULES['measure'].why} {RULES['payer'].why}"
+    assert card.part("next").sentences[:3] == (
+        RULES["measure"].step,
+        "Worth its cost: panel. It brings about 1.32 million EUR and costs 200,000 EUR.",
+        RULES["payer"].step,
+    )
+
+
+def test_to_stop_asks_for_no_other_change():
+    assert ruled("harm", "payer", decision="stop").part("next").sentences[0] == "Stop: do not scale this up."
+    assert RULES["payer"].step not in ruled("harm", "payer", decision="stop").part("next").sentences
+
+
+@pytest.mark.parametrize(
+    ("measurements", "told"),
+    [
+        ([SURVEY], "No measurement that the study names is worth its cost."),
+        ([], "The study names no measurement."),
+        ([{**PANEL, "worth_it": False}], "No measurement that the study names is worth its cost."),
+    ],
+)
+def test_a_measurement_that_is_not_worth_its_cost_is_not_recommended(measurements, told):
+    sentences = ruled("payer", measurements=measurements).part("next").sentences
+    assert told in sentences
+    assert not [s for s in sentences if "survey" in s or "panel" in s]
+
+
+def test_an_input_is_told_by_its_key_and_by_its_name():
+    assert input_in_words("effect") == input_in_words(NAMES["effect"]) == "the effect itself"
+    assert input_in_words("price of land") == "price of land"
+
+
+def test_units_reached_with_an_and_of_their_own_stay_whole():
+    rows, checks = scaleup_rows()
+    unit = {"COST_PER_EFFECT": "EUR of 2024 per jobs and men and women", "REACH": "men and women"}
+    rows = [{**r, "outcome_unit": unit.get(r["estimand"], r["outcome_unit"])} for r in rows]
+    assert (
+        "for a change of 1 (jobs), for each unit reached (men and women)." in of(rows, checks).part("cost").sentences[0]
+    )
 
 
 # ---- what is missing ----------------------------------------------------------------------------------------

@@ -123,54 +123,54 @@ RHO = 2 * np.sin(np.pi * 0.7 / 6)
 
 
 def tied_costs(seed, draws):
-    """Net benefit 300 x effect - running - building: running uniform on 0 to 400, building normal (280, sd 100), which move together."""
-    half = 100 * 1.959963984540054
+    """Net benefit 300 x effect - running - building: running uniform on 0 to 400, building normal (154, sd 46), which move together."""
+    half = 46 * 1.959963984540054
     lines_ = [
         flow(
-            "building", "cost", {"value": 280, "low": 280 - half, "high": 280 + half, "shape": "normal"}, paid_by="city"
+            "building", "cost", {"value": 154, "low": 154 - half, "high": 154 + half, "shape": "normal"}, paid_by="city"
         ),
         flow("running", "cost", {"low": 0, "high": 400, "shape": "uniform"}, per="year", paid_by="city"),
         lines()[1],
     ]
     return outlook(
-        effect(1.7, 1.0), flows=lines_, draws=draws, seed=seed, measurements=[measurement(80, of="running")],
+        effect(1.78, 0.89), flows=lines_, draws=draws, seed=seed, measurements=[measurement(67, of="running")],
         correlations=[{"between": ["building", "running"], "rho": 0.7, "reason": "x"}],
     ).information  # fmt: skip
 
 
 def integrated():
-    """EVPPI of both costs and EVSI of a measurement of running, on a grid of normal scores; the mean net benefit is 30."""
+    """EVPPI of both costs and EVSI of a measurement of running, on a grid of normal scores; the mean net benefit is 180."""
     z = np.linspace(-8, 8, 4001)
     weight = stats.norm.pdf(z) / stats.norm.pdf(z).sum()
     running = 400 * stats.norm.cdf(z)
-    known = 510 - running - (280 + 100 * RHO * z)
-    building = 510 - (280 + 100 * z) - 400 * stats.norm.cdf(RHO * z / np.sqrt(2 - RHO**2))
+    known = 534 - running - (154 + 46 * RHO * z)
+    building = 534 - (154 + 46 * z) - 400 * stats.norm.cdf(RHO * z / np.sqrt(2 - RHO**2))
     y = np.linspace(-400, 800, 1201)
-    likely = stats.norm.pdf(y[:, None], running, 80) * weight
+    likely = stats.norm.pdf(y[:, None], running, 67) * weight
     # the expectation at y times the density of y: no division, and none by 0
     told = np.maximum(likely @ known, 0).sum() * (y[1] - y[0])
     return {
-        "running": (np.maximum(known, 0) * weight).sum() - 30,
-        "building": (np.maximum(building, 0) * weight).sum() - 30,
-        "second pilot": told - 30,
+        "running": (np.maximum(known, 0) * weight).sum() - 180,
+        "building": (np.maximum(building, 0) * weight).sum() - 180,
+        "second pilot": told - 180,
     }
 
 
 def test_the_worth_of_tied_inputs_and_of_measuring_one_is_that_of_numerical_integration():
-    found = [tied_costs(seed, 50_000) for seed in range(4)]
+    found = [tied_costs(seed, 100_000) for seed in range(4)]
     true = integrated()
     for name in ("running", "building"):
         rows_ = [row(f.by_input, name) for f in found]
         error = np.sqrt(sum(r["std_error"] ** 2 for r in rows_)) / 4
         assert np.mean([r["evppi"] for r in rows_]) == pytest.approx(true[name], abs=3 * error)
-        assert error < 0.02 * true[name]
+        assert error < 0.04 * true[name]
     rows_ = [row(f.measurements, "second pilot") for f in found]
     error = np.sqrt(sum(r["evsi_error"] ** 2 for r in rows_)) / 4
     assert np.mean([r["evsi"] for r in rows_]) == pytest.approx(true["second pilot"], abs=3 * error)
 
 
 def test_standard_errors_are_how_far_seeds_lie_apart():
-    found = [tied_costs(seed, 2_000) for seed in range(60)]
+    found = [tied_costs(seed, 10_000) for seed in range(60)]
     for name in ("effect", "running", "building"):
         rows_ = [row(f.by_input, name) for f in found]
         apart = np.std([r["evppi"] for r in rows_], ddof=1)

@@ -508,13 +508,20 @@ def test_nothing_known_gives_the_unweighted_answer_alone():
 def test_texts_in_place_of_numbers_are_refused():
     with pytest.raises(UsageError, match="of pilots it is a number, of the city it is 'high'"):
         expected(city=OWN.to_dict() | {"rent": "high"})
+    with pytest.raises(UsageError, match=r"rent: of the city it is \[1, 2\]. Write a number or a text"):
+        expected(city=OWN.to_dict() | {"rent": [1, 2]})
+    with pytest.raises(UsageError, match="rent: of the city it is inf"):
+        expected(city=OWN.to_dict() | {"rent": math.inf})
     with pytest.raises(UsageError, match="of the population a text"):
         expected(population=POPULATION.assign(rent="high"))
 
 
 def test_a_logarithm_of_nothing_is_refused():
-    with pytest.raises(DesignError, match="size is not positive"):
+    with pytest.raises(DesignError, match=r"log: size is not positive in 1 city \(the city that asks has 0\)"):
         expected(city=OWN.to_dict() | {"size": 0.0})
+    lower = POPULATION.assign(size=POPULATION["size"].where(POPULATION.index != "c100", -3.0))
+    with pytest.raises(DesignError, match=r"log: size is not positive in 1 city \(c100 has -3\)"):
+        expected(population=lower)
     with pytest.raises(UsageError, match="log"):
         expected(log=("sise",))
 
@@ -561,7 +568,8 @@ def test_officials_are_told_what_how_sure_who_counts_and_whether_they_are_alike(
     said = " ".join(expected(target=-0.2, draws=20, name="Springfield").in_words())
     for part in (
         "Springfield may expect about",
-        "95 % prediction interval",
+        "with a probability of about 95 % what it gets lies between",
+        "(prediction interval), if cities like these are alike",
         "does harm",
         "reaches the target",
         "count",
@@ -582,3 +590,19 @@ def test_an_answer_is_quick():
     start = time.perf_counter()
     expected(effects, population.iloc[900], population)
     assert time.perf_counter() - start < 1.0
+
+
+def test_a_unit_that_is_asked_for_stands_in_all_sentences():
+    effects = replace(PILOTS, unit="points")
+    said = [s for s in expected(effects).in_words(unit="claims") if "points" in s]
+    assert not said
+
+
+def test_the_weighted_prediction_has_the_degrees_of_freedom_of_its_own_error():
+    covariance = 0.02 * (0.5 * np.eye(10) + 0.5)
+    few = replace(PILOTS, covariance=covariance, df=np.full(10, 3.0))
+    found = expected(few, bandwidth=1.0)
+    near, plain = found.weighted, found.unweighted
+    assert near.df == plain.df == 3
+    square = near.std_error**2
+    assert near.prediction_df == pytest.approx(min(9, (square + plain.tau2) ** 2 / (square**2 / 3 + plain.tau2**2 / 9)))

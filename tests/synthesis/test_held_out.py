@@ -315,3 +315,24 @@ def test_the_indiana_zones_show_why_what_is_measured_needs_an_interval_of_its_ow
     panel = Panel.from_frame(ezunem, unit="city", period="year", outcome="luclms")
     found = hold_out(city_effects(panel, Design.from_panel(panel, treated="ez"), unit="log(claims)"), **NEVER)
     assert [c.hits for c in (found.of_mean, found.of_prediction, found.of_measured)] == [5, 7, 10]
+
+
+@pytest.mark.parametrize("prediction", ["k-1", "k-2", "normal"])
+@pytest.mark.parametrize("dense", [True, False])
+def test_few_controls_limit_each_left_out_city_as_they_limit_pooling(prediction, dense):
+    effects = cities(9, 5, common=0.4)
+    covariance = effects.covariance.copy()
+    if not dense:  # city 4 relates the first to the last: without it there are two blocks
+        covariance[:4, 5:] = covariance[5:, :4] = 0.0
+        covariance[np.diag_indices(9)] *= 2
+    few = replace(effects, covariance=covariance, df=np.r_[np.full(5, 2.0), np.full(4, 4.0)])
+    equal_to_pooling_the_others(few, [[i] for i in range(9)], prediction=prediction)
+    found = hold_out(few, prediction=prediction, **NEVER)
+    assert (found.without.df < 7).all()
+
+
+def test_an_error_that_measurements_explain_is_said_and_not_called_nothing():
+    effects = CityEffects.of([0.1, 0.11, 0.1, 0.09], [0.5, 0.4, 0.6, 0.5])
+    said = " ".join(hold_out(effects, **NEVER).in_words())
+    assert "all of which the errors of what was measured can explain" in said
+    assert "0 without the errors" not in said

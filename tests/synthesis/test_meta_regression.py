@@ -302,3 +302,23 @@ def test_the_table_has_one_row_a_coefficient():
     assert found.coefficient("ablat") == pytest.approx(tuple(table.loc[1, ["estimate", "low", "high"]]))
     with pytest.raises(UsageError, match="no term"):
         found.coefficient("latitude")
+
+
+def test_few_controls_limit_levels_and_predictions_but_not_slopes():
+    rng = np.random.default_rng(4)
+    k, x = 20, np.linspace(0, 1, 20)
+    covariance = 0.2 * (0.6 * np.eye(k) + 0.4)
+    y = x + rng.multivariate_normal(np.zeros(k), covariance) + 0.3 * rng.standard_normal(k)
+    context = pd.DataFrame({"x": x})
+    labels = tuple(map(str, range(k)))
+    sure, found = (
+        regress(CityEffects(labels, y, covariance, context=context, df=df), ["x"]) for df in (None, np.full(k, 3.0))
+    )
+    assert list(sure.df) == [18, 18]
+    assert list(found.df) == [3, 18]
+    told, before = found.predict({"x": 0.5}), sure.predict({"x": 0.5})
+    assert told.df == 3
+    assert (before.df, before.prediction_df) == (18, 18)
+    square = told.std_error**2
+    assert told.prediction_df == pytest.approx((square + found.tau2) ** 2 / (square**2 / 3 + found.tau2**2 / 18))
+    assert any("degrees of freedom only" in n for n in found.notes)

@@ -426,3 +426,80 @@ def test_one_city_with_all_the_weight_leaves_the_error_of_tau2_its_digits():
     # P of three effects, its first entry by the weights of the others
     p = np.array([[w[i] * (w.sum() - w[i]) if i == j else -w[i] * w[j] for j in range(3)] for i in range(3)]) / w.sum()
     assert found.tau2_error == pytest.approx(np.sqrt(2 / np.trace(p @ p)), rel=1e-6)
+
+
+# ---- errors that few controls tell ---------------------------------------------------------------------------
+
+
+def sharing(k, df, *, common=0.4, seed=3, clusters=None, size=0.2):
+    """k effects whose errors all share a part, known with so many degrees of freedom."""
+    rng = np.random.default_rng(seed)
+    covariance = size * ((1 - common) * np.eye(k) + common)
+    y = 0.3 + 0.5 * rng.standard_normal(k) + rng.multivariate_normal(np.zeros(k), covariance)
+    known = None if df is None else np.full(k, float(df))
+    return CityEffects(tuple(map(str, range(k))), y, covariance, clusters=clusters, df=known)
+
+
+def test_what_few_controls_tell_limits_the_degrees_of_freedom_of_the_mean():
+    found, sure = pool(sharing(18, 3, size=0.5)), pool(sharing(18, None, size=0.5))
+    assert (found.mean, found.std_error, found.tau2) == (sure.mean, sure.std_error, sure.tau2)
+    assert (found.df, sure.df) == (3, 17)
+    assert found.high - found.mean == pytest.approx(t.isf(0.025, 3) * found.std_error)
+    square = found.std_error**2
+    expected = (square + found.tau2) ** 2 / (square**2 / 3 + found.tau2**2 / 17)
+    assert found.prediction_df == pytest.approx(expected)
+    assert found.predicted_high - found.mean == pytest.approx(t.isf(0.025, expected) * found.prediction_error)
+    assert any("known with 3 degrees of freedom only" in n for n in found.notes)
+    assert not any("degrees of freedom only" in n for n in sure.notes)
+
+
+def test_more_controls_than_cities_and_unrelated_errors_limit_nothing():
+    for effects in (sharing(8, 40), sharing(8, 3, common=0.0)):
+        found = pool(effects)
+        assert (found.df, found.prediction_df, found.shared_df) == (7, 7, None)
+
+
+@pytest.mark.parametrize(("prediction", "df"), [("k-1", 17.0), ("k-2", 16.0), ("normal", None)])
+def test_the_prediction_keeps_the_degrees_of_freedom_that_were_asked_for_where_differences_rule(prediction, df):
+    effects = sharing(18, 3)
+    apart = CityEffects(effects.labels, 1e4 * effects.effects, effects.covariance, df=effects.df)
+    found = pool(apart, prediction=prediction)
+    assert found.prediction_df == (None if df is None else pytest.approx(df, rel=0.05))
+    assert pool(apart, inference="normal").df is None
+
+
+def test_studies_of_their_own_limit_the_mean_by_what_they_add_to_its_error():
+    one, two = sharing(10, 2, seed=1), sharing(4, None, common=0.0, seed=2)
+    covariance = np.zeros((14, 14))
+    covariance[:10, :10], covariance[10:, 10:] = one.covariance, two.covariance
+    y, df = np.r_[one.effects, two.effects], np.r_[np.full(10, 2.0), np.full(4, np.inf)]
+    found = pool(CityEffects(tuple(map(str, range(14))), y, covariance, df=df))
+    total, w = covariance + found.tau2 * np.eye(14), found.weights
+    first, rest = (w[at] @ total[np.ix_(at, at)] @ w[at] for at in (np.arange(10), np.arange(10, 14)))
+    assert found.df == pytest.approx(min(13, (first + rest) ** 2 / (first**2 / 2 + rest**2 / 13)))
+    assert 2 < found.df < 13
+
+
+def test_the_mean_of_few_controls_is_held_as_often_as_promised_through_the_whole_chain():
+    from benchmarks.prediction_coverage import Panels
+
+    held = np.array([Panels(18, 3, 0.5).sample([1, i]) for i in range(60)])
+    mean, without, prediction = held[:, 0].mean(), held[:, 1].mean(), held[:, 3].mean()
+    assert without < 0.9 < mean
+    assert 0.9 < prediction < 0.99
+
+
+def test_clusters_that_errors_relate_are_limited_too_and_a_new_city_has_the_pools_prediction():
+    names = tuple(f"study {i // 3}" for i in range(18))
+    found = pool(sharing(18, 2, clusters=names), prediction="k-2")
+    assert found.df == 2
+    assert found.clustered.new_city().df == found.prediction_df
+    assert (found.clustered.new_city().low, found.clustered.new_city().high) == pytest.approx(
+        (found.predicted_low, found.predicted_high)
+    )
+    normal = pool(sharing(18, 2, clusters=names), inference="normal", prediction="normal")
+    assert normal.clustered.new_city().df is None
+    assert normal.clustered.new_city("study 1").df is None
+    assumed = pool(sharing(18, None, clusters=names, common=0.0), tau2="common", clusters="robust")
+    with pytest.raises(DesignError, match="no prediction for a new city"):
+        assumed.clustered.new_city()

@@ -289,3 +289,41 @@ def test_what_has_no_effects_by_context_is_refused():
         transport(3.0, {"a": 1.0})
     with pytest.raises(UsageError, match="no context"):
         transport(rows(), {"age": 3.0})
+
+
+def unit_rows(rng, n, *, other=0.0, error=0.05):
+    x = rng.normal(size=n)
+    effects = 1 + x + other * rng.normal(size=n) + error * rng.normal(size=n)
+    rows = [
+        {"kind": "unit", "label": f"u{i}", "estimate": e, "std_error": error, "context": {"x": v}}
+        for i, (e, v) in enumerate(zip(effects, x, strict=True))
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("method", ["balance", "inverse_odds"])
+def test_intervals_of_published_units_count_that_target_and_study_were_drawn(method):
+    rng, held = np.random.default_rng(1), []
+    for _ in range(100):
+        found = transport(unit_rows(rng, 60), pd.DataFrame({"x": rng.normal(0.4, 1, 40)}), method=method)
+        held.append(found.low <= 1.4 <= found.high)
+    assert np.mean(held) > 0.88
+    assert "having drawn these rows of study and target" in found.notes[-1]
+
+
+def test_published_units_with_means_or_a_whole_target_have_no_error_of_the_targets():
+    rng = np.random.default_rng(2)
+    units, target = unit_rows(rng, 60), pd.DataFrame({"x": rng.normal(0.4, 1, 40)})
+    drawn, whole = (transport(units, target, method="balance", whole=w) for w in (False, True))
+    means = transport(units, target.mean().to_dict())
+    assert means.estimate == pytest.approx(whole.estimate)
+    assert means.std_error == pytest.approx(whole.std_error)
+    assert "Means of the target are taken as known." in means.notes
+    x = np.array([c["x"] for c in units["context"]])
+    beta = np.polyfit(x, units["estimate"], 1, w=np.sqrt(whole.weights.to_numpy()))[0]
+    assert drawn.std_error**2 - whole.std_error**2 == pytest.approx(beta**2 * target["x"].var() / 40, rel=1e-6)
+
+
+def test_units_that_differ_by_more_than_context_have_wider_intervals():
+    alike, unlike = (transport(unit_rows(np.random.default_rng(3), 60, other=o), {"x": 0.5}) for o in (0.0, 1.0))
+    assert unlike.std_error > 1.5 * alike.std_error

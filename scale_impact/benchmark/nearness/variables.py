@@ -105,14 +105,17 @@ def wrong_names(
             yield f"weights: {name} has the weight {weight!r}. Write a number from 0 on."
 
 
-def wrong_values(context: Context, same: Sequence[str], log: Sequence[str]) -> Iterator[str]:
-    """Numbers that have no logarithm, and groups that are names."""
+def wrong_values(
+    context: Context, same: Sequence[str], log: Sequence[str], shown: Sequence[str] | None = None
+) -> Iterator[str]:
+    """Numbers that have no logarithm, and groups that are names; ``shown``: what the cities are called, where not by their labels."""
+    called = context.labels if shown is None else shown
     for name in log:
         if name in context.numbers:
             values = context.frame[name].to_numpy(float)
             low = np.flatnonzero(values <= 0)
             if len(low):
-                first = f"{context.labels[low[0]]} has {number(float(values[low[0]]))}"
+                first = f"{called[low[0]]} has {number(float(values[low[0]]))}"
                 yield f"log: {name} is not positive in {counted(len(low), 'city', 'cities')} ({first}). Compare it as it is, or by scale: ranks."
     for name in context.groups:
         if name in same:

@@ -48,7 +48,7 @@ def read_lines(content: bytes, where: str, required: Sequence[str], known: Seque
         raise StudyError("The file is not UTF-8 text. Save it as UTF-8.", where=where) from error
     except csv.Error as error:
         raise StudyError(f"The file is no readable CSV: {error}.", where=where) from error
-    if wrong := [*_head_problems(head, required, known), *problems]:
+    if wrong := _separator_problems(head, required) or [*_head_problems(head, required, known), *problems]:
         raise StudyError(wrong, where=where)
     return lines
 
@@ -67,6 +67,17 @@ def _lines(reader: Any) -> tuple[list[str], list[Line], list[str]]:
             )
         lines.append(Line(reader.line_num, {c: f.strip() for c, f in zip(head, fields, strict=False)}))
     return head, lines, problems
+
+
+def _separator_problems(head: Sequence[str], required: Sequence[str]) -> list[str]:
+    """That fields are separated by something else than a comma, as spreadsheets write them where the comma is the decimal sign."""
+    first = head[0] if head else ""
+    for sign, called in ((";", "semicolons"), ("\t", "tabs")):
+        if set(required) - set(head) and len(set(required) & {c.strip() for c in first.split(sign)}) > 1:
+            return [
+                f"Its fields are separated by {called} ({sign!r}), and have to be by commas. Save it as CSV with commas (and points in decimals), in UTF-8."
+            ]
+    return []
 
 
 def _head_problems(head: Sequence[str], required: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -10,18 +10,21 @@ Source: Conley and Taber (2011), Review of Economics and Statistics 93; Ferman a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scale_impact.core.measuring.comparisons import Bools, Comparisons, Floats, Ints, Table
-from scale_impact.core.words import counted, plain, some
+from scale_impact.core.words import counted, number, plain, some
 from scale_impact.errors import DesignError
 
 ENOUGH = 5
 """From so many cities that are untreated all the time, these alone show how cities err."""
+
+
+NOT_BOTH = "Beside clusters `size` is not taken into account: errors are the same for small cities and large ones."
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,8 @@ def noise_of(
         return _by_pairs(table, found, known, waiting, clusters, size, periods)
     paths = _spread_of(table.y[np.ix_(complete, used)])
     if clusters is not None:
-        return _clustered(paths, found, clusters[complete], len(table.units), table.y.shape[1])
+        made = _clustered(paths, found, clusters[complete], len(table.units), table.y.shape[1])
+        return made if size is None else replace(made, words=(*made.words, NOT_BOTH))
     scale, words = np.ones(len(table.units)), tuple[str, ...]()
     if size is not None:
         scale, words = _scale_of(paths, found.own[:, used], size, complete)
@@ -200,13 +204,11 @@ def _scale_of(paths: Floats, own: Floats, size: Floats, complete: Ints) -> tuple
 def _beyond(size: Floats, complete: Ints, rows: Ints, names: Sequence[str]) -> tuple[str, ...]:
     """Which treated cities are smaller, or larger, than all controls that the errors are learnt from."""
     low, high = float(size[complete].min()), float(size[complete].max())
-    out = [
-        f"{name} ({plain(s)})" for name, s in zip(names, size[rows].tolist(), strict=True) if not low <= s <= high
-    ]
+    out = [f"{name} ({number(s)})" for name, s in zip(names, size[rows].tolist(), strict=True) if not low <= s <= high]
     if not out:
         return ()
     return (
-        f"The size of {some(out)} lies outside that of the controls ({plain(low)} to {plain(high)}): how such cities err is drawn on from these, not "
+        f"The size of {some(out)} lies outside that of the controls ({number(low)} to {number(high)}): how such cities err is drawn on from these, not "
         "seen.",
     )
 

@@ -109,7 +109,9 @@ def decided(facts: Facts) -> Decided:
 
 
 def _others(details: Mapping[str, Any]) -> list[Rule]:
-    """Rules that hold beside the one that decided and that ask for a change too."""
+    """Rules that hold beside the one that decided and that ask for a change too; a measurement is what makes the unsure sure."""
+    first = str(details.get("rule"))
+    done = {first, "unsure"} if first == "measure" else {first}
     tried = [r for r in details.get("rules") or () if isinstance(r, Mapping)]
     held = [str(r.get("rule")) for r in tried if r.get("holds") is True and r.get("decision") == "adapt"]
-    return [RULES[name] for name in dict.fromkeys(held) if name in RULES and name != details.get("rule")]
+    return [RULES[name] for name in dict.fromkeys(held) if name in RULES and name not in done]

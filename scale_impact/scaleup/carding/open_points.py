@@ -37,8 +37,11 @@ def unknown(facts: Facts) -> Iterator[str]:
 def next_step(facts: Facts) -> Iterator[str]:
     """The decision, what is missing for it, and what would be most worth knowing."""
     found = decided(facts)
-    yield from found.steps if found.decision else [f"{GAP}No decision was worked out. First the sums have to be made."]
+    yield from (
+        found.steps[:1] if found.decision else [f"{GAP}No decision was worked out. First the sums have to be made."]
+    )
     yield from _measured(facts)
+    yield from found.steps[1:]
     ready = facts.check("readiness")
     yield from _ready(ready) if ready is not None else ["Nobody has checked whether the city is ready for it."]
     yield from _worth(facts)

@@ -82,7 +82,7 @@ def expect(facts: Facts) -> Iterator[str]:
         yield f"{facts.place or 'This city'}: {_forecast(row)}."
         if facts.is_elsewhere:
             here = clipped(facts.city, LONGEST["name"])
-            yield f"That is the forecast for {facts.place}. It stands in for {here}, for which there is none."
+            yield f"That is the forecast for {facts.place}. It stands in for {here}, for which nobody made one."
         yield from _odds(facts, row)
     at_scale = facts.row("EFFECT_AT_SCALE")
     if at_scale is not None and amounts.is_known(at_scale):

@@ -22,7 +22,7 @@ def tried(facts: Facts) -> Iterator[str]:
     yield begins(facts.measure.what, LONGEST["text"])
     pilot, mean = facts.pilot, facts.mean
     if mean is not None and mean.get("n_units"):
-        yield f"{capital(_cities(mean))} tried it. Their results were put together."
+        yield f"{capital(_cities(mean))} tried it."
     if pilot is not None and pilot.get("n_treated") and pilot.get("n_units"):
         yield f"The study looked at {counted(pilot['n_units'], 'place or group', 'places or groups')}. {pilot['n_treated']:,} had the measure."
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scale_impact.core.city_effects import CityEffects
 from scale_impact.core.words import counted, some
-from scale_impact.errors import DataError, DesignError
+from scale_impact.errors import DataError, DesignError, UsageError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -36,11 +36,19 @@ def take(effects: CityEffects) -> Taken:
 
     Raises
     ------
+    UsageError
+        Something else than ``CityEffects`` is given, such as a table.
     DesignError
         There is none.
     DataError
         Standard errors of 0: no effect of a city is known exactly, and such a one would have all the weight.
     """
+    if not isinstance(effects, CityEffects):  # a caller's table, which has no standard errors that one could know
+        raise UsageError(
+            f"effects is a {type(effects).__name__}, and what is pooled are CityEffects: numbers with their standard errors. Make them of two "
+            "columns with CityEffects.of(effects, std_errors, labels=...) (scale_impact.core.city_effects), or take what studies and papers have "
+            "published: gather(project, measure, indicator) (scale_impact.evidence.gathered; docs/evidence.md)."
+        )
     if not len(effects):
         raise DesignError(
             "There are no effects to pool. Give at least one, and three or more to learn how cities differ."
@@ -79,5 +87,5 @@ def notes_on_errors(effects: CityEffects) -> list[str]:
     few = some([label for label, r in zip(effects.labels, rough, strict=True) if r], 3)
     return [
         f"The standard errors of {counted(int(rough.sum()), 'effect')} ({few}) rest on fewer than 20 degrees of freedom "
-        f"(the least {effects.df.min():.3g}); pooling takes them as known."
+        f"(the least {effects.df.min():.3g}); weights and tau2 take them as known."
     ]

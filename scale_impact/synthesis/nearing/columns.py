@@ -37,6 +37,7 @@ def _mixed(
     context: pd.DataFrame, city: Mapping[str, object], population: pd.DataFrame | None, column: str
 ) -> Iterator[str]:
     """Where a column is a number here and a text there."""
+    import pandas as pd
     from pandas.api.types import is_numeric_dtype
 
     pilots = is_numeric_dtype(context[column])
@@ -49,9 +50,11 @@ def _mixed(
     if both and population is not None and is_numeric_dtype(population[column]) != pilots:
         yield f"{column}: of pilots it is {_kind(pilots)}, of the population {_kind(not pilots)}. Give both in the same form."
     value = city.get(column)
+    if not pd.api.types.is_scalar(value):
+        yield f"{column}: of the city it is {value!r}. Write a number or a text, or nothing where it is not known."
     if _known(value) and _is_number(value) != pilots and context[column].notna().any():
         yield f"{column}: of pilots it is {_kind(pilots)}, of the city it is {value!r}. Give both in the same form."
-    if _is_number(value) and np.isinf(float(str(value))):
+    if isinstance(value, (int, float, np.number)) and np.isinf(value):
         yield f"{column}: of the city it is {value!r}. Write a number, or nothing where it is not known."
 
 

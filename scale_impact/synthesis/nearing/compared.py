@@ -151,12 +151,14 @@ def _whose(population: pd.DataFrame | None) -> str:
 class _Table:
     """The city, k pilots and the population in one context, in this order.
 
-    ``base``: whose spread is the scale; ``order``: the row of the population that stands at each place; None without one.
+    ``base``: whose spread is the scale; ``order``: the row of the population that stands at each place; None without one; ``shown``: what
+    each is called.
     """
 
     context: Context
     base: Bools
     order: Ints | None
+    shown: tuple[str, ...]
 
 
 def _table(
@@ -169,11 +171,12 @@ def _table(
     import pandas as pd
 
     parts, labels, order = [pd.DataFrame([{n: city[n] for n in names}]), context[names]], ["", *_places(context)], None
-    counted_once = [True] * len(context)
+    counted_once, shown = [True] * len(context), ["the city that asks", *map(str, context.index)]
     if population is not None:
         others = population[names].reset_index(drop=True).sort_values(names, kind="stable")
         order = others.index.to_numpy(dtype=np.int64)
         parts, labels = [*parts, others], [*labels, *(f"2 {j:09d}" for j in range(len(others)))]
+        shown += [str(population.index[j]) for j in order]
         there = set(map(str, population.index))
         counted_once = [str(i) not in there for i in context.index]
     frame = pd.concat([p.astype(_forms(context, names)) for p in parts], ignore_index=True)
@@ -182,7 +185,7 @@ def _table(
     base = np.array([False, *counted_once, *[True] * (0 if population is None else len(population))])
     if method == "mahalanobis":
         base &= frame.notna().all(axis=1).to_numpy()
-    return _Table(Context(tuple(labels), columns, frame), base, order)
+    return _Table(Context(tuple(labels), columns, frame), base, order, tuple(shown))
 
 
 def _places(context: pd.DataFrame) -> list[str]:
@@ -200,7 +203,7 @@ def _measured(made: _Table, k: int, recipe: Recipe, left_out: Mapping[str, str])
     table, base = made.context, made.base
     if problems := list(wrong_names(table, (), recipe.log, {})):
         raise UsageError(problems)
-    if problems := list(wrong_values(table, (), recipe.log)):
+    if problems := list(wrong_values(table, (), recipe.log, made.shown)):
         raise DesignError(problems)
     variables, said = prepare(table, (), recipe.log, {}, recipe.scale)
     if not variables.names:
