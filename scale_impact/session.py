@@ -871,7 +871,11 @@ class Session:
 
     def _read_of_others(self) -> str:
         """What a study without data of its own reads."""
-        return self.scale_up().source if self.study.settings.kind == "scaleup" else f"published effects ({some(sorted(self.study.reads), 3) or 'papers'})"
+        return (
+            self.scale_up().source
+            if self.study.settings.kind == "scaleup"
+            else f"published effects ({some(sorted(self.study.reads), 3) or 'papers'})"
+        )
 
     # ---- to keep ----------------------------------------------------------------------------
 
@@ -934,7 +938,9 @@ class Session:
             raise UsageError(
                 "The study has no key `transfer`. Use the template transfer with a study that has one (docs/transfer.md)."
             )
-        found: Transfer = self._once("transfer", "", lambda: Transfer(self.study, None if self.study.source_card is None else self.data()))
+        found: Transfer = self._once(
+            "transfer", "", lambda: Transfer(self.study, None if self.study.source_card is None else self.data())
+        )
         return found
 
     def scale_up(self) -> Decision:

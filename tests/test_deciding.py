@@ -382,7 +382,10 @@ WRONG = [
     (lambda rows: "", "it has no row"),
     (lambda rows: "[1, 2]\n", "line 1 is no row"),
     (lambda rows: '{"schema": 1, "a": 1}\n', "line 1 has no study, variant, run_id"),
-    (lambda rows: "\n".join(r.replace('"estimate": ', '"estimate": "x", "y": ') for r in rows), "has no such estimate as a run writes"),
+    (
+        lambda rows: "\n".join(r.replace('"estimate": ', '"estimate": "x", "y": ') for r in rows),
+        "has no such estimate as a run writes",
+    ),
 ]
 """How rows may be damaged, and what is said."""
 
@@ -405,7 +408,10 @@ def test_bytes_that_are_no_rows_are_told(place):
 def test_checks_that_the_card_needs_are_looked_at_before_the_run(place):
     path = place.root / "studies/lanes/results/checks.jsonl"
     path.write_text("{bad\n", encoding="utf-8")
-    assert "studies/lanes/results/checks.jsonl is not whole: line 1 is cut off or no JSON. Run it again: scale-impact run lanes." in said(place)
+    assert (
+        "studies/lanes/results/checks.jsonl is not whole: line 1 is cut off or no JSON. Run it again: scale-impact run lanes."
+        in said(place)
+    )
     path.unlink()
     assert "checks.jsonl is not whole: No such file" in said(place)
 

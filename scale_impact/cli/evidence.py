@@ -109,7 +109,23 @@ def evidence(
     frame = query(Project.find().studies, where=where, sql=sql, table=table.value)
     nothing = NOTHING.get(table, "No results yet. Run a study: scale-impact run")
     shown = frame if sql else frame[_shown(frame) if table is From.estimates else SHOWN_OF.get(table, list(frame))]
+    if format_ is Format.table and table is From.estimates and not sql and len(frame):
+        shown = _marked(shown, frame)
     _write(frame, shown, format_, "No row answers this." if where or sql else nothing)
+
+
+def _marked(shown: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows for reading with what is against each: simulated, failed since, not frozen, failed checks."""
+    from scale_impact.core.project import Project
+    from scale_impact.evidence.query import query
+
+    known = query(Project.find().studies, table="studies")
+    marks = {
+        (s, v if isinstance(v, str) else None): m
+        for s, v, m in zip(known["study"], known["variant"], known["marks"], strict=True)
+    }
+    of = [(s, v if isinstance(v, str) else None) for s, v in zip(frame["study"], frame["variant"], strict=True)]
+    return shown.assign(marks=[marks.get(run) for run in of])
 
 
 def _write(frame: pd.DataFrame, shown: pd.DataFrame, format_: Format, nothing: str) -> None:

@@ -18,7 +18,10 @@ SHOWN = 10
 def report(
     out: Annotated[
         str | None,
-        typer.Option("--out", help="The folder to write; default site/ in the project. An earlier report is replaced."),
+        typer.Option(
+            "--out",
+            help="The folder to write; default site/ in the project. An earlier report is replaced, unless it holds files of yours.",
+        ),
     ] = None,
     crates: Annotated[
         bool,

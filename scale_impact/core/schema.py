@@ -57,7 +57,9 @@ def study_schema(project: Project) -> Schema:
 def _of_a_kind(kind: str) -> Schema:
     """What a study of a kind needs beside what all need."""
     there = {"not": {"anyOf": [_has(name) for name in BLOCKS]}} if kind == "measure" else _has(kind)
-    needed = [key for key in NEEDED[kind] if kind != "transfer" or key not in DATA]  # one of published effects may have no data
+    needed = [
+        key for key in NEEDED[kind] if kind != "transfer" or key not in DATA
+    ]  # one of published effects may have no data
     return {"if": there, "then": {"required": needed}}
 
 

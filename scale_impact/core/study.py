@@ -343,7 +343,11 @@ class Study:
     def _put_together(self) -> list[str]:
         """Studies whose effects a transfer or a scale-up reads, without their variants."""
         transfer, scaleup = self.settings.transfer, self.settings.scaleup
-        chosen = [] if transfer is None else [*transfer.studies, *([] if transfer.transport is None else [transfer.transport.study])]
+        chosen = (
+            []
+            if transfer is None
+            else [*transfer.studies, *([] if transfer.transport is None else [transfer.transport.study])]
+        )
         named = [name.partition("/")[0] for name in chosen]
         rows = () if scaleup is None else (scaleup.effect, scaleup.pilot)
         return list(dict.fromkeys([*named, *(row.study for row in rows if isinstance(row, EffectRow))]))

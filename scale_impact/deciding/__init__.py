@@ -89,7 +89,12 @@ class Decision:
         if isinstance(choice, EffectGiven) and (problems := list(self._contradicts(choice, f"scaleup.{key}"))):
             raise DesignError(problems)
         return effect_of(
-            self.study.project, choice, outcome=outcome.column, indicator=outcome.indicator, city=self.chosen.city, key=f"scaleup.{key}"
+            self.study.project,
+            choice,
+            outcome=outcome.column,
+            indicator=outcome.indicator,
+            city=self.chosen.city,
+            key=f"scaleup.{key}",
         )
 
     def _contradicts(self, given: EffectGiven, key: str) -> Iterator[str]:
@@ -106,7 +111,9 @@ class Decision:
     @cached_property
     def others(self) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
         """Estimates and checks of the studies that the effects are from, for the card."""
-        return other_rows(self.study.project, {"scaleup.effect": self.chosen.effect, "scaleup.pilot": self.chosen.pilot})
+        return other_rows(
+            self.study.project, {"scaleup.effect": self.chosen.effect, "scaleup.pilot": self.chosen.pilot}
+        )
 
     @cached_property
     def outlook(self) -> Outlook:
@@ -148,7 +155,9 @@ class Decision:
         rows = [answer_row(origin, number, SCALED, settings.level) for number in self.numbers()]
         checks = [check_row(origin, check, SCALED) for check in self.checks()]
         others, other_checks = self.others
-        ground = Cards(project).ground(self.study.slug, self.study.variant)  # runs that failed are told by the report: a figure stays
+        ground = Cards(project).ground(
+            self.study.slug, self.study.variant
+        )  # runs that failed are told by the report: a figure stays
         return make_card(
             rows, checks, measure=load_measure(project.measure(settings.measure)), indicator=self.study.indicator(self.study.outcomes[0]),
             others=others, other_checks=other_checks, title=settings.title, city=chosen.city,

@@ -22,7 +22,9 @@ NO_EFFECTS = (NOTICED, RANKED)
 MOST = 10
 
 
-def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator: str, city: str, key: str) -> EffectToScale:
+def effect_of(
+    project: Project, choice: EffectChoice, *, outcome: str, indicator: str, city: str, key: str
+) -> EffectToScale:
     """The effect of a choice: of a published row, or as it is given.
 
     ``outcome``, ``indicator`` and ``city`` are the study's own: a row of another indicator is refused, and so is the prediction for another
@@ -49,14 +51,21 @@ def effect_of(project: Project, choice: EffectChoice, *, outcome: str, indicator
 def row_of(project: Project, choice: EffectRow, *, outcome: str, key: str) -> Row:
     """The published row of a choice; errors as ``effect_of``."""
     rows = rows_of(project, choice, key)
-    wanted = {"outcome": choice.outcome, "estimator": choice.estimator, "estimand": choice.estimand, "label": choice.label}
+    wanted = {
+        "outcome": choice.outcome,
+        "estimator": choice.estimator,
+        "estimand": choice.estimand,
+        "label": choice.label,
+    }
     found = [r for r in rows if r["estimand"] not in NO_EFFECTS]
     for name, value in wanted.items():
         if value is not None:
             kept = [r for r in found if r[name] == value]
             if not kept:
                 known = dict.fromkeys(str(r[name]) for r in found)
-                raise DesignError(f"{key}.{name}: study {choice.study} has published no row with {name} {value!r}. {nearest(value, known)}")
+                raise DesignError(
+                    f"{key}.{name}: study {choice.study} has published no row with {name} {value!r}. {nearest(value, known)}"
+                )
             found = kept
     if choice.label is None:
         found = [r for r in found if r["kind"] == "overall"]
@@ -93,7 +102,9 @@ def _run_of(project: Project, choice: EffectRow, key: str) -> Path:
         return results / runs[0]
     if runs:
         raise DesignError(f"{key}.variant: study {choice.study} has the runs {some(runs, MOST)}. Name one of them.")
-    raise DesignError(f"{key}.study: study {choice.study} has published nothing. Run it first: scale-impact run {choice.study}.")
+    raise DesignError(
+        f"{key}.study: study {choice.study} has published nothing. Run it first: scale-impact run {choice.study}."
+    )
 
 
 def _unfit(row: Row, choice: EffectRow, indicator: str) -> list[str]:
@@ -104,14 +115,18 @@ def _unfit(row: Row, choice: EffectRow, indicator: str) -> list[str]:
         return [f"{what} has no number: {str(row['inference'] or 'no reason is published').rstrip('.')}.{other}"]
     problems = []
     if row["indicator"] != indicator:
-        problems.append(f"{what} is about {row['indicator']}, and this study is about {indicator}. Name another row, or correct outcomes.")
+        problems.append(
+            f"{what} is about {row['indicator']}, and this study is about {indicator}. Name another row, or correct outcomes."
+        )
     if row["std_error"] is None:
         problems.append(
             f"{what} has no standard error, so nobody knows how sure it is. Name another estimator, or put it together with others first (template "
             "transfer)."
         )
     if row["direction"] not in ("+", "-"):
-        problems.append(f"{what}: neither more nor less of it is better (direction {row['direction']!r}), so nothing can be decided by it.")
+        problems.append(
+            f"{what}: neither more nor less of it is better (direction {row['direction']!r}), so nothing can be decided by it."
+        )
     return problems
 
 
@@ -156,7 +171,9 @@ def other_rows(project: Project, choices: Mapping[str, EffectChoice | None]) -> 
     for folder, key in runs.items():
         for name, fields, found in (("estimates", ESTIMATE_FIELDS, estimates), ("checks", CHECK_FIELDS, checks)):
             try:
-                found += whole_rows(project, folder / f"{name}.jsonl", fields, key=f"{key}.study", may_be_empty=name == "checks")
+                found += whole_rows(
+                    project, folder / f"{name}.jsonl", fields, key=f"{key}.study", may_be_empty=name == "checks"
+                )
             except SourceError as error:
                 problems += error.problems
     if problems:

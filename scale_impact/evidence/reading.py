@@ -65,7 +65,8 @@ def _predicted(row: dict[str, Any], name: str) -> str:
     if row["ci_low"] is None or row["ci_high"] is None:
         return f"{row['label']} may expect: {size}; what a single city gets cannot be bounded."
     low, high = _amount(row, row["ci_low"]), _amount(row, row["ci_high"])
-    return f"{row['label']} may expect: {size}; what a single city gets lies between {low} and {high} ({row['level'] * 100:g} % prediction interval)."
+    sure = f"with a probability of about {row['level'] * 100:g} %"
+    return f"{row['label']} may expect: {size}; what a single city gets lies, {sure}, between {low} and {high} (prediction interval)."
 
 
 def _worth(row: dict[str, Any]) -> str:

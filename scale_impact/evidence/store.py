@@ -52,7 +52,9 @@ def result_files(studies: Path, name: str) -> list[Path]:
 # ---- rows of others, which may be damaged -------------------------------------------------------------------
 
 
-def whole_rows(project: Project, path: Path, fields: Iterable[str], *, key: str, may_be_empty: bool = False) -> list[Row]:
+def whole_rows(
+    project: Project, path: Path, fields: Iterable[str], *, key: str, may_be_empty: bool = False
+) -> list[Row]:
     """Rows that another study has published, each with the fields of its table; those of earlier versions may lack what came later.
 
     Parameters

@@ -12,11 +12,12 @@ from scale_impact.report.published import RunRead
 
 PATHS = (
     "event_path", "gap_path", "synthetic_path", "interrupted_series", "path_comparison", "gap_comparison", "discontinuity", "dose_response",
-    "holistic_profile", "league_table", "pilot_design", "power_analysis", "held_out", "for_city", "support", "tornado", "outlook",
+    "holistic_profile", "league_table", "pilot_design", "power_analysis", "expected_effect", "forest",
+    "held_out", "decision_card", "partner_ledger", "cash_flow",
 )  # fmt: skip
 """Figures that show the answer itself."""
 
-WEIGHTS = ("cohort_weights", "donor_weights", "predictor_balance", "treatment_timing", "contributions", "city_weights")
+WEIGHTS = ("cohort_weights", "donor_weights", "predictor_balance", "treatment_timing", "transfer_support", "tornado")
 """Figures that show what the answer rests on."""
 
 

@@ -148,7 +148,9 @@ def _run(project: Project, folder: Path, name: str | None, study: Study | None) 
         return RunRead(name, at, study, failed=failed, problems=tuple(linked(project, folder, [at])))
     problems = linked(project, folder, [at / file for file in OF_RUN])
     rows = {
-        kind: tuple(_rows(path, kind, project, problems)) if is_own(project, folder, path := at / f"{kind}.jsonl") else ()
+        kind: tuple(_rows(path, kind, project, problems))
+        if is_own(project, folder, path := at / f"{kind}.jsonl")
+        else ()
         for kind in FIELDS
     }
     manifest = Manifest.read(at / "manifest.json") if is_own(project, folder, at / "manifest.json") else None

@@ -169,6 +169,10 @@ def _credible(judged: Any) -> dict[str, str] | None:
     return None if judged is None else {"word": standing.level_words(judged.level), "why": judged.rule}
 
 
+CARD = "decision_card"
+"""The figure of the card, where a run has published it."""
+
+
 def _card(
     project: Project, study: StudyRead, run: RunRead, indicators: Mapping[str, Indicator], at: Path, problems: list[str]
 ) -> str:
@@ -176,7 +180,14 @@ def _card(
     card = tolerant(lambda: card_of(project, study, run, indicators), problems)
     if card is None:
         return ""
-    write_page(at / "decision-card.html", decision_card_page(card, links=[("The study", "index.html")]))
+    there = run.figures.get(CARD)
+    picture = (
+        []
+        if there is None
+        else [("The card as a picture (for a PDF print this page)", f"figures/{slug(CARD)}{there.suffix}")]
+    )
+    links = [("The study", "index.html"), *picture]
+    write_page(at / "decision-card.html", decision_card_page(card, links=links))
     return "decision-card.html"
 
 

@@ -277,5 +277,7 @@ def test_figures_that_are_no_pictures_are_left_out_and_told(place, name, content
 
 def test_texts_of_figures_that_look_like_code_are_no_code(tmp_path):
     path = tmp_path / "a.svg"
-    path.write_text("<?xml version='1.0'?>\n<!-- one = 1 -->\n<!DOCTYPE svg PUBLIC 'x' 'y'>\n<svg><text>online = 1, script, javascript: no</text></svg>")
+    path.write_text(
+        "<?xml version='1.0'?>\n<!-- one = 1 -->\n<!DOCTYPE svg PUBLIC 'x' 'y'>\n<svg><text>online = 1, script, javascript: no</text></svg>"
+    )
     assert picture_problem(path) == ""

@@ -13,7 +13,9 @@
   var cities = found.cities.map(plain);
 
   function fits(study, k, words, city, chosen) {
-    if (!words.every(function (word) { return texts[k].indexOf(word) >= 0; })) { return false; }
+    if (!words.every(function (word) {
+      return texts[k].indexOf(word) >= 0 || study.cities.some(function (c) { return cities[c].indexOf(word) >= 0; });
+    })) { return false; }
     if (!Object.keys(chosen).every(function (name) { return (study.is[name] || []).indexOf(chosen[name]) >= 0; })) { return false; }
     return !city || study.cities.some(function (c) { return cities[c].indexOf(city) >= 0; });
   }
