@@ -341,3 +341,9 @@ def test_the_readme_tells_what_was_decided_and_what_would_be(run, outlooks):
     assert same(value, whole[0]["npv"] / 1e6)
     assert same(of_value, whole[0]["low"] / 1e6, whole[0]["high"] / 1e6)
     assert same(real_value, whole[1]["npv"] / 1e6)
+
+
+def test_who_says_scale_without_having_answered_the_checklist_is_told_to_get_ready():
+    card = open_session("alliance-demo", variant="lighting").scale_up().card
+    assert (card.decision, card.headline) == ("scale", "Scale it up, once it is ready")
+    assert card.part("next").sentences[0] == "Scale it up, once it is ready."

@@ -32,7 +32,7 @@ def draw(selection: Selection, ax: Axes, *, unit: str = "", by: Literal["picked"
         return _style.say(ax, why_not)
     unit = unit or selection.effects.unit
     if by == "picked":
-        _picked(ax, selection)
+        _picked(ax, selection, selection.effects.unit or unit)
     else:
         _published(ax, selection)
     _style.tidy(ax)
@@ -48,7 +48,7 @@ def _upright(title: str) -> str:
     return title.replace(" \N{RIGHTWARDS ARROW}", "").replace("\N{LEFTWARDS ARROW} ", "")
 
 
-def _picked(ax: Axes, selection: Selection) -> None:
+def _picked(ax: Axes, selection: Selection, unit: str) -> None:
     """Mean and prediction by how much better pilots were; all of them are straight lines."""
     found, level, sign = selection.picked, _style.percent(selection.level), selection.sign
     tips = [t for t in (found.to_zero, found.interval_to_zero, found.to_target) if t > 0]
@@ -63,7 +63,7 @@ def _picked(ax: Axes, selection: Selection) -> None:
     ax.set_xlim(0, most)
     marks = (found.to_zero, 0.0, "o"), (found.interval_to_zero, 0.0, "s"), (found.to_target, found.target, "D")
     _tips(ax, [(t, y, m) for t, y, m in marks if y is not None and t > 0])
-    named = f" ({selection.effects.unit})" if selection.effects.unit else ""
+    named = f" ({unit})" if unit else ""
     ax.set_xlabel(f"Pilots are better than other cities by{named}")
     if found.unit:
         _best_shares(ax, selection, most)

@@ -34,6 +34,10 @@ def _stop(why: str) -> Rule:
     return Rule(why, DECISIONS["stop"], f"{DECISIONS['stop']}.")
 
 
+ONCE_READY = "Scale it up, once it is ready"
+NOT_READY = "But what a roll-out needs is not all there, or nobody has said so."
+"""Where the sums say scale and the checklist is not answered."""
+
 RULES: Mapping[str, Rule] = {
     "harm": _stop("It is too likely to do harm."),
     "loss": _stop("All together would lose by it, and no measurement is named that is worth its cost."),
@@ -104,6 +108,9 @@ def decided(facts: Facts) -> Decided:
     if first is None:
         headline = DECISIONS[decision] if decision else "No decision yet"
         return Decided(decision, headline, clipped(check["reason"], LONGEST["reason"]), (f"{headline}.",))
+    ready = facts.check("readiness")
+    if decision == "scale" and ready is not None and ready["verdict"] != "pass":
+        return Decided(decision, ONCE_READY, f"{first.why} {NOT_READY}", (f"{ONCE_READY}.",))
     rules = [first, *(_others(details) if decision == "adapt" else [])]
     return Decided(decision, first.headline, " ".join(r.why for r in rules), tuple(r.step for r in rules))
 
